@@ -1,0 +1,52 @@
+"""The default routes: `/{binding}/{name}/...` is `fetch` of the object of that name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
+
+from ..runtime import Host, Response
+from ..runtime.asgi import send_response, serve_fetch
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..runtime.application import Receive, Scope, Send
+    from .stub import DurableObjectStub
+
+
+class Router:
+    """The binding is in lower case with `-` for `_`; the name is one percent-encoded segment.
+
+    WebSocket upgrades go the same way. Everything else is 404.
+    """
+
+    def __init__(self, host: Host, bindings: Sequence[str]) -> None:
+        self._host = host
+        self._bindings = {binding.lower().replace("_", "-"): binding for binding in bindings}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        stub = self._find(scope)
+        if stub is not None:
+            await serve_fetch(scope, receive, send, stub.fetch)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close"})
+        elif scope["type"] == "http":
+            await send_response(send, Response("Not Found\n", status=404))
+
+    def _find(self, scope: Scope) -> DurableObjectStub | None:
+        # The raw path, because a name may hold an encoded slash.
+        raw: bytes = scope.get("raw_path") or scope.get("path", "").encode()
+        root = scope.get("root_path", "").encode()
+        segments = raw.removeprefix(root).partition(b"?")[0].split(b"/", 3)
+        if len(segments) < 3 or segments[0]:
+            return None
+
+        binding = self._bindings.get(segments[1].decode("latin-1"))
+        try:
+            name = unquote_to_bytes(segments[2]).decode()
+        except UnicodeDecodeError:
+            return None
+
+        return None if binding is None or not name else self._host.env[binding].get_by_name(name)

@@ -1,0 +1,78 @@
+"""A stub: one object, as a caller holds it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..runtime import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+
+    from ..runtime import DurableObjectId
+    from ..runtime.channel import Channel
+
+
+
+class DurableObjectStub:
+    """Every method of the object's class is a method here: `await stub.increment(by=2)`.
+
+    A call is sent when it is made, its arguments copied; awaiting it gives the result, a copy too.
+    Calls over one stub arrive in the order they were made. Giving up on a call does not stop its
+    handler. An error of the object has its class and message, and says in its attributes what to do
+    next (`DurableObjectError`). After a reset the stub stays broken: get a new one.
+    """
+
+    __slots__ = ("__channel__",)
+
+    def __init__(self, channel: Channel) -> None:
+        self.__channel__ = channel
+
+    @property
+    def id(self) -> DurableObjectId:
+        """The object's id."""
+        return self.__channel__.id
+
+    @property
+    def name(self) -> str | None:
+        """The name the id was made from, if any."""
+        return self.__channel__.id.name
+
+    def fetch(
+        self,
+        request: Request | str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
+        body: str | bytes | AsyncIterator[bytes] | None = None,
+    ) -> Coroutine[Any, Any, Response]:
+        """Send a request to the object's `fetch`: a `Request`, or an absolute URL and the rest.
+
+        An exception of the handler is raised here, it is no response. TypeError: a relative URL.
+        """
+        if isinstance(request, str):
+            request = Request(request, method=method, headers=headers, body=body)
+        return self.__channel__.fetch(request)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]: ...
+
+    else:
+
+        def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+            if name.startswith("__") and name.endswith("__"):
+                # Python's own protocols (copy, pickle, awaiting) are not the object's.
+                raise AttributeError(name)
+
+            return partial(_call, self.__channel__, name)
+
+    def __repr__(self) -> str:
+        return f"<DurableObjectStub {self.name if self.name is not None else self.id!s}>"
+
+
+def _call(
+    channel: Channel, name: str, /, *arguments: Any, **keywords: Any
+) -> Coroutine[Any, Any, Any]:
+    return channel.call(name, arguments, keywords)

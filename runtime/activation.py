@@ -1,0 +1,359 @@
+"""One life of an object in memory: its instance, its gates, and the events in it.
+
+It promises the object's code that it runs one turn at a time, that it resumes only through the
+input gate, and that nothing it emits leaves before what it depends on is durable. It ends in one of
+two ways: evicted, when nothing is in it, so that nobody notices; or broken, at once, with a cause
+that every caller in flight is told.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from anyio import get_cancelled_exc_class
+
+from .commits import no_longer_accessible
+from .errors import Aborted, DurableObjectError, reset_error
+from .events import CURRENT, CallEvent, Event, RunEvent, StartEvent
+from .gated import admission, drive
+from .input_gate import InputGate
+from .state import DurableObjectState
+from .streams import gated_stream
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anyio import CancelScope
+
+    from .commits import Commits
+    from .durable_object import ActorClass
+    from .engine import Engine
+    from .http import Response
+    from .object_id import DurableObjectId
+    from .slot import Slot
+    from .timers import Timer
+
+logger = logging.getLogger("roomhost.runtime")
+
+
+class ActivationState(Enum):
+    """Where an activation is in its life."""
+
+    STARTING = "starting"  # The constructor runs. Next: RUNNING, BROKEN.
+    RUNNING = "running"  # Takes events. Next: EVICTED, BROKEN.
+    EVICTED = "evicted"  # Dropped while nothing was in it. No next.
+    BROKEN = "broken"  # Reset, with a cause. No next.
+
+
+NEXT_STATES = {
+    ActivationState.STARTING: {ActivationState.RUNNING, ActivationState.BROKEN},
+    ActivationState.RUNNING: {ActivationState.EVICTED, ActivationState.BROKEN},
+    ActivationState.EVICTED: set[ActivationState](),
+    ActivationState.BROKEN: set[ActivationState](),
+}
+
+
+class Activation:
+    """One instance of an actor class, for one object id."""
+
+    __slots__ = (
+        "_idle_since_ms",
+        "_idle_timer",
+        "_on_idle",
+        "actor_class",
+        "broken",
+        "commits",
+        "engine",
+        "events",
+        "input_gate",
+        "instance",
+        "new_waiter",
+        "pins",
+        "slot",
+        "state",
+        "turn",
+    )
+
+    instance: Any
+
+    def __init__(self, slot: Slot, engine: Engine, actor_class: ActorClass, commits: Commits) -> None:
+        self.slot = slot
+        self.engine = engine
+        self.actor_class = actor_class
+        self.commits = commits
+        self.input_gate = InputGate()
+        self.new_waiter = engine.backend.waiter
+        self.state = ActivationState.STARTING
+        self.broken: BaseException | None = None
+        self.events: set[Event] = set()  # from delivery until the outcome has left
+        self.pins = 0  # accepted sockets that cannot hibernate
+        self.turn: Event | None = None  # whose code runs right now
+        self._idle_since_ms = 0
+        self._idle_timer: Timer | None = None
+        self._on_idle: list[Callable[[], object]] = []
+        commits.on_failed = self.reset
+        commits.on_settled = self._settled
+
+    def __repr__(self) -> str:
+        return f"<Activation {self.actor_class.name} {self.slot.id} [{self.state.value}: {len(self.events)} events]>"
+
+    @property
+    def starting(self) -> bool:
+        """Whether the constructor is running."""
+        return self.state is ActivationState.STARTING
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is in it, so that it can be evicted unnoticed."""
+        return not self.events and not self.pins and not self.slot.queue and self.commits.settled
+
+    def start(self, object_id: DurableObjectId) -> None:
+        """Run the constructor. When it raises, the object is reset with its error."""
+        event = StartEvent()
+        event.activation = self
+        event.gate = self.input_gate
+        token = CURRENT.set(event)
+        self.begin_turn(event)
+        try:
+            ctx = DurableObjectState(self, object_id)
+            self.instance = self.actor_class.type(ctx, self.engine.env)
+        except BaseException as error:
+            if not isinstance(error, Aborted):
+                self.reset(error)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        finally:
+            self.end_turn(event)
+            CURRENT.reset(token)
+        if self.broken is None:
+            self._become(ActivationState.RUNNING)
+
+    async def run(self, event: Event, scope: CancelScope) -> None:
+        """Take one event in: through the gate, run its handler, let its outcome leave."""
+        event.scope = scope
+        CURRENT.set(event)
+        try:
+            if event.lock is None and event.gate.closed:
+                event.lock = await admission(event.gate, self.new_waiter)
+            result = event.outcome(await drive(event, self.new_waiter))
+        except BaseException as error:
+            event.scope = None
+            self._failed(event, error)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        else:
+            event.scope = None
+            self._leave(event, partial(self._succeed, event, result))
+        finally:
+            CURRENT.set(None)
+
+    def adopt(self, event: Event) -> None:
+        """The event is in flight from now on: it keeps the instance in memory."""
+        event.activation = self
+        self.events.add(event)
+
+    def launch(self, event: Event) -> None:
+        """Run an event that the object's own code started; it has been adopted."""
+        self.engine.pool.run(Launch(self, event))
+
+    def run_soon(self, event: Event) -> None:
+        """Adopt and launch an event at the object's own gate."""
+        event.gate = self.input_gate
+        self.adopt(event)
+        self.launch(event)
+
+    def begin_turn(self, event: Event) -> None:
+        """Code for `event` runs from here on, synchronously, until `end_turn`."""
+        self.turn = event
+        self.commits.begin_turn()
+
+    def end_turn(self, event: Event) -> None:
+        """It suspended or ended: its writes become one batch, and the next in line may enter."""
+        self.turn = None
+        self.commits.end_turn()
+        if event.after_turn is not None:
+            event.after_turn()
+            event.after_turn = None
+        lock = event.lock
+        if lock is not None:
+            event.lock = None
+            lock.release()
+
+    def reset(self, cause: BaseException) -> None:
+        """Break the activation: every caller in flight gets `cause`, nothing unwritten is kept.
+
+        Only the first cause counts. A new stub starts a new instance from what is durable.
+        """
+        if self.state in (ActivationState.BROKEN, ActivationState.EVICTED):
+            return
+
+        logger.warning("reset of %s %s: %r", self.actor_class.name, self.slot.id, cause)
+        self._become(ActivationState.BROKEN)
+        self.broken = reset_error(cause)
+        self._stop_idling()
+        self.commits.close(no_longer_accessible(broken=True), broken=cause)
+        self.slot.broke(self, cause)
+        self.input_gate.break_with(cause)
+        for event in list(self.events):
+            scope = event.scope
+            event.fail(cause)
+            if scope is not None:
+                scope.cancel()
+        self.events.clear()
+        self._tell_idle()
+
+    def evict(self) -> bool:
+        """Drop the instance if nothing is in it; whether it was dropped."""
+        if self.state is not ActivationState.RUNNING or not self.idle:
+            return False
+
+        self._become(ActivationState.EVICTED)
+        self._stop_idling()
+        self.commits.close(no_longer_accessible(broken=False))
+        self.slot.evicted(self)
+        return True
+
+    def when_idle(self, callback: Callable[[], object]) -> None:
+        """Call `callback()` once, when nothing is in it or it has ended; at once if that is so."""
+        if self.idle or self.state in (ActivationState.EVICTED, ActivationState.BROKEN):
+            callback()
+        else:
+            self._on_idle.append(callback)
+
+    async def settled(self) -> None:
+        """Return when every batch handed over so far is durable; raise when one of them fails."""
+        waiter = self.new_waiter()
+        self.commits.gate.when_settled(partial(_set, waiter, None), partial(_refuse, waiter))
+        await waiter
+
+    async def opened(self) -> None:
+        """Return when what is emitted now may leave; raise when it may not."""
+        gate = self.commits.gate
+        if not gate.is_open:
+            waiter = self.new_waiter()
+            gate.when_open(partial(_set, waiter, None), partial(_refuse, waiter))
+            await waiter
+
+    def now_ms(self) -> int:
+        """The host's time, milliseconds since the epoch."""
+        return self.engine.clock.now_ms()
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Call `callback()` in `seconds` of the host's time."""
+        return self.engine.timers.after(seconds, callback)
+
+    def own_stream(self, response: Response) -> Response:
+        """Have a streaming body of this object read under its gates, like the rest of its code."""
+        return gated_stream(self, response)
+
+    def pin(self, change: int) -> None:
+        """One more (1) or one less (-1) reason to keep the instance in memory."""
+        self.pins += change
+        self._check_idle()
+
+    def _succeed(self, event: Event, result: Any) -> None:
+        self.events.discard(event)
+        event.succeed(result)
+        self._check_idle()
+
+    def _fail(self, event: Event, error: BaseException) -> None:
+        self.events.discard(event)
+        event.fail(error)
+        self._check_idle()
+
+    def _failed(self, event: Event, error: BaseException) -> None:
+        """The handler of `event` ended with an error, which leaves as a result would."""
+        if event.finished:
+            self.events.discard(event)
+            self._check_idle()
+            return
+
+        if isinstance(error, get_cancelled_exc_class()):
+            error = DurableObjectError(
+                "Connection closed: this Durable Object instance is no longer active. "
+                "Reconnect or retry the request."
+            )
+            error.retryable = True
+        if not isinstance(event, CallEvent):
+            logger.debug("a handler of %r raised", self, exc_info=error)
+        self._leave(event, partial(self._fail, event, error))
+
+    def _leave(self, event: Event, opened: Callable[[], object]) -> None:
+        gate = self.commits.gate
+        if isinstance(event, RunEvent) or gate.is_open:
+            opened()
+        else:
+            gate.when_open(opened, partial(self._fail, event))
+
+    def _become(self, state: ActivationState) -> None:
+        if state not in NEXT_STATES[self.state]:
+            raise RuntimeError(f"an activation that is {self.state.value} cannot become {state.value}")
+
+        self.state = state
+
+    def _settled(self) -> None:
+        if self.broken is not None:
+            self.engine.settled(self)
+        else:
+            self._check_idle()
+
+    def _check_idle(self) -> None:
+        if self.events or self.state is not ActivationState.RUNNING or not self.idle:
+            return
+
+        self._idle_since_ms = self.engine.clock.now_ms()
+        if self._idle_timer is None:
+            self._idle_timer = self.call_later(self.engine.idle_eviction_seconds, self._sweep)
+        if self._on_idle:
+            self._tell_idle()
+
+    def _sweep(self) -> None:
+        """The idle time has passed once since the timer was set: evict, or look again later."""
+        self._idle_timer = None
+        if not self.idle:
+            return
+
+        wait_ms = round(self.engine.idle_eviction_seconds * 1000)
+        due_ms = self._idle_since_ms + wait_ms
+        if due_ms > self.engine.clock.now_ms():
+            self._idle_timer = self.engine.timers.at(due_ms, self._sweep)
+        else:
+            self.evict()
+
+    def _stop_idling(self) -> None:
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
+
+    def _tell_idle(self) -> None:
+        waiting, self._on_idle = self._on_idle, []
+        for callback in waiting:
+            callback()
+
+
+class Launch:
+    """The job of running one event that an object's own code started."""
+
+    __slots__ = ("_activation", "_event")
+
+    def __init__(self, activation: Activation, event: Event) -> None:
+        self._activation = activation
+        self._event = event
+
+    async def serve(self, scope: CancelScope) -> None:
+        """Run the event, unless the object was reset before it began."""
+        if not self._event.finished:
+            await self._activation.run(self._event, scope)
+
+
+def _set(waiter: Any, result: object) -> None:
+    if not waiter.done():
+        waiter.set_result(result)
+
+
+def _refuse(waiter: Any, error: BaseException) -> None:
+    if not waiter.done():
+        waiter.set_exception(error)

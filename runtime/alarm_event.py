@@ -1,0 +1,100 @@
+"""The run of an alarm handler: armed at its start, its alarm deleted with its last commit."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any
+
+from . import limits
+from .alarm_info import AlarmInfo
+from .errors import DurableObjectError
+from .events import Event
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .alarm_retry import Retries
+    from .object_id import DurableObjectId
+
+logger = logging.getLogger("roomhost.runtime")
+
+
+class AlarmEvent(Event):
+    """`alarm(info)`. `finished_with(error, retry)` is called once its outcome is durable."""
+
+    __slots__ = ("_due_ms", "_finished_with", "_id", "_retries")
+
+    def __init__(
+        self,
+        object_id: DurableObjectId,
+        due_ms: int,
+        retries: Retries,
+        finished_with: Callable[[BaseException | None, bool], object],
+    ) -> None:
+        super().__init__()
+        self._id = object_id
+        self._due_ms = due_ms
+        self._retries = retries
+        self._finished_with = finished_with
+
+    @property
+    def object_id(self) -> DurableObjectId:
+        return self._id
+
+    def invoke(self) -> Any:
+        overlay = self.activation.commits.use()
+        if overlay.get_alarm() != self._due_ms or self._due_ms > self.activation.now_ms():
+            # Moved or deleted since it was found due: a wake-up for nothing (semantics.md 6.4).
+            return None
+
+        if not self.activation.actor_class.has_alarm:
+            logger.warning(
+                "Attempted to run a scheduled alarm without a handler, did you remember to export "
+                "an alarm() function? %r",
+                self.activation,
+            )
+            overlay.set_alarm(None)
+            self.activation.commits.wrote(True)
+            return None
+
+        overlay.arm_alarm(self._due_ms)
+        return self._run()
+
+    async def _run(self) -> None:
+        activation = self.activation
+        timer = activation.call_later(limits.ALARM_TIMEOUT_SECONDS, self._expire)
+        retries = self._retries
+        info = AlarmInfo(self._due_ms, retries.counted, retries.total > 0)
+        try:
+            result = activation.instance.alarm(info)
+            if inspect.isawaitable(result):
+                await result
+        except BaseException:
+            activation.commits.overlay.finish_alarm(succeeded=False)
+            raise
+        finally:
+            timer.cancel()
+
+        commits = activation.commits
+        commits.overlay.finish_alarm(succeeded=True)
+        if commits.overlay.open:
+            # The deletion is durable together with what the handler wrote last, or not at all.
+            commits.wrote(True)
+
+    def _expire(self) -> None:
+        self.activation.reset(DurableObjectError("Alarm exceeded its allowed execution time"))
+
+    def succeed(self, result: Any) -> None:
+        self._finish(None)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.finished:
+            logger.warning("an alarm of %s failed: %r", self._id, error, exc_info=error)
+        self._finish(error)
+
+    def _finish(self, error: BaseException | None) -> None:
+        if not self.finished:
+            self.finished = True
+            abandons = error is not None and getattr(error, "abandons_alarm", False)
+            self._finished_with(error, not abandons)

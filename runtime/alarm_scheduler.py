@@ -1,0 +1,186 @@
+"""Which alarms run when: one read position in the table of due times, one timer.
+
+It promises that an alarm never runs before its time, that it runs at least once, and that one
+object has at most one run in progress (semantics.md 6.2). The table holds what is committed; what
+is in memory here (runs in progress, retries) may be lost at any time: after a restart the table is
+read from its start.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import limits
+from .alarm_retry import Retries, after_failure, delay_seconds, is_counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..storage import Partition
+    from .clock import Clock
+    from .timers import Timer, Timers
+
+
+class Retry:
+    """An alarm whose run failed and that will run again."""
+
+    __slots__ = ("due_ms", "retries", "timer")
+
+    def __init__(self, due_ms: int, retries: Retries) -> None:
+        self.due_ms = due_ms
+        self.retries = retries
+        self.timer: Timer | None = None
+
+
+class AlarmScheduler:
+    """The alarms of one partition.
+
+    `fire(number, due_ms, retries)` starts a run, which ends with `finished`; `give_up(number,
+    due_ms)` deletes an alarm that failed too often; `jitter()` is a random number from 0 to 1.
+    """
+
+    def __init__(
+        self,
+        partition: Partition,
+        timers: Timers,
+        clock: Clock,
+        fire: Callable[[int, int, Retries], object],
+        give_up: Callable[[int, int], object],
+        jitter: Callable[[], float],
+    ) -> None:
+        self._partition = partition
+        self._timers = timers
+        self._clock = clock
+        self._fire = fire
+        self._give_up = give_up
+        self._jitter = jitter
+        self._position: tuple[int, int] | None = None  # every alarm up to here has been looked at
+        self._running: dict[int, int] = {}  # number -> due time of the run in progress
+        self._retries: dict[int, Retry] = {}
+        self._timer: Timer | None = None
+        self._stopped = False
+        self._on_quiet: list[Callable[[], object]] = []
+
+    @property
+    def running(self) -> int:
+        """The number of runs in progress."""
+        return len(self._running)
+
+    def when_quiet(self, callback: Callable[[], object]) -> None:
+        """Call `callback()` once, when no run is in progress; at once if that is so."""
+        if self._running:
+            self._on_quiet.append(callback)
+        else:
+            callback()
+
+    def start(self) -> None:
+        """Look at the table for the first time; overdue alarms run at once."""
+        self._set_timer()
+
+    def stop(self) -> None:
+        """Start no more runs."""
+        self._stopped = True
+        for retry in self._retries.values():
+            if retry.timer is not None:
+                retry.timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def changed(self, number: int, due_ms: int | None) -> None:
+        """The alarm of an object was committed; None: it has none any more."""
+        retry = self._retries.get(number)
+        if retry is not None and retry.due_ms != due_ms:
+            self._forget(number)
+        if due_ms is None:
+            return
+
+        if self._position is not None and (due_ms, number) <= self._position:
+            self._position = (due_ms, number - 1)
+        self._set_timer()
+
+    def run_due(self) -> int:
+        """Start every alarm that is due, as far as the limit of runs in progress allows; how many.
+        A retry that waits is started too."""
+        started = self._scan()
+        now_ms = self._clock.now_ms()
+        for number, retry in list(self._retries.items()):
+            if number not in self._running and retry.due_ms <= now_ms:
+                self._run(number, retry.due_ms, retry.retries)
+                started += 1
+        return started
+
+    def finished(
+        self, number: int, due_ms: int, error: BaseException | None, *, retry: bool = True
+    ) -> None:
+        """A run ended; without an error its alarm is deleted already. `retry` false: an error is
+        not followed by another run (`ctx.abort(retry_alarm=False)`)."""
+        self._running.pop(number, None)
+        stored_ms = self._partition.store(number).alarm()
+        if error is not None and stored_ms == due_ms and not self._stopped:
+            self._failed(number, due_ms, error, retry)
+        else:
+            # Deleted, or replaced while it ran: another alarm starts with its own count.
+            self._forget(number)
+            self.changed(number, stored_ms)
+        if len(self._running) == limits.MAX_ALARMS_IN_FLIGHT - 1:
+            self._set_timer()
+        if not self._running:
+            quiet, self._on_quiet = self._on_quiet, []
+            for callback in quiet:
+                callback()
+
+    def _failed(self, number: int, due_ms: int, error: BaseException, retry: bool) -> None:
+        waiting = self._retries.get(number)
+        before = waiting.retries if waiting is not None else Retries()
+        retries = after_failure(before, is_counted(error)) if retry else None
+        self._forget(number)
+        if retries is None:
+            self._give_up(number, due_ms)
+            return
+
+        again = self._retries[number] = Retry(due_ms, retries)
+        again.timer = self._timers.after(
+            delay_seconds(retries, self._jitter()), lambda: self._run(number, due_ms, retries)
+        )
+
+    def _run(self, number: int, due_ms: int, retries: Retries) -> None:
+        waiting = self._retries.get(number)
+        if waiting is not None and waiting.timer is not None:
+            waiting.timer.cancel()
+        self._running[number] = due_ms
+        self._fire(number, due_ms, retries)
+
+    def _scan(self) -> int:
+        room = limits.MAX_ALARMS_IN_FLIGHT - len(self._running)
+        if room <= 0 or self._stopped:
+            return 0
+
+        started = 0
+        rows = self._partition.alarms.due(self._clock.now_ms(), after=self._position, limit=room)
+        for due_ms, number in rows:
+            self._position = (due_ms, number)
+            if number not in self._running and number not in self._retries:
+                self._run(number, due_ms, Retries())
+                started += 1
+        self._set_timer()
+        return started
+
+    def _set_timer(self) -> None:
+        """Wake for the first alarm after the position; with no room left, `finished` wakes us."""
+        if self._stopped or len(self._running) >= limits.MAX_ALARMS_IN_FLIGHT:
+            return
+
+        first = self._partition.alarms.first(after=self._position)
+        if first is None:
+            return
+
+        if self._timer is not None and not self._timer.cancelled:
+            if self._timer.when_ms <= first[0]:
+                return
+            self._timer.cancel()
+        self._timer = self._timers.at(first[0], self._scan)
+
+    def _forget(self, number: int) -> None:
+        retry = self._retries.pop(number, None)
+        if retry is not None and retry.timer is not None:
+            retry.timer.cancel()

@@ -1,0 +1,50 @@
+"""What a host can host: the shape of an application, as far as the runtime needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .durable_object import DurableObject
+    from .host import Host
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceDeclaration:
+    """One set of objects: its name in the data directory, the key its ids derive from the first time
+    the directory sees it, and the class of its objects."""
+
+    name: str
+    unique_key: str
+    actor: type[DurableObject]
+
+
+class Application(Protocol):
+    """`roomhost.bindings.App`, seen from below."""
+
+    @property
+    def name(self) -> str:
+        """The application's name."""
+        ...
+
+    def namespaces(self) -> Sequence[NamespaceDeclaration]:
+        """Every set of objects that the application has."""
+        ...
+
+    def make_env(self, host: Host) -> Any:
+        """The `env` that actors and routes get, for one host."""
+        ...
+
+    def asgi_for(self, host: Host) -> ASGIApp:
+        """What answers HTTP and WebSocket requests."""
+        ...

@@ -1,0 +1,159 @@
+"""The host as an ASGI 3 application: HTTP requests and WebSockets become events of objects."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from .connection import Connection
+from .errors import DurableObjectError
+from .http import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable
+
+    from .application import ASGIApp, Receive, Scope, Send
+    from .host import Host
+
+    Fetch = Callable[[Request], Awaitable[Response]]
+
+logger = logging.getLogger("roomhost.runtime")
+
+MAX_REQUEST_BYTES = 100 * 1024 * 1024
+
+
+class HostASGI:
+    """Answers `/healthz` and `/readyz`, and hands everything else to the application.
+
+    `request.state.env` of every request is the host's `env`. The host is running already: a
+    lifespan only passes through to the application.
+    """
+
+    def __init__(self, host: Host, inner: ASGIApp) -> None:
+        self._host = host
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] in ("/healthz", "/readyz"):
+            await send_response(send, Response("ok"))
+            return
+
+        state = dict(scope.get("state") or {})
+        state["env"] = self._host.env
+        await self._inner({**scope, "state": state}, receive, send)
+
+
+async def serve_fetch(scope: Scope, receive: Receive, send: Send, fetch: Fetch) -> None:
+    """Answer one ASGI connection, HTTP or WebSocket, by `fetch`: a stub's, or an actor's way to it.
+
+    Errors become responses: 503 when the call may be made again, else 500 without details.
+    """
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect
+    try:
+        response = await fetch(request_of(scope, receive))
+    except Exception as error:
+        response = error_response(error)
+    if scope["type"] != "websocket":
+        if response.web_socket is not None:
+            response.web_socket.accept()
+            response.web_socket.terminate()
+            response = Response("this path is a WebSocket: ask for an upgrade\n", status=426)
+        await send_response(send, response)
+    elif response.web_socket is not None:
+        await Connection(scope, receive, send, response).run()
+    else:
+        await deny(scope, send, response)
+
+
+def request_of(scope: Scope, receive: Receive) -> Request:
+    """The request of an ASGI scope, its body a stream. A WebSocket is a GET that asks for an upgrade."""
+    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    upgrade = scope["type"] == "websocket"
+    if upgrade and not any(name == "upgrade" for name, _ in headers):
+        headers.append(("upgrade", "websocket"))
+    return Request(
+        url_of(scope),
+        method="GET" if upgrade else scope["method"],
+        headers=headers,
+        body=None if upgrade or not has_body(headers) else body_of(receive),
+    )
+
+
+def url_of(scope: Scope) -> str:
+    """The absolute URL of a request: the path as it was sent, the host as the client named it."""
+    scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "http"), scope.get("scheme", "http"))
+    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    if not host:
+        server = scope.get("server") or ("localhost", None)
+        host = server[0] if server[1] is None else f"{server[0]}:{server[1]}"
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{scheme}://{host}{path}{'?' + query if query else ''}"
+
+
+def has_body(headers: list[tuple[str, str]]) -> bool:
+    """Whether a request with these headers has a body (RFC 9112, 6.3)."""
+    named = dict(headers)
+    return "transfer-encoding" in named or named.get("content-length", "0") != "0"
+
+
+async def body_of(receive: Receive) -> AsyncIterator[bytes]:
+    """The chunks of a request's body. DurableObjectError: the client left, or it is too large."""
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            error = DurableObjectError("the client disconnected before its request body ended")
+            error.retryable = True
+            raise error
+
+        chunk: bytes = message.get("body", b"")
+        size += len(chunk)
+        if size > MAX_REQUEST_BYTES:
+            raise DurableObjectError(f"a request body is at most {MAX_REQUEST_BYTES} bytes")
+
+        if chunk:
+            yield chunk
+        if not message.get("more_body", False):
+            return
+
+
+async def send_response(send: Send, response: Response) -> None:
+    """Send a response, its body chunk by chunk when it is a stream."""
+    content = response.buffered
+    if content is not None and "content-length" not in response.headers and response.status != 204:
+        response.headers["content-length"] = str(len(content))
+    await send(
+        {"type": "http.response.start", "status": response.status, "headers": response.headers.raw}
+    )
+    if content is None:
+        async for chunk in response.stream():
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": content or b""})
+
+
+async def deny(scope: Scope, send: Send, response: Response) -> None:
+    """Refuse a WebSocket with an HTTP response, where the server can send one; else with 403."""
+    if "websocket.http.response" not in (scope.get("extensions") or {}):
+        await send({"type": "websocket.close"})
+        return
+
+    content = await response.body()
+    response.headers["content-length"] = str(len(content))
+    start: dict[str, Any] = {
+        "type": "websocket.http.response.start",
+        "status": response.status,
+        "headers": response.headers.raw,
+    }
+    await send(start)
+    await send({"type": "websocket.http.response.body", "body": content})
+
+
+def error_response(error: Exception) -> Response:
+    """What a client sees of an error that no handler turned into a response."""
+    if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
+        return Response(f"{error}\n", status=503, headers={"retry-after": "1"})
+
+    logger.error("a request failed", exc_info=error)
+    return Response("Internal Server Error\n", status=500)

@@ -1,0 +1,101 @@
+"""The `roomhost` command."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from ..storage import DataDirectoryError
+from .errors import HostError
+from .settings import load_settings
+
+if TYPE_CHECKING:
+    from .application import Application
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="roomhost")
+def roomhost() -> None:
+    """An actor host for rooms: Durable Objects in Python.
+
+    Settings come from flags, then ROOMHOST_* variables, then roomhost.toml, then defaults.
+    """
+
+
+@roomhost.command()
+@click.argument("application", metavar="MODULE:APP")
+@click.option("--data-dir", type=click.Path(file_okay=False), help="Where objects are stored. [state]")
+@click.option("--host", help="The address to listen on. [127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one. [8787]")
+@click.option(
+    "--idle-eviction-seconds",
+    type=click.FloatRange(min=0),
+    help="Without an event for so long, an instance leaves memory. [10]",
+)
+def serve(application: str, **flags: Any) -> None:
+    """Run the actor host process: HTTP, WebSockets, alarms.
+
+    MODULE:APP names an App in an importable module, as in examples.chat:app. SIGTERM and Ctrl-C
+    drain: what is in flight ends, everything acknowledged is on disk, the exit status is 0.
+    """
+    import uvloop
+
+    from .server import serve as serve_application
+
+    settings = load_settings(flags)
+    app = load_application(application)
+
+    def started(url: str) -> None:
+        click.echo(f"roomhost: {app.name} on {url} (data in {settings.data_dir})")
+        sys.stdout.flush()
+
+    uvloop.run(serve_application(app, settings, started))
+
+
+def load_application(reference: str) -> Application:
+    """The application that `MODULE:APP` names. HostError: the text, the module or the name is wrong."""
+    module_name, colon, attribute = reference.partition(":")
+    if not (module_name and colon and attribute):
+        raise HostError(f"{reference!r} is not MODULE:APP, as in examples.chat:app")
+
+    sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise HostError(f"cannot import {module_name}: {error}") from error
+
+    app = getattr(module, attribute, None)
+    if not hasattr(app, "namespaces") or not hasattr(app, "asgi_for"):
+        raise HostError(f"{attribute} in {module_name} is no roomhost App")
+
+    return app  # type: ignore[no-any-return]
+
+
+def main() -> NoReturn:
+    """The console script: a mistake is one line on stderr and exit status 2."""
+    try:
+        roomhost(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except click.Abort:
+        sys.exit(130)
+    except BaseException as error:
+        cause = known_cause(error)
+        if cause is None:
+            raise
+        click.echo(f"roomhost: {cause}", err=True)
+        sys.exit(2)
+    sys.exit(0)
+
+
+def known_cause(error: BaseException) -> BaseException | None:
+    """The mistake behind an error, if it is one that a line can tell."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(known_cause, error.exceptions)), None)  # type: ignore[arg-type]
+
+    return error if isinstance(error, (HostError, DataDirectoryError, OSError)) else None

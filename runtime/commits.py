@@ -1,0 +1,179 @@
+"""From a turn's writes to a durable batch: what joins the overlay to the output gate and the writer.
+
+It promises one object that the writes of one turn become durable together or not at all, in the
+order of the turns, and that whatever the object emits after a write waits until it is
+(semantics.md 4.4 to 4.6).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..storage import UNCHANGED, Batch, ObjectRecord, Overlay, Partition, StorageError
+from .errors import Aborted, DurableObjectError, reset_error
+from .output_gate import OutputGate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .backend import Backend
+    from .output_gate import OutputLock
+
+
+class Commits:
+    """The uncommitted writes of one activation, and its output gate.
+
+    `on_failed(cause)` is called when a commit fails, `on_alarm(number, due)` when one that changed
+    the alarm is durable, `on_settled()` each time nothing is left in flight.
+    """
+
+    __slots__ = (
+        "_backend",
+        "_closed",
+        "_confirmed",
+        "_in_flight",
+        "_lock",
+        "_partition",
+        "_record",
+        "_turn",
+        "gate",
+        "number",
+        "on_alarm",
+        "on_failed",
+        "on_settled",
+        "overlay",
+    )
+
+    def __init__(
+        self,
+        partition: Partition,
+        backend: Backend,
+        number: int,
+        record: ObjectRecord | None,
+        on_alarm: Callable[[int, int | None], object],
+    ) -> None:
+        self.overlay = Overlay(partition.store(number), number)
+        self.gate = OutputGate()
+        self.number = number
+        self._partition = partition
+        self._backend = backend
+        # What is not stored about the object yet; it goes with the first batch.
+        self._record = record
+        self._in_flight = 0
+        self._lock: OutputLock | None = None  # of the open batch
+        self._confirmed: list[bool] = []  # for each open savepoint: a confirmed write was made in it
+        self._turn = False
+        self._closed: BaseException | None = None
+        self.on_alarm = on_alarm
+        self.on_failed: Callable[[BaseException], object] | None = None
+        self.on_settled: Callable[[], object] | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether everything written is durable, or failed."""
+        return self._in_flight == 0 and not self.overlay.open
+
+    @property
+    def in_flight(self) -> int:
+        """How many batches the writer has and has not answered."""
+        return self._in_flight
+
+    def use(self) -> Overlay:
+        """The overlay, for one operation. Raises when the instance it belongs to has ended."""
+        if self._closed is not None:
+            raise self._closed
+
+        return self.overlay
+
+    def begin_turn(self) -> None:
+        """Code of the object runs now; what it writes is one batch until `end_turn`."""
+        self._turn = True
+
+    def end_turn(self) -> None:
+        """The code suspended or ended: hand its writes over, unless a transaction holds them."""
+        self._turn = False
+        if self.overlay.open:
+            self.flush()
+
+    def wrote(self, confirmed: bool) -> None:
+        """A write joined the open batch. Call it after each, or output would not wait for it."""
+        if self._confirmed:
+            self._confirmed[-1] |= confirmed
+            return
+
+        if self._lock is None:
+            self._lock = self.gate.lock(confirmed)
+            if not self._turn:
+                # Written by a task of the object's own, of which we do not see the turns.
+                self._backend.call_soon(self.flush)
+        elif confirmed:
+            self.gate.confirm(self._lock)
+
+    def flush(self) -> None:
+        """Hand the open batch to the writer. Nothing happens without one, or in a transaction."""
+        overlay = self.overlay
+        if self._closed is not None or self._confirmed or not overlay.open:
+            return
+
+        batch = overlay.take(self._record)
+        self._record = None
+        lock = self._lock or self.gate.lock(confirmed=False)
+        self._lock = None
+        self._in_flight += 1
+        self._partition.submit(batch, partial(self._done, batch, lock))
+
+    def begin(self) -> int:
+        """Open a savepoint; returns its depth, 1 for the outermost."""
+        self.overlay.begin()
+        self._confirmed.append(False)
+        return len(self._confirmed)
+
+    def release(self) -> None:
+        """Keep what was written since the innermost savepoint: it joins what is around it."""
+        self.overlay.release()
+        confirmed = self._confirmed.pop()
+        if self._confirmed:
+            self._confirmed[-1] |= confirmed
+        elif self.overlay.open:
+            self.wrote(confirmed)
+
+    def rollback(self) -> None:
+        """Undo what was written since the innermost savepoint."""
+        self.overlay.rollback()
+        self._confirmed.pop()
+
+    @property
+    def depth(self) -> int:
+        """The number of open savepoints."""
+        return len(self._confirmed)
+
+    def close(self, cause: BaseException, broken: BaseException | None = None) -> None:
+        """The instance has ended: operations raise `cause` from now on, unwritten turns are lost.
+
+        With `broken`, output that waits is refused with it.
+        """
+        self._closed = cause
+        if broken is not None:
+            self.gate.break_with(broken)
+
+    def _done(self, batch: Batch, lock: OutputLock, error: StorageError | None) -> None:
+        self._in_flight -= 1
+        if error is None:
+            self.overlay.settle(batch)
+            if batch.alarm is not UNCHANGED:
+                self.on_alarm(self.number, batch.alarm)
+            lock.release()
+        else:
+            cause = reset_error(error)
+            lock.fail(cause)
+            if self.on_failed is not None:
+                self.on_failed(cause)
+        if self._in_flight == 0 and self.on_settled is not None:
+            self.on_settled()
+
+
+def no_longer_accessible(broken: bool) -> BaseException:
+    """What a storage call of an ended instance raises: code of a reset one must not go on."""
+    message = "Durable Object storage is no longer accessible."
+    return Aborted(message) if broken else DurableObjectError(message)

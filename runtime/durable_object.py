@@ -1,0 +1,94 @@
+"""The base class of actors, and which of their members a caller can reach."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .alarm_info import AlarmInfo
+    from .http import Request, Response
+    from .state import DurableObjectState
+    from .web_socket import WebSocket
+
+
+class DurableObject:
+    """One actor: subclass it, and every method you write is callable over a stub.
+
+    The host makes one instance per object id and runs its code one turn at a time. Keep what must
+    last in `self.ctx.storage`; attributes are a cache that ends with the instance. A constructor is
+    synchronous: load with `ctx.block_concurrency_while(self.load)`.
+
+    The handlers below are optional; define the ones you need.
+    """
+
+    def __init__(self, ctx: DurableObjectState, env: Any) -> None:
+        self.ctx = ctx
+        self.env = env
+
+    if TYPE_CHECKING:
+
+        async def fetch(self, request: Request) -> Response: ...
+
+        async def alarm(self, info: AlarmInfo) -> None: ...
+
+        async def web_socket_message(self, ws: WebSocket, message: str | bytes) -> None: ...
+
+        async def web_socket_close(
+            self, ws: WebSocket, code: int, reason: str, was_clean: bool
+        ) -> None: ...
+
+        async def web_socket_error(self, ws: WebSocket, error: Exception) -> None: ...
+
+
+# semantics.md 2.1; the names an object answers itself, not over RPC.
+RESERVED = frozenset(
+    ("alarm", "connect", "dup", "fetch", "web_socket_close", "web_socket_error", "web_socket_message")
+)
+
+
+class ActorClass:
+    """An actor class as the host uses it: how to make an instance, what can be called on it."""
+
+    __slots__ = ("_methods", "has_alarm", "name", "type")
+
+    def __init__(self, actor: type[DurableObject]) -> None:
+        if not (isinstance(actor, type) and issubclass(actor, DurableObject)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"an actor is a subclass of DurableObject, not {actor!r}")
+
+        self.type = actor
+        self.name = actor.__name__
+        self.has_alarm = self.defines("alarm")
+        self._methods: dict[str, Callable[..., Any]] = {}
+
+    def defines(self, handler: str) -> bool:
+        """Whether the class has a handler of that name, `alarm` say."""
+        return getattr(self.type, handler, None) is not None
+
+    def method(self, name: str) -> Callable[..., Any]:
+        """The function that a stub's call of `name` runs, to be called with the instance first.
+
+        Only what the class and its parents up to `DurableObject` define counts, never an attribute
+        of the instance (semantics.md 2.1). TypeError: no such member, reserved, or not a method.
+        """
+        found = self._methods.get(name)
+        if found is None:
+            found = self._methods[name] = self._find(name)
+        return found
+
+    def _find(self, name: str) -> Callable[..., Any]:
+        if name in RESERVED:
+            raise TypeError(f"'{name}' is a reserved method and cannot be called over RPC.")
+
+        if not (name.startswith("__") and name.endswith("__")):
+            for kind in self.type.__mro__[: self.type.__mro__.index(DurableObject)]:
+                member = vars(kind).get(name)
+                if inspect.isfunction(member):
+                    return member
+                if isinstance(member, (property, functools.cached_property)):
+                    raise TypeError(f'"{name}" is not a function.')
+
+        raise TypeError(f'The RPC receiver does not implement the method "{name}".')

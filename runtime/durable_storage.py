@@ -1,0 +1,446 @@
+"""`ctx.storage`: the storage calls of an actor, over its uncommitted writes."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast, overload
+
+from ..storage import decode, encode, encode_user_key, prefix_end
+from ..storage.limits import MAX_ENTRY_BYTES
+from . import limits
+from .errors import DurableObjectError, LimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from .activation import Activation
+    from .commits import Commits
+
+MISSING: Any = object()
+
+
+class Operations:
+    """The calls that storage and a transaction on it share (semantics.md 5.1 to 5.4 and 6.1).
+
+    None of them suspends: nothing else of the object runs between two of them, so `get`, add one,
+    `put` is atomic as it stands. `allow_concurrency` and `no_cache` are accepted and change nothing.
+    Keys are strings of up to 2,048 UTF-8 bytes; an int is taken as its decimal digits.
+    """
+
+    __slots__ = ("_activation",)
+
+    def __init__(self, activation: Activation) -> None:
+        self._activation = activation
+
+    def _use(self, operation: str) -> Commits:
+        """Where `operation` goes. Raises when it may not be called now."""
+        raise NotImplementedError
+
+    @overload
+    async def get(
+        self, key: str, default: Any = None, *, allow_concurrency: bool = ..., no_cache: bool = ...
+    ) -> Any: ...
+
+    @overload
+    async def get(
+        self, key: Iterable[str], *, allow_concurrency: bool = ..., no_cache: bool = ...
+    ) -> dict[str, Any]: ...
+
+    async def get(
+        self,
+        key: str | Iterable[str],
+        default: Any = None,
+        *,
+        allow_concurrency: bool = False,
+        no_cache: bool = False,
+    ) -> Any:
+        """The value of `key`, or `default` when there is none; a fresh copy each time.
+
+        With several keys, a dict of those that exist, in ascending UTF-8 order (5.1).
+        TypeError: a key is no string. ValueError: a key is over 2,048 bytes.
+        """
+        return self.get_now("get", key, default)
+
+    @overload
+    async def put(
+        self,
+        key: str,
+        value: Any,
+        *,
+        allow_concurrency: bool = ...,
+        allow_unconfirmed: bool = ...,
+        no_cache: bool = ...,
+    ) -> None: ...
+
+    @overload
+    async def put(
+        self,
+        key: Mapping[str, Any],
+        *,
+        allow_concurrency: bool = ...,
+        allow_unconfirmed: bool = ...,
+        no_cache: bool = ...,
+    ) -> None: ...
+
+    async def put(
+        self,
+        key: str | Mapping[str, Any],
+        value: Any = MISSING,
+        *,
+        allow_concurrency: bool = False,
+        allow_unconfirmed: bool = False,
+        no_cache: bool = False,
+    ) -> None:
+        """Store `value`, as it is now, under `key`; or every member of a mapping, all or none (5.2).
+
+        With `allow_unconfirmed` output does not wait for this write; a failure resets the object all
+        the same. DataCloneError: an unsupported type, with its path. ValueError: key over 2,048
+        bytes, or key and encoded value over 2 MiB together.
+        """
+        self.put_now("put", key, value, confirmed=not allow_unconfirmed)
+
+    @overload
+    async def delete(
+        self, key: str, *, allow_concurrency: bool = ..., allow_unconfirmed: bool = ..., no_cache: bool = ...
+    ) -> bool: ...
+
+    @overload
+    async def delete(
+        self,
+        key: Iterable[str],
+        *,
+        allow_concurrency: bool = ...,
+        allow_unconfirmed: bool = ...,
+        no_cache: bool = ...,
+    ) -> int: ...
+
+    async def delete(
+        self,
+        key: str | Iterable[str],
+        *,
+        allow_concurrency: bool = False,
+        allow_unconfirmed: bool = False,
+        no_cache: bool = False,
+    ) -> bool | int:
+        """Delete `key`; whether it existed. With several keys, how many of them did (5.3)."""
+        return self.delete_now("delete", key, confirmed=not allow_unconfirmed)
+
+    async def list(
+        self,
+        *,
+        start: str | None = None,
+        start_after: str | None = None,
+        end: str | None = None,
+        prefix: str | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+        allow_concurrency: bool = False,
+        no_cache: bool = False,
+    ) -> dict[str, Any]:
+        """The entries from `start` (or after `start_after`) up to, not including, `end`, with
+        `prefix`, in ascending UTF-8 order, or descending; at most `limit` of them (5.4).
+
+        TypeError: both starts are given, or `limit` is not positive.
+        """
+        return self.list_now("list", start, start_after, end, prefix, reverse, limit)
+
+    async def get_alarm(self, *, allow_concurrency: bool = False) -> int | None:
+        """When the alarm is due, milliseconds since the epoch; None without one, and while its
+        handler runs (6.2)."""
+        return self._use("getAlarm").use().get_alarm()
+
+    async def set_alarm(
+        self,
+        scheduled_time: int | float | datetime,
+        *,
+        allow_concurrency: bool = False,
+        allow_unconfirmed: bool = False,
+    ) -> None:
+        """Have `alarm()` run at a time: milliseconds since the epoch, or an aware datetime. It
+        replaces the alarm there was; a time that has passed becomes now (6.1).
+
+        TypeError: no valid time, not after 1970, after 2189, or the class has no `alarm` handler.
+        """
+        commits = self._use("setAlarm")
+        activation = self._activation
+        due_ms = alarm_time(scheduled_time)
+        if not activation.actor_class.has_alarm and not activation.starting:
+            raise TypeError(
+                "Your Durable Object class must have an alarm() handler in order to call setAlarm()"
+            )
+
+        commits.use().set_alarm(max(due_ms, activation.now_ms()))
+        if commits.overlay.open:
+            commits.wrote(not allow_unconfirmed)
+
+    async def delete_alarm(
+        self, *, allow_concurrency: bool = False, allow_unconfirmed: bool = False
+    ) -> None:
+        """Have no alarm. A handler that runs is not stopped; its retry is cancelled (6.3)."""
+        commits = self._use("deleteAlarm")
+        commits.use().set_alarm(None)
+        if commits.overlay.open:
+            commits.wrote(not allow_unconfirmed)
+
+    def get_now(self, operation: str, key: str | Iterable[str], default: Any) -> Any:
+        """`get`, synchronously."""
+        overlay = self._use(operation).use()
+        if isinstance(key, (str, int)):
+            encoded = key_bytes(key)
+            data = overlay.get(encoded)
+            return default if data is None else value_of(encoded, data)
+
+        found: dict[str, Any] = {}
+        for encoded in sorted({key_bytes(each) for each in keys_of(operation, key)}):
+            data = overlay.get(encoded)
+            if data is not None:
+                found[encoded.decode()] = value_of(encoded, data)
+        return found
+
+    def put_now(
+        self, operation: str, key: str | Mapping[str, Any], value: Any, confirmed: bool
+    ) -> None:
+        """`put`, synchronously."""
+        commits = self._use(operation)
+        overlay = commits.use()
+        if isinstance(key, (str, int)):
+            if value is MISSING:
+                raise TypeError("put() called with undefined value.")
+            encoded = key_bytes(key)
+            overlay.put(encoded, entry_bytes(encoded, value))
+        else:
+            entries = members_of(key, value)
+            if not entries:
+                return
+            for encoded, data in entries:
+                overlay.put(encoded, data)
+        commits.wrote(confirmed)
+
+    def delete_now(
+        self, operation: str, key: str | Iterable[str], confirmed: bool
+    ) -> bool | int:
+        """`delete`, synchronously."""
+        commits = self._use(operation)
+        overlay = commits.use()
+        result: bool | int
+        if isinstance(key, (str, int)):
+            result = overlay.delete(key_bytes(key))
+        else:
+            doomed = {key_bytes(each) for each in keys_of(operation, key)}
+            result = sum(overlay.delete(each) for each in doomed)
+        if result:
+            commits.wrote(confirmed)
+        return result
+
+    def list_now(
+        self,
+        operation: str,
+        start: str | None,
+        start_after: str | None,
+        end: str | None,
+        prefix: str | None,
+        reverse: bool,
+        limit: int | None,
+    ) -> dict[str, Any]:
+        """`list`, synchronously."""
+        first, last = list_bounds(start, start_after, end, prefix)
+        if limit is not None:
+            limit = list_limit(limit)
+        entries = self._use(operation).use().list(first, last, reverse=reverse, limit=limit)
+        return {key.decode(): value_of(key, data) for key, data in entries}
+
+
+def key_bytes(key: object) -> bytes:
+    """A user's key as stored. TypeError: neither str nor int. ValueError: over the limit."""
+    return encode_user_key(str(key) if type(key) is int else cast("str", key))
+
+
+def keys_of(operation: str, keys: object) -> Iterable[object]:
+    """Several keys. TypeError: what came is no collection of keys."""
+    if isinstance(keys, (list, tuple, set, frozenset)):
+        return cast("Iterable[object]", keys)
+
+    raise TypeError(f"{operation}() takes a key or a list of keys, not {type(keys).__name__}")
+
+
+def entry_bytes(key: bytes, value: object) -> bytes:
+    """A value as stored under `key`. LimitError: both together are over 2 MiB."""
+    data = encode(value)
+    if len(key) + len(data) > MAX_ENTRY_BYTES:
+        raise LimitError(
+            f"Values cannot be larger than {MAX_ENTRY_BYTES} bytes, key included. "
+            f"A value of size {len(data)} was provided for a key of size {len(key)}."
+        )
+
+    return data
+
+
+def members_of(members: object, value: object) -> list[tuple[bytes, bytes]]:
+    """The entries of the mapping form of `put`, checked before any of them is written."""
+    if not isinstance(members, dict) or value is not MISSING:
+        raise TypeError(
+            "put() may only be called with a single key-value pair and optional options as "
+            "put(key, value) or with multiple key-value pairs as put({key: value})"
+        )
+
+    entries: list[tuple[bytes, bytes]] = []
+    for key, member in cast("dict[object, object]", members).items():
+        encoded = key_bytes(key)
+        entries.append((encoded, entry_bytes(encoded, member)))
+    return entries
+
+
+def value_of(key: bytes, data: bytes) -> Any:
+    """A stored value, a fresh copy. DurableObjectError: it cannot be read; the key is named."""
+    try:
+        return decode(data)
+    except ValueError as error:
+        raise DurableObjectError(f"the stored value of key {key.decode()!r} is damaged: {error}") from error
+
+
+def list_bounds(
+    start: str | None, start_after: str | None, end: str | None, prefix: str | None
+) -> tuple[bytes | None, bytes | None]:
+    """The range that `list` options name: from the first key, up to and without the last."""
+    if start is not None and start_after is not None:
+        raise TypeError("list() cannot be called with both start and startAfter values.")
+
+    first = key_bytes(start) if start is not None else None
+    if start_after is not None:
+        first = key_bytes(start_after) + b"\0"
+    last = key_bytes(end) if end is not None else None
+    if prefix:
+        lowest = key_bytes(prefix)
+        highest = prefix_end(lowest)
+        first = lowest if first is None else max(first, lowest)
+        if highest is not None:
+            last = highest if last is None else min(last, highest)
+    return first, last
+
+
+def list_limit(limit: object) -> int:
+    """The `limit` of `list`, a fraction cut off. TypeError: it is not positive (5.4)."""
+    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 1:
+        raise TypeError("List limit must be positive.")
+
+    return int(min(limit, 2**63 - 1))
+
+
+def alarm_time(when: object) -> int:
+    """A time for the alarm, in whole milliseconds since the epoch. TypeError as in 6.1."""
+    if isinstance(when, datetime):
+        if when.tzinfo is None:
+            raise TypeError("setAlarm() takes an aware datetime: this one has no tzinfo")
+        when = when.timestamp() * 1000
+    if isinstance(when, bool) or not isinstance(when, (int, float)) or not math.isfinite(when):
+        raise TypeError(f"setAlarm() was called with {when!r}, which is not a valid Date.")
+
+    due_ms = int(when)
+    if due_ms <= 0:
+        raise TypeError("setAlarm() cannot be called with an alarm time <= 0")
+
+    if due_ms >= limits.MAX_ALARM_MS:
+        raise TypeError("This API doesn't support dates after 2189.")
+
+    return due_ms
+
+
+class DurableObjectStorage(Operations):
+    """`ctx.storage`: the object's own key-value storage, strongly consistent, transactional.
+
+    A write is visible to later reads at once; what the object sends after it waits until it is on
+    disk. Writes made without a real suspension between them are durable together or not at all.
+    """
+
+    __slots__ = ("_commits", "_kv")
+
+    def __init__(self, activation: Activation, commits: Commits) -> None:
+        super().__init__(activation)
+        self._commits = commits
+        self._kv: SyncKeyValueStorage | None = None
+
+    def _use(self, operation: str) -> Commits:
+        return self._commits
+
+    @property
+    def kv(self) -> SyncKeyValueStorage:
+        """The same entries, by synchronous calls."""
+        if self._kv is None:
+            self._kv = SyncKeyValueStorage(self)
+        return self._kv
+
+    async def delete_all(
+        self, *, allow_concurrency: bool = False, allow_unconfirmed: bool = False
+    ) -> None:
+        """Delete every entry and the alarm (5.6). RuntimeError: inside a transaction."""
+        commits = self._commits
+        commits.use().delete_all()
+        commits.wrote(confirmed=True)
+
+    async def sync(self) -> None:
+        """Return once every write made before this call is on disk, unconfirmed ones too (4.6).
+
+        Raises the storage error when one of them fails.
+        """
+        commits = self._commits
+        commits.use()
+        commits.flush()
+        await self._activation.settled()
+
+    async def transaction(self, callback: Callable[[DurableObjectTransaction], Any]) -> Any:
+        """Run `callback(txn)`, sync or async, alone: nothing else is delivered to the object until
+        it ends. Returns what it returns; when it raises, all its writes are undone and the error is
+        raised here (5.7). `ctx.storage` takes part; nested transactions are savepoints.
+        """
+        from .transaction import transact
+
+        return await transact(self._activation, self._commits, callback)
+
+    def transaction_sync(self, callback: Callable[[], Any]) -> Any:
+        """Run the synchronous `callback()`; when it raises, undo its writes and raise (5.8)."""
+        commits = self._commits
+        commits.use()
+        commits.begin()
+        try:
+            result = callback()
+        except BaseException:
+            commits.rollback()
+            raise
+
+        commits.release()
+        return result
+
+
+class SyncKeyValueStorage:
+    """`ctx.storage.kv`: the storage calls as plain functions (semantics.md 5.9)."""
+
+    __slots__ = ("_storage",)
+
+    def __init__(self, storage: DurableObjectStorage) -> None:
+        self._storage = storage
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of `key`, or `default`."""
+        return self._storage.get_now("get", key, default)
+
+    def put(self, key: str, value: Any) -> None:
+        """Store `value` under `key`."""
+        self._storage.put_now("put", key, value, confirmed=True)
+
+    def delete(self, key: str) -> bool:
+        """Delete `key`; whether it existed."""
+        return bool(self._storage.delete_now("delete", key, confirmed=True))
+
+    def list(
+        self,
+        *,
+        start: str | None = None,
+        start_after: str | None = None,
+        end: str | None = None,
+        prefix: str | None = None,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> dict[str, Any]:
+        """The entries of a range, with the options of `DurableObjectStorage.list`."""
+        return self._storage.list_now("list", start, start_after, end, prefix, reverse, limit)

@@ -1,0 +1,191 @@
+"""What runs the objects of one host: its slots, and all that they share.
+
+No application, no network: a `Host` gives it both.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from ..storage import Batch, ObjectRecord, Partition
+from .activation import Activation
+from .alarm_event import AlarmEvent
+from .alarm_scheduler import AlarmScheduler
+from .commits import Commits
+from .events import CURRENT
+from .object_id import DurableObjectId, visible_name
+from .slot import Slot
+from .task_pool import TaskPool
+from .timers import Timers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anyio.abc import TaskGroup
+
+    from .alarm_retry import Retries
+    from .backend import Backend
+    from .clock import Clock
+    from .durable_object import ActorClass
+    from .events import CallEvent
+
+logger = logging.getLogger("roomhost.runtime")
+
+
+class Engine:
+    """The running objects of one partition."""
+
+    def __init__(
+        self,
+        group: TaskGroup,
+        backend: Backend,
+        clock: Clock,
+        partition: Partition,
+        idle_eviction_seconds: float,
+    ) -> None:
+        self.backend = backend
+        self.clock = clock
+        self.partition = partition
+        self.idle_eviction_seconds = idle_eviction_seconds
+        self.env: Any = None
+        self.pool = TaskPool(group, backend)
+        self.timers = Timers(clock, backend)
+        self.alarms = AlarmScheduler(
+            partition, self.timers, clock, self._fire_alarm, self._give_up_alarm, random.random
+        )
+        self.classes: dict[int, ActorClass] = {}  # by namespace number
+        # Why nothing more is delivered, once the host stops.
+        self.refusal: Callable[[], BaseException] | None = None
+        # A slot lives as long as anyone cares: a stub, or the host while something is in memory.
+        self._slots: WeakValueDictionary[tuple[int, bytes], Slot] = WeakValueDictionary()
+        self._resident: set[Slot] = set()
+        # Objects that were reset while the writer had batches of theirs: see `may_start`.
+        self._unsettled: dict[tuple[int, bytes], list[Slot]] = {}
+        self._on_settled: list[Callable[[], object]] = []
+
+    @property
+    def resident(self) -> list[Slot]:
+        """The slots of which something is in memory."""
+        return list(self._resident)
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is written that is not durable, and nobody waits to be told."""
+        return self.partition.idle and not self._unsettled
+
+    def slot(self, namespace: int, object_id: DurableObjectId) -> Slot:
+        """The slot of an object; it starts nothing."""
+        key = (namespace, bytes(object_id))
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = self._slots[key] = Slot(self, namespace, self.classes[namespace], object_id)
+        return slot
+
+    def activation(self, slot: Slot) -> Activation:
+        """A new activation for a slot that has none."""
+        record = ObjectRecord(slot.namespace, bytes(slot.id), visible_name(slot.id.name))
+        number = self.partition.find(slot.namespace, record.id)
+        unstored: ObjectRecord | None = record
+        if number is None:
+            number = self.partition.allocate()
+        else:
+            stored = self.partition.record(number)
+            if stored is not None and (record.name is None or stored.name == record.name):
+                unstored = None
+        commits = Commits(
+            self.partition, self.backend, number, unstored, self.alarms.changed
+        )
+        return Activation(slot, self, slot.actor_class, commits)
+
+    def may_start(self, slot: Slot) -> bool:
+        """Whether an instance of the object may start now.
+
+        Not while batches of an instance that was reset are with the writer: the new one would read
+        the state before them, and they would land under it. Its events wait until then.
+        """
+        self._resident.add(slot)
+        waiting = self._unsettled.get(slot.key)
+        if waiting is None:
+            return True
+
+        waiting.append(slot)
+        return False
+
+    def discard(self, slot: Slot, activation: Activation) -> None:
+        """An activation was reset: its slot is dead, the next stub finds another."""
+        self.forget(slot)
+        if self._slots.get(slot.key) is slot:
+            del self._slots[slot.key]
+        self._unsettled.setdefault(slot.key, [])
+        if activation.commits.in_flight == 0:
+            self.settled(activation)
+
+    def settled(self, activation: Activation) -> None:
+        """The last batch of an activation that was reset is done: the object may start again."""
+        waiting = self._unsettled.pop(activation.slot.key, None)
+        if waiting is None:
+            return
+
+        self.partition.forgive(activation.commits.number)
+        for slot in waiting:
+            self.pool.run(slot)
+
+    def forget(self, slot: Slot) -> None:
+        """Nothing of the object is in memory."""
+        self._resident.discard(slot)
+
+    def deliver(self, slot: Slot, event: CallEvent) -> None:
+        """Deliver a call to an object, once what the calling object wrote before is durable."""
+        caller = CURRENT.get()
+        if caller is None:
+            # What comes from outside is refused while the host stops; what runs may still call.
+            if self.refusal is not None:
+                event.fail(self.refusal())
+            else:
+                slot.deliver(event)
+            return
+
+        gate = caller.activation.commits.gate
+        if gate.is_open:
+            slot.deliver(event)
+        else:
+            gate.when_open(lambda: slot.deliver(event), event.fail)
+
+    def _fire_alarm(self, number: int, due_ms: int, retries: Retries) -> None:
+        record = self.partition.record(number)
+        if record is None or record.namespace not in self.classes:
+            logger.warning("an alarm of an unknown object (number %d) is passed over", number)
+            return
+
+        def finished(error: BaseException | None, retry: bool) -> None:
+            self.alarms.finished(number, due_ms, error, retry=retry)
+
+        object_id = DurableObjectId(record.id, record.name)
+        event = AlarmEvent(object_id, due_ms, retries, finished)
+        self.slot(record.namespace, object_id).deliver(event)
+
+    def _give_up_alarm(self, number: int, due_ms: int) -> None:
+        """Delete an alarm that failed too often, unless a newer one took its place."""
+        record = self.partition.record(number)
+        slot = None if record is None else self._slots.get((record.namespace, record.id))
+        if slot is not None and slot.activation is not None:
+            commits = slot.activation.commits
+            if commits.overlay.get_alarm() == due_ms:
+                commits.overlay.set_alarm(None)
+                commits.wrote(confirmed=False)
+                commits.flush()
+            return
+
+        batch = Batch(number=number, record=None, clear=False, writes={}, alarm=None)
+        self.partition.submit(batch, lambda error: self._gave_up(number, error))
+
+    def _gave_up(self, number: int, error: BaseException | None) -> None:
+        if error is None:
+            self.alarms.changed(number, None)
+        else:
+            self.partition.forgive(number)
+
+

@@ -1,0 +1,225 @@
+"""What is delivered to an object: one `Event` for each thing that its code is run for.
+
+An event is also the *frame* of the code that runs for it. `CURRENT` holds it in the context of the
+handler and of every task that the handler starts, so that a storage call or an outgoing call finds
+the gates it goes through.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from ..storage import decode, encode
+from . import limits
+from .errors import DurableObjectError, LimitError, cross
+from .http import Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anyio import CancelScope
+
+    from .activation import Activation
+    from .backend import Waiter
+    from .http import Request
+    from .input_gate import InputGate, Lock
+    from .object_id import DurableObjectId
+
+CURRENT: ContextVar[Event | None] = ContextVar("roomhost_event", default=None)
+
+
+class Event:
+    """One thing delivered to one object, from its arrival until its outcome has left the object.
+
+    `gate` is where its handler's turns enter: the object's input gate, or the critical section it
+    runs in. `lock` is the hold on that gate which its next turn runs under, when it was queued.
+    `scope` can cancel the handler, while there is one. `after_turn` is called once, at the end of
+    the next turn.
+    """
+
+    __slots__ = ("activation", "after_turn", "finished", "gate", "lock", "scope")
+
+    activation: Activation
+    gate: InputGate
+
+    def __init__(self) -> None:
+        self.lock: Lock | None = None
+        self.scope: CancelScope | None = None
+        self.after_turn: Callable[[], object] | None = None
+        self.finished = False
+
+    @property
+    def object_id(self) -> DurableObjectId | None:
+        """The id to start an instance with, if this event knows one better than the object does."""
+        return None
+
+    def invoke(self) -> Any:
+        """Call the actor's code. Returns its result, or an awaitable for it."""
+        raise NotImplementedError
+
+    def outcome(self, result: Any) -> Any:
+        """Turn what the handler returned into what may leave the object: a copy, checked."""
+        return result
+
+    def succeed(self, result: Any) -> None:
+        """The outcome may leave: everything it depends on is durable."""
+        self.finished = True
+
+    def fail(self, error: BaseException) -> None:
+        """The event ends with an error, which may leave. Only the first end counts."""
+        self.finished = True
+
+
+class CallEvent(Event):
+    """An event whose caller waits for the outcome."""
+
+    __slots__ = ("_error", "_id", "_result", "_waiter")
+
+    def __init__(self, object_id: DurableObjectId) -> None:
+        super().__init__()
+        self._id = object_id
+        self._waiter: Waiter | None = None
+        self._result: Any = None
+        self._error: BaseException | None = None
+
+    @property
+    def object_id(self) -> DurableObjectId:
+        return self._id
+
+    def succeed(self, result: Any) -> None:
+        if not self.finished:
+            self.finished = True
+            self._result = result
+            self._wake()
+
+    def fail(self, error: BaseException) -> None:
+        if not self.finished:
+            self.finished = True
+            self._error = cross(error, remote=self._remote(error), object_id=str(self._id))
+            self._wake()
+
+    def _remote(self, error: BaseException) -> bool:
+        """Whether the handler itself raised, as opposed to the object having been reset."""
+        return not getattr(error, "durable_object_reset", False)
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def result(self, new_waiter: Callable[[], Waiter]) -> Any:
+        """Wait for the outcome: return it or raise it. Cancelling the wait cancels nothing else."""
+        if not self.finished:
+            self._waiter = new_waiter()
+            await self._waiter
+        if self._error is not None:
+            # Raised through a local, or error and event would keep each other alive.
+            error, self._error = self._error, None
+            raise error
+
+        return self._result
+
+
+class RpcEvent(CallEvent):
+    """A method call over a stub; `arguments` are the callee's own copies."""
+
+    __slots__ = ("_arguments", "_keywords", "_method")
+
+    def __init__(
+        self, object_id: DurableObjectId, method: str, arguments: Any, keywords: dict[str, Any]
+    ) -> None:
+        super().__init__(object_id)
+        self._method = method
+        self._arguments = arguments
+        self._keywords = keywords
+
+    def invoke(self) -> Any:
+        activation = self.activation
+        method = activation.actor_class.method(self._method)
+        return method(activation.instance, *self._arguments, **self._keywords)
+
+    def outcome(self, result: Any) -> Any:
+        return copy_for_rpc(result)
+
+
+class FetchEvent(CallEvent):
+    """An HTTP request to `fetch`."""
+
+    __slots__ = ("_request",)
+
+    def __init__(self, object_id: DurableObjectId, request: Request) -> None:
+        super().__init__(object_id)
+        self._request = request
+
+    def invoke(self) -> Any:
+        activation = self.activation
+        if not activation.actor_class.defines("fetch"):
+            raise DurableObjectError("Handler does not export a fetch() function.")
+
+        return activation.instance.fetch(self._request)
+
+    def outcome(self, result: Any) -> Response:
+        if not isinstance(result, Response):
+            raise TypeError(f"fetch() returns a Response, not {type(result).__name__}")
+
+        if result.web_socket is not None:
+            protocol = result.headers.get("sec-websocket-protocol")
+            result.web_socket.opened_by(str(self._request.url), protocol)
+        return self.activation.own_stream(result)
+
+    def _remote(self, error: BaseException) -> bool:
+        return True
+
+
+class StartEvent(Event):
+    """The frame of a constructor."""
+
+    __slots__ = ()
+
+
+class RunEvent(Event):
+    """Code of the object that it started itself: `wait_until`, a critical section, a body."""
+
+    __slots__ = ("_call", "_failed", "_succeeded")
+
+    def __init__(
+        self,
+        call: Callable[[], Any],
+        succeeded: Callable[[Any], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        super().__init__()
+        self._call = call
+        self._succeeded = succeeded
+        self._failed = failed
+
+    def invoke(self) -> Any:
+        return self._call()
+
+    def succeed(self, result: Any) -> None:
+        if not self.finished:
+            self.finished = True
+            self._succeeded(result)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.finished:
+            self.finished = True
+            self._failed(error)
+
+
+def copy_for_rpc(value: Any) -> Any:
+    """The receiver's own copy of a value (semantics.md 2.2). DataCloneError: an unsupported type.
+    LimitError: more than 32 MiB encoded.
+    """
+    kind = type(value)
+    if kind is int or kind is bool or value is None or kind is float:
+        return value
+
+    data = encode(value)
+    if len(data) > limits.MAX_RPC_BYTES:
+        raise LimitError(
+            "Serialized RPC arguments or return values are limited to 32MiB, "
+            f"but the size of this value was: {len(data)} bytes."
+        )
+
+    return decode(data)

@@ -1,0 +1,104 @@
+"""Drives a handler one turn at a time, so that it resumes only through its object's input gate.
+
+A *turn* is what a handler runs between two real suspensions; nothing else of its object runs in it
+(semantics.md 4.1). The handler's own yields pass through to the event loop, so that any library
+that awaits works inside a handler, on asyncio and on trio alike.
+"""
+
+from __future__ import annotations
+
+import types
+from typing import TYPE_CHECKING, Any
+
+from anyio import CancelScope
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
+
+    from .backend import Waiter
+    from .events import Event
+    from .input_gate import InputGate, Lock
+
+
+@types.coroutine
+def drive(event: Event, new_waiter: Callable[[], Waiter]) -> Generator[Any, Any, Any]:
+    """Run the handler of `event` to its end; return or raise what it does.
+
+    The event is in its gate already. Each later turn waits for the gate. Cancelling the task that
+    runs this cancels the handler, at its own await.
+    """
+    activation = event.activation
+    activation.begin_turn(event)
+    try:
+        started = event.invoke()
+        if not hasattr(started, "__await__"):
+            return started
+
+        coroutine = started if isinstance(started, types.CoroutineType) else _adapt(started)
+        try:
+            yielded = coroutine.send(None)
+        except StopIteration as stop:
+            return stop.value
+    finally:
+        activation.end_turn(event)
+
+    return (yield from _resume(event, coroutine, yielded, new_waiter))
+
+
+def _resume(
+    event: Event,
+    coroutine: Coroutine[Any, Any, Any],
+    yielded: Any,
+    new_waiter: Callable[[], Waiter],
+) -> Generator[Any, Any, Any]:
+    activation = event.activation
+    while True:
+        sent: Any = None
+        error: BaseException | None = None
+        try:
+            sent = yield yielded
+        except GeneratorExit:
+            coroutine.close()
+            raise
+        except BaseException as raised:
+            error = raised
+
+        if event.lock is None and event.gate.closed and activation.broken is None:
+            # A refusal means that the object was reset: the handler goes on only to unwind.
+            try:
+                event.lock = yield from admission(event.gate, new_waiter).__await__()
+            except BaseException as raised:
+                error = raised
+
+        activation.begin_turn(event)
+        try:
+            yielded = coroutine.send(sent) if error is None else coroutine.throw(error)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            activation.end_turn(event)
+
+
+async def admission(gate: InputGate, new_waiter: Callable[[], Waiter]) -> Lock:
+    """Wait for the gate. Returns the lock to run the next turn under; raises the cause of a break.
+
+    Shielded: a deadline inside the handler that passes while it stands here must not unwind this
+    wait, or the handler's cancel scopes would be left in the wrong order. The handler meets its
+    cancellation at its next await.
+    """
+    waiter = new_waiter()
+    gate.wait(waiter.set_result, waiter.set_exception)
+    if waiter.done():
+        return await _done(waiter)
+
+    with CancelScope(shield=True):
+        return await _done(waiter)
+
+
+async def _done(waiter: Waiter) -> Lock:
+    lock: Lock = await waiter
+    return lock
+
+
+async def _adapt(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable

@@ -1,0 +1,274 @@
+"""The sockets of one object that outlive its instances: tags, order, auto-response, events."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from . import limits
+from .errors import DurableObjectError, LimitError
+from .events import Event
+from .web_socket import LOST, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .output_gate import OutputGate
+    from .slot import Slot
+    from .timers import Timer
+    from .web_socket import WebSocket, WebSocketRequestResponsePair
+
+logger = logging.getLogger("roomhost.runtime")
+
+
+class HibernationManager:
+    """What `ctx.accept_web_socket` and its relatives work on. Dropped whole when the object resets."""
+
+    __slots__ = ("_by_tag", "_slot", "_sockets", "auto_response", "event_timeout_ms")
+
+    def __init__(self, slot: Slot) -> None:
+        self._slot = slot
+        self._sockets: dict[WebSocket, None] = {}  # in order of acceptance
+        self._by_tag: dict[str, dict[WebSocket, None]] = {}
+        self.auto_response: WebSocketRequestResponsePair | None = None
+        self.event_timeout_ms: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._sockets)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no socket."""
+        return not self._sockets
+
+    @property
+    def output_gate(self) -> OutputGate | None:
+        """The gate that frames to the clients leave through: the running instance's."""
+        activation = self._slot.activation
+        return None if activation is None else activation.commits.gate
+
+    def accept(self, ws: WebSocket, tags: Iterable[str]) -> None:
+        """Take a socket; semantics.md 7.2 says what is refused."""
+        checked = check_tags(tags)
+        if len(self._sockets) >= limits.MAX_SOCKETS:
+            raise LimitError(
+                f"only {limits.MAX_SOCKETS} websockets can be accepted on a single Durable Object instance"
+            )
+
+        ws.claim(self, checked)
+        self._sockets[ws] = None
+        for tag in checked:
+            self._by_tag.setdefault(tag, {})[ws] = None
+        ws.opened()
+
+    def remove(self, ws: WebSocket) -> None:
+        """The socket is closed: it is listed no more."""
+        if ws in self._sockets:
+            del self._sockets[ws]
+            for tag in ws.tags:
+                tagged = self._by_tag[tag]
+                del tagged[ws]
+                if not tagged:
+                    del self._by_tag[tag]
+            self._slot.release()
+
+    def select(self, tag: str | None) -> list[WebSocket]:
+        """All sockets, newest first; or those with the tag, oldest first."""
+        if tag is None:
+            return list(reversed(self._sockets))
+
+        return list(self._by_tag.get(tag, ()))
+
+    def set_event_timeout(self, ms: int | None) -> None:
+        """The longest one run of a handler may take; 0 and None: no limit."""
+        if ms is not None and ms < 0:
+            raise TypeError(f"Event timeout must not be negative, it is {ms} ms.")
+
+        if ms is not None and ms > limits.MAX_EVENT_TIMEOUT_MS:
+            raise LimitError(f"Event timeout should not exceed {limits.MAX_EVENT_TIMEOUT_MS} ms.")
+
+        self.event_timeout_ms = ms or None
+
+    def arrived(self, ws: WebSocket, message: str | bytes) -> None:
+        """A message from a client: answered here, or an event for the object."""
+        if self._slot.engine.refusal is not None:
+            return
+
+        pair = self.auto_response
+        if pair is not None and type(message) is str and message == pair.request:
+            ws.auto_response_at = datetime.fromtimestamp(self._slot.engine.clock.now_ms() / 1000, UTC)
+            ws.bypass(pair.response)
+            return
+
+        if len(message) > limits.MAX_MESSAGE_BYTES:
+            self._slot.deliver(ErrorEvent(self, ws, DurableObjectError("Message is too large")))
+            self.remove(ws)
+            ws.end(Close(TOO_BIG, "Message is too large"))
+            return
+
+        ws.unstarted += 1
+        self._slot.deliver(MessageEvent(self, ws, message))
+
+    def closed(self, ws: WebSocket, close: Close) -> None:
+        """A close from a client, or its loss: an event for the object."""
+        if self._slot.engine.refusal is not None:
+            ws.answer_close(close)
+            return
+
+        self._slot.deliver(CloseEvent(self, ws, close))
+
+    def drop(self) -> None:
+        """The object was reset: every client sees its connection lost."""
+        self._end_all(Close(LOST, "", was_clean=False))
+
+    def restart(self) -> None:
+        """The host stops: every client is told to come back."""
+        self._end_all(Close(RESTART, "Service Restart"))
+
+    def _end_all(self, close: Close) -> None:
+        sockets = list(self._sockets)
+        self._sockets.clear()
+        self._by_tag.clear()
+        for ws in sockets:
+            ws.end(close)
+
+
+class SocketEvent(Event):
+    """A handler run for a socket. Nobody waits for it: an error is logged, the socket lives on."""
+
+    __slots__ = ("_manager", "_timer", "ws")
+
+    def __init__(self, manager: HibernationManager, ws: WebSocket) -> None:
+        super().__init__()
+        self.ws = ws
+        self._manager = manager
+        self._timer: Timer | None = None
+
+    def invoke(self) -> Any:
+        timeout_ms = self._manager.event_timeout_ms
+        if timeout_ms is not None:
+            self._timer = self.activation.call_later(timeout_ms / 1000, self._expire)
+        return self.handle(self.activation.instance)
+
+    def handle(self, actor: Any) -> Any:
+        """Call the actor's handler, if it has one."""
+        raise NotImplementedError
+
+    def succeed(self, result: Any) -> None:
+        self._end()
+
+    def fail(self, error: BaseException) -> None:
+        if not self.finished and not getattr(error, "durable_object_reset", False):
+            logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
+        self._end()
+
+    def _end(self) -> None:
+        if not self.finished:
+            self.finished = True
+            if self._timer is not None:
+                self._timer.cancel()
+            self.ended()
+
+    def ended(self) -> None:
+        """The event is over, well or not."""
+
+    def _expire(self) -> None:
+        self.activation.reset(
+            DurableObjectError("Actor exceeded event execution time and was disconnected.")
+        )
+
+
+class MessageEvent(SocketEvent):
+    """`web_socket_message`."""
+
+    __slots__ = ("_message", "_started")
+
+    def __init__(self, manager: HibernationManager, ws: WebSocket, message: str | bytes) -> None:
+        super().__init__(manager, ws)
+        self._message = message
+        self._started = False
+
+    def handle(self, actor: Any) -> Any:
+        self._begin()
+        if self.activation.actor_class.defines("web_socket_message"):
+            return actor.web_socket_message(self.ws, self._message)
+
+        return None
+
+    def fail(self, error: BaseException) -> None:
+        if not self._started and getattr(error, "overloaded", False):
+            # A message that cannot be queued must not be skipped silently: the client reconnects.
+            self._manager.remove(self.ws)
+            self.ws.end(Close(TRY_AGAIN_LATER, "overloaded"))
+        super().fail(error)
+
+    def ended(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        if not self._started:
+            self._started = True
+            self.ws.message_started()
+
+
+class CloseEvent(SocketEvent):
+    """`web_socket_close`; afterwards the close is answered and the socket is no longer listed."""
+
+    __slots__ = ("_close",)
+
+    def __init__(self, manager: HibernationManager, ws: WebSocket, close: Close) -> None:
+        super().__init__(manager, ws)
+        self._close = close
+
+    def handle(self, actor: Any) -> Any:
+        # semantics.md 7.2: listed during the synchronous part of the handler, gone afterwards.
+        self.after_turn = self._unlist
+        close = self._close
+        if self.activation.actor_class.defines("web_socket_close"):
+            return actor.web_socket_close(self.ws, close.code, close.reason, close.was_clean)
+
+        return None
+
+    def _unlist(self) -> None:
+        self._manager.remove(self.ws)
+
+    def ended(self) -> None:
+        self.ws.answer_close(self._close)
+
+
+class ErrorEvent(SocketEvent):
+    """`web_socket_error`."""
+
+    __slots__ = ("_error",)
+
+    def __init__(self, manager: HibernationManager, ws: WebSocket, error: Exception) -> None:
+        super().__init__(manager, ws)
+        self._error = error
+
+    def handle(self, actor: Any) -> Any:
+        if self.activation.actor_class.defines("web_socket_error"):
+            return actor.web_socket_error(self.ws, self._error)
+
+        return None
+
+
+def check_tags(tags: object) -> tuple[str, ...]:
+    """Distinct tags in order. TypeError: no collection of strings. LimitError: too many or too long,
+    both counted while adding, as in semantics.md 7.2."""
+    if not isinstance(tags, (list, tuple, set, frozenset)):
+        raise TypeError(f"tags are a list of strings, not {type(tags).__name__}")
+
+    distinct: dict[str, None] = {}
+    for tag in tags:
+        text = str(tag) if isinstance(tag, int) else tag
+        if not isinstance(text, str):
+            raise TypeError(f"a tag is a string, not {type(tag).__name__}")
+        if len(distinct) >= limits.MAX_TAGS:
+            raise LimitError(f"a Hibernatable WebSocket cannot have more than {limits.MAX_TAGS} tags")
+        if len(text.encode()) > limits.MAX_TAG_BYTES:
+            raise LimitError(
+                f'"{text[:32]}..." is longer than the max tag length ({limits.MAX_TAG_BYTES} characters).'
+            )
+        distinct[text] = None
+    return tuple(distinct)

@@ -1,0 +1,294 @@
+"""The host: one data directory, one clock, and the objects of one application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
+
+import anyio
+from anyio import CancelScope, move_on_after
+
+from ..storage import DataDirectory, Partition
+from . import limits
+from .asgi import HostASGI
+from .backend import current_backend
+from .clock import SystemClock
+from .durable_object import ActorClass
+from .engine import Engine
+from .errors import DurableObjectError, HostError
+from .object_id import DurableObjectId, IdFactory
+from .settings import HostSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from anyio.abc import TaskGroup
+
+    from ..storage import Batch
+    from .application import Application, ASGIApp
+    from .backend import Waiter
+    from .channel import LocalChannel
+    from .clock import Clock
+
+    CommitFunction = Callable[[Sequence[Batch]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class HostStatistics:
+    """Figures of one host, since it started or right now.
+
+    `objects_in_memory`: of which an instance, a queue or a socket is; `activations`: instances;
+    `events_in_flight`; `web_sockets`; `alarms_running`; `commits`: transactions with their fsync;
+    `batches`: turns made durable by them; `largest_group`: batches of one commit; `failed_batches`.
+    """
+
+    objects_in_memory: int
+    activations: int
+    events_in_flight: int
+    web_sockets: int
+    alarms_running: int
+    commits: int
+    batches: int
+    largest_group: int
+    failed_batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class Namespace:
+    """One set of objects, as it stands in this host's data directory."""
+
+    number: int
+    name: str
+    unique_key: str
+    actor_class: ActorClass
+
+
+class Host:
+    """Runs the objects of an application: `async with Host(app, data_dir="state") as host`.
+
+    One host owns a data directory: a second one on it is refused with a `DataDirectoryError`.
+    Leaving the block drains: what is in flight ends, what is written is on disk, sockets close with
+    1012. `env` are the application's bindings, `asgi` its HTTP and WebSocket side.
+    """
+
+    def __init__(
+        self,
+        app: Application,
+        data_dir: str | Path | None = None,
+        clock: Clock | None = None,
+        settings: HostSettings | None = None,
+        wrap_commit: Callable[[CommitFunction], CommitFunction] | None = None,
+    ) -> None:
+        self.app = app
+        self.settings = settings or HostSettings()
+        self.data_dir = data_dir if data_dir is not None else self.settings.data_dir
+        self.clock = clock or SystemClock()
+        self.namespaces: dict[str, Namespace] = {}
+        self.env: Any = None
+        self._wrap_commit = wrap_commit
+        self._asgi: ASGIApp | None = None
+        self._directory: DataDirectory | None = None
+        self._engine: Engine | None = None
+        self._group: TaskGroup | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """The running objects. HostError: the host has not started, or has stopped."""
+        if self._engine is None:
+            raise HostError("the host is not running: use it inside `async with Host(...)`")
+
+        return self._engine
+
+    @property
+    def asgi(self) -> ASGIApp:
+        """An ASGI 3 application, to be served or mounted while the host runs."""
+        if self._asgi is None:
+            self._asgi = HostASGI(self, self.app.asgi_for(self))
+        return self._asgi
+
+    async def __aenter__(self) -> Self:
+        self._directory = DataDirectory.open(self.data_dir)
+        try:
+            backend = current_backend()
+            partition = Partition.open(
+                self._directory.path / "partition-0",
+                deliver=backend.call_from_thread,
+                wrap_commit=self._wrap_commit,
+            )
+        except BaseException:
+            self._directory.close()
+            raise
+
+        self._group = anyio.create_task_group()
+        await self._group.__aenter__()
+        engine = self._engine = Engine(
+            self._group, backend, self.clock, partition, self.settings.idle_eviction_seconds
+        )
+        for declared in self.app.namespaces():
+            record = partition.namespace(declared.name, declared.unique_key)
+            actor_class = engine.classes[record.number] = ActorClass(declared.actor)
+            self.namespaces[declared.name] = Namespace(
+                record.number, declared.name, record.unique_key, actor_class
+            )
+        self.env = engine.env = self.app.make_env(self)
+        self.clock.attach(self.settle)
+        self._group.start_soon(engine.timers.run)
+        engine.alarms.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._engine is None:
+            return
+
+        with CancelScope(shield=True):
+            await self._drain()
+            await anyio.to_thread.run_sync(self._engine.partition.close)
+            await self._stop()
+
+    async def crash(self) -> None:
+        """Drop everything as `kill -9` would: nothing more is written, nothing drains, callers get a
+        retryable error, sockets are lost. For tests of what a restart finds."""
+        engine = self.engine
+        engine.alarms.stop()
+        engine.refusal = _lost
+        engine.partition.abandon()
+        for slot in engine.resident:
+            if slot.activation is not None:
+                slot.activation.reset(_lost())
+            elif slot.sockets is not None:
+                slot.sockets.drop()
+        with CancelScope(shield=True):
+            await self._stop()
+
+    async def evict(self, stub: Any) -> bool:
+        """Drop the instance of a stub's object, once what is in flight has ended: it hibernates.
+
+        Its sockets stay, the next event starts it again. Returns whether there was an instance.
+        """
+        channel: LocalChannel = stub.__channel__
+        activation = channel.slot().activation
+        if activation is None:
+            return False
+
+        waiter = self.engine.backend.waiter()
+        activation.when_idle(partial(_wake, waiter))
+        await waiter
+        return activation.evict()
+
+    async def abort_all(self) -> None:
+        """Reset every object that is in memory; callers in flight get the error."""
+        for slot in self.engine.resident:
+            if slot.activation is not None:
+                slot.activation.reset(
+                    DurableObjectError("Application called abortAllDurableObjects().")
+                )
+
+    async def run_due_alarms(self) -> int:
+        """Run every alarm that is due, and retries that wait, now; returns how many were started,
+        when their handlers have ended."""
+        alarms = self.engine.alarms
+        started = alarms.run_due()
+        waiter = self.engine.backend.waiter()
+        alarms.when_quiet(partial(_wake, waiter))
+        await waiter
+        return started
+
+    def list_objects(
+        self, binding: str, *, after: DurableObjectId | None = None, limit: int = 1_000
+    ) -> list[DurableObjectId]:
+        """The stored objects of a binding, in the order of their ids, with their names where known;
+        at most `limit`, after `after`. KeyError: no such binding."""
+        namespace = self.namespaces[binding]
+        records = self.engine.partition.list_objects(
+            namespace.number, after=None if after is None else bytes(after), limit=limit
+        )
+        return [DurableObjectId(record.id, record.name) for record in records]
+
+    def statistics(self) -> HostStatistics:
+        """What is in memory and what was committed."""
+        resident = self.engine.resident
+        activations = [slot.activation for slot in resident if slot.activation is not None]
+        writer = self.engine.partition.statistics()
+        return HostStatistics(
+            objects_in_memory=len(resident),
+            activations=len(activations),
+            events_in_flight=sum(len(activation.events) for activation in activations),
+            web_sockets=sum(len(slot.sockets) for slot in resident if slot.sockets is not None),
+            alarms_running=self.engine.alarms.running,
+            commits=writer.commits,
+            batches=writer.batches,
+            largest_group=writer.largest_group,
+            failed_batches=writer.failed_batches,
+        )
+
+    def ids(self, binding: str, jurisdiction: str | None = None) -> IdFactory:
+        """What makes and checks the ids of a binding. KeyError: no such binding."""
+        return IdFactory(self.namespaces[binding].unique_key, jurisdiction)
+
+    async def settle(self) -> None:
+        """Return when every task is waiting and nothing written is on its way to the disk.
+
+        What a clock that is moved by hand waits for between two steps.
+        """
+        while self._engine is not None:
+            await anyio.wait_all_tasks_blocked()
+            if self._engine.quiet:
+                return
+
+            # The writer thread wakes the loop when a group is done; until then there is no task to
+            # wait for.
+            await anyio.sleep(0.0005)
+
+    async def _drain(self) -> None:
+        engine = self.engine
+        engine.alarms.stop()
+        engine.refusal = _stopping
+        with move_on_after(limits.DRAIN_SECONDS):
+            while busy := [slot.activation for slot in engine.resident if _is_busy(slot.activation)]:
+                waiter = engine.backend.waiter()
+                assert busy[0] is not None
+                busy[0].when_idle(partial(_wake, waiter))
+                await waiter
+        for slot in engine.resident:
+            if slot.sockets is not None:
+                slot.sockets.restart()
+            if slot.activation is not None and not slot.activation.evict():
+                slot.activation.reset(_stopping())
+
+    async def _stop(self) -> None:
+        assert self._directory is not None
+        assert self._group is not None
+        self.clock.detach(self.settle)
+        self._engine = None
+        self._group.cancel_scope.cancel()
+        await self._group.__aexit__(None, None, None)
+        self._directory.close()
+
+
+def _is_busy(activation: Any) -> bool:
+    return activation is not None and not activation.idle
+
+
+def _wake(waiter: Waiter) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+def _stopping() -> DurableObjectError:
+    error = DurableObjectError("The host is stopping. Reconnect or retry the request.")
+    error.retryable = True
+    return error
+
+
+def _lost() -> DurableObjectError:
+    error = DurableObjectError("Network connection lost.")
+    error.retryable = True
+    return error

@@ -1,0 +1,47 @@
+"""Every bound of the runtime, with its unit in its name. Sources: semantics.md, by section."""
+
+from __future__ import annotations
+
+# Objects (1.3, 3.2)
+MAX_OBJECT_NAME_BYTES = 1_024  # a longer name still finds its object, `ctx.id.name` is None
+MAX_SECTION_DEPTH = 64  # nested block_concurrency_while() and transaction() calls
+SECTION_TIMEOUT_SECONDS = 30.0  # wall time of one critical section
+
+# Waiting events of one object (3.6)
+MAX_QUEUED_EVENTS = 10_000
+
+# Values in a call (2.2)
+MAX_RPC_BYTES = 32 * 1024 * 1024
+
+# Tasks kept waiting for the next event, for each host
+MAX_IDLE_TASKS = 1_024
+
+# Alarms (6)
+MAX_ALARM_MS = 6_911_222_400_000  # the first moment of 2189: later dates are refused
+ALARM_TIMEOUT_SECONDS = 15 * 60.0  # wall time of one run of alarm()
+ALARM_RETRY_START_SECONDS = 2
+ALARM_RETRY_JITTER = 0.25  # at most this share is added to a delay
+MAX_ALARM_RETRIES = 6  # counted; so a failing alarm runs seven times
+MAX_ALARM_BACKOFF_EXPONENT = 9  # uncounted failures: at most 2 * 2^9 = 1,024 s between runs
+MAX_ALARMS_IN_FLIGHT = 1_000  # handlers started and not yet finished, for each host
+
+# WebSockets (7)
+MAX_TAGS = 10  # of one socket
+MAX_TAG_BYTES = 256
+MAX_SOCKETS = 32_768  # of one object
+MAX_ATTACHMENT_BYTES = 16_384
+MAX_AUTO_RESPONSE_BYTES = 2_048  # request and response, each
+MAX_EVENT_TIMEOUT_MS = 604_800_000  # seven days
+MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+MAX_CLOSE_REASON_BYTES = 123
+MAX_UNSTARTED_MESSAGES = 64  # received from one connection and not yet begun by a handler
+MAX_OUTGOING_BYTES = 16 * 1024 * 1024  # waiting for one slow reader, then it is closed with 1013
+MAX_OUTGOING_FRAMES = 65_536  # likewise
+
+# HTTP
+MAX_BODY_CHUNKS_WAITING = 8  # of a streaming body, between an actor and its caller
+
+# The host
+IDLE_EVICTION_SECONDS = 10.0  # without an event in flight, then the instance is dropped (3.5)
+DRAIN_SECONDS = 30.0  # that events in flight get to finish when the host stops
+CLOCK_SLICE_SECONDS = 1.0  # the longest sleep before the wall clock is looked at again

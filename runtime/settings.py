@@ -1,0 +1,120 @@
+"""The host's settings: command-line flags, then `ROOMHOST_*` variables, then `roomhost.toml`, then
+defaults. A key or a value that is not understood is refused by name."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from . import limits
+from .errors import HostError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ENVIRONMENT_PREFIX = "ROOMHOST_"
+SETTINGS_FILE = "roomhost.toml"
+
+
+class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything an operator can set. Lists come comma separated in a variable or a flag.
+
+    `data_dir`: where the objects are stored. `host`, `port`: where `roomhost serve` listens; port 0
+    takes a free one. `api_keys`: what trusted back-ends authenticate with. `token_secrets`:
+    `kid:secret`, the first one signs. `public_url`: how clients reach this host.
+    `trusted_proxies`: addresses whose forwarded headers count. `allowed_origins`: of browsers that
+    may open a WebSocket. `idle_eviction_seconds`: without an event, then an instance is dropped.
+    """
+
+    data_dir: str = "state"
+    host: str = "127.0.0.1"
+    port: int = 8787
+    api_keys: tuple[str, ...] = ()
+    token_secrets: tuple[str, ...] = ()
+    public_url: str | None = None
+    trusted_proxies: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    idle_eviction_seconds: float = limits.IDLE_EVICTION_SECONDS
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65_535:
+            raise ValueError(f"port: from 0 to 65535, not {self.port}")
+
+        if not self.idle_eviction_seconds >= 0:
+            raise ValueError(f"idle_eviction_seconds: 0 or more, not {self.idle_eviction_seconds}")
+
+        if not self.data_dir:
+            raise ValueError("data_dir: the path of a directory, not an empty text")
+
+
+FIELDS = {field.name: field for field in msgspec.structs.fields(HostSettings)}
+LISTS = frozenset(name for name, field in FIELDS.items() if field.default == ())
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    directory: str | Path = ".",
+) -> HostSettings:
+    """The settings in force. `flags` are by field name; None in them means not given.
+
+    HostError: an unknown key, a value of the wrong kind, or a `roomhost.toml` that is no TOML; the
+    message names where it stands.
+    """
+    values: dict[str, Any] = {}
+    values |= _from_file(Path(directory) / SETTINGS_FILE)
+    values |= _from_environment(os.environ if environ is None else environ)
+    given = {name: value for name, value in (flags or {}).items() if value is not None}
+    values |= _known(given, "the flag")
+    return make_settings(values)
+
+
+def make_settings(values: Mapping[str, Any]) -> HostSettings:
+    """Settings from plain values, checked. HostError: a value of the wrong kind."""
+    try:
+        return msgspec.convert(dict(_known(values, "the setting")), HostSettings, strict=False)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise HostError(f"settings: {error}") from None
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise HostError(f"{path.name} cannot be read: {error}") from None
+
+    try:
+        return _known(tomllib.loads(text), f"{path.name}: the key")
+    except tomllib.TOMLDecodeError as error:
+        raise HostError(f"{path.name} is no TOML: {error}") from None
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values = {
+        name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
+        for name, value in environ.items()
+        if name.startswith(ENVIRONMENT_PREFIX)
+    }
+    return _known(values, f"the variable {ENVIRONMENT_PREFIX}", upper=True)
+
+
+def _known(values: Mapping[str, Any], where: str, *, upper: bool = False) -> dict[str, Any]:
+    for name in values:
+        if name not in FIELDS:
+            shown = f"{where}{name.upper()}" if upper else f"{where} {name}"
+            raise HostError(f"{shown} is unknown; known are {', '.join(sorted(FIELDS))}")
+
+    return {name: _split(name, value) for name, value in values.items()}
+
+
+def _split(name: str, value: Any) -> Any:
+    if name in LISTS and isinstance(value, str):
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    return value

@@ -1,0 +1,124 @@
+"""An object as one host knows it while anything of it is in memory: its queue, its activation, its
+hibernating sockets.
+
+It promises that one object never runs twice at once: events that find no activation queue, and the
+first of them to be served starts the one instance for all.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from . import limits
+from .activation import Activation
+from .errors import OverloadedError
+from .hibernation import HibernationManager
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from anyio import CancelScope
+
+    from .durable_object import ActorClass
+    from .engine import Engine
+    from .events import Event
+    from .object_id import DurableObjectId
+    from .web_socket import WebSocket
+
+
+class Slot:
+    """Stubs hold it, so that they meet the same object again across evictions, and stay broken with
+    it after a reset: a reset slot is dead, a new stub finds a new one (semantics.md 2.6).
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "activation",
+        "actor_class",
+        "broken",
+        "engine",
+        "id",
+        "namespace",
+        "queue",
+        "sockets",
+    )
+
+    def __init__(
+        self, engine: Engine, namespace: int, actor_class: ActorClass, object_id: DurableObjectId
+    ) -> None:
+        self.engine = engine
+        self.namespace = namespace
+        self.actor_class = actor_class
+        self.id = object_id
+        self.activation: Activation | None = None
+        self.queue: deque[Event] = deque()  # delivered, not begun, in order of delivery
+        self.sockets: HibernationManager | None = None
+        self.broken: BaseException | None = None
+
+    @property
+    def key(self) -> tuple[int, bytes]:
+        """What identifies the object in its partition."""
+        return (self.namespace, bytes(self.id))
+
+    def deliver(self, event: Event) -> None:
+        """Take an event, in order. It fails at once when the object is reset or has too much queued."""
+        if self.broken is not None:
+            event.fail(self.broken)
+        elif len(self.queue) >= limits.MAX_QUEUED_EVENTS:
+            event.fail(OverloadedError("Durable Object is overloaded. Too many requests queued."))
+        else:
+            self.queue.append(event)
+            if self.activation is not None or self.engine.may_start(self):
+                self.engine.pool.run(self)
+
+    async def serve(self, scope: CancelScope) -> None:
+        """Run the event at the head of the queue; each delivery is served once."""
+        if not self.queue:
+            return
+
+        activation = self.activation or self._start()
+        if activation.broken is not None:
+            return
+
+        event = self.queue.popleft()
+        event.gate = activation.input_gate
+        activation.adopt(event)
+        await activation.run(event, scope)
+
+    def accept(self, ws: WebSocket, tags: Iterable[str]) -> None:
+        """Make `ws` one of the object's hibernatable sockets."""
+        self.sockets_of_object().accept(ws, tags)
+
+    def sockets_of_object(self) -> HibernationManager:
+        """The object's socket manager, made when it is first needed."""
+        if self.sockets is None:
+            self.sockets = HibernationManager(self)
+        return self.sockets
+
+    def evicted(self, activation: Activation) -> None:
+        """The activation has ended; what hibernates stays."""
+        self.activation = None
+        self.release()
+
+    def release(self) -> None:
+        """Let the host forget the object, once nothing of it is left in memory."""
+        sockets = self.sockets
+        if self.activation is None and not self.queue and (sockets is None or sockets.empty):
+            self.engine.forget(self)
+
+    def broke(self, activation: Activation, cause: BaseException) -> None:
+        """The activation was reset: this slot is dead, its waiting events and sockets too."""
+        self.broken = cause
+        self.engine.discard(self, activation)
+        waiting, self.queue = self.queue, deque()
+        for event in waiting:
+            event.fail(cause)
+        if self.sockets is not None:
+            self.sockets.drop()
+
+    def _start(self) -> Activation:
+        self.id = self.queue[0].object_id or self.id
+        self.activation = activation = self.engine.activation(self)
+        activation.start(self.id)
+        return activation

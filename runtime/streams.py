@@ -1,0 +1,111 @@
+"""A streaming response body: an actor's generator, run as the actor's code, read by the caller."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from . import limits
+from .errors import DurableObjectError, cross
+from .events import RunEvent
+from .http import Response
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from .activation import Activation
+    from .backend import Waiter
+
+
+class ChunkQueue:
+    """Chunks between one writer and one reader, both on one loop; a full queue holds the writer."""
+
+    def __init__(self, activation: Activation) -> None:
+        self._new_waiter = activation.new_waiter
+        self._chunks: deque[bytes] = deque()
+        self._changed: Waiter | None = None
+        self.ended = False
+        self.error: BaseException | None = None
+        self.abandoned = False
+
+    async def put(self, chunk: bytes) -> None:
+        """Add a chunk; waits while the queue is full. Returns at once when nobody reads any more."""
+        while len(self._chunks) >= limits.MAX_BODY_CHUNKS_WAITING and not self.abandoned:
+            await self._wait()
+        self._chunks.append(chunk)
+        self._wake()
+
+    def end(self, error: BaseException | None = None) -> None:
+        """No more chunks; the reader gets `error` after the last one."""
+        self.ended = True
+        self.error = error
+        self._wake()
+
+    def abandon(self) -> None:
+        """The reader is gone."""
+        self.abandoned = True
+        self._chunks.clear()
+        self._wake()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """What the writer puts, until it ends. Raises the error it ended with."""
+        while True:
+            while self._chunks:
+                yield self._chunks.popleft()
+                self._wake()
+            if self.ended:
+                break
+            await self._wait()
+        if self.error is not None:
+            raise self.error
+
+    async def _wait(self) -> None:
+        # One side waits at a time: the writer while it is full, the reader while it is empty.
+        self._changed = self._new_waiter()
+        await self._changed
+
+    def _wake(self) -> None:
+        waiter, self._changed = self._changed, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+
+def gated_stream(activation: Activation, response: Response) -> Response:
+    """Make the body of `response`, if it is a stream, one that is produced under the object's gates.
+
+    The generator runs in a task of the object, each chunk leaves through the output gate, and the
+    instance stays in memory until it ends. It starts when the reader asks for the first chunk, so
+    that a response nobody reads leaves nothing behind.
+    """
+    if response.buffered is not None:
+        return response
+
+    source = response.take_stream()
+
+    async def produce(queue: ChunkQueue) -> None:
+        async for chunk in source:
+            await activation.opened()
+            await queue.put(chunk)
+            if queue.abandoned:
+                break
+
+    async def read() -> AsyncIterator[bytes]:
+        if activation.broken is not None:
+            raise DurableObjectError(
+                "Durable Object connection closed because the object was reset."
+            ) from activation.broken
+
+        queue = ChunkQueue(activation)
+
+        def failed(error: BaseException) -> None:
+            queue.end(cross(error, remote=True, object_id=str(activation.slot.id)))
+
+        activation.run_soon(RunEvent(lambda: produce(queue), lambda _: queue.end(), failed))
+        try:
+            async for chunk in queue.chunks():
+                yield chunk
+        finally:
+            queue.abandon()
+
+    response.set_stream(read())
+    return response

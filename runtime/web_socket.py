@@ -1,0 +1,437 @@
+"""WebSockets as actors see them: two ends, joined in process, each with a mode and a state.
+
+An end is accepted in one of two ways (semantics.md 7). `accept()`: its messages wait in an inbox
+for `receive()`; this is what clients and tests do, and what keeps an instance in memory when an
+actor does it. `ctx.accept_web_socket(ws)`: its messages become events of the object, which can
+hibernate meanwhile.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Any
+
+from ..storage import decode, encode
+from . import limits
+from .backend import current_backend
+from .errors import DurableObjectError, LimitError, WebSocketClosed
+from .events import CURRENT
+from .inbox import Inbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+    from datetime import datetime
+
+    from .activation import Activation
+    from .backend import Waiter
+    from .hibernation import HibernationManager
+    from .output_gate import OutputGate
+
+NO_CODE = 1005  # RFC 6455, 7.4.1: the close frame had no code
+LOST = 1006  # likewise: there was no close frame
+RESTART = 1012
+TOO_BIG = 1009
+TRY_AGAIN_LATER = 1013
+LOST_REASON = "WebSocket disconnected without sending Close frame."
+UNSENDABLE_CODES = frozenset((1004, NO_CODE, LOST, 1015))
+
+
+class ReadyState(IntEnum):
+    """`WebSocket.ready_state`, with the numbers of the WebSocket API."""
+
+    CONNECTING = 0  # Not accepted. Next: OPEN, CLOSED.
+    OPEN = 1  # Next: CLOSING, CLOSED.
+    CLOSING = 2  # One side has closed. Next: CLOSED.
+    CLOSED = 3  # No next.
+
+
+class Mode(Enum):
+    """Who takes what arrives at an end."""
+
+    NEW = "new"  # Nobody yet; it waits. Next: USED, STANDARD, HIBERNATABLE.
+    USED = "used in a response"  # On its way to the caller. Next: STANDARD.
+    STANDARD = "accepted"  # `receive()`. No next.
+    HIBERNATABLE = "accepted by an object"  # The object's handlers. No next.
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A close frame, or the loss of the connection (`was_clean` false)."""
+
+    code: int
+    reason: str
+    was_clean: bool = True
+
+
+class WebSocket:
+    """One end of a connection.
+
+    `url` and `protocol` are those of the request that opened it. An accepted end is an async
+    iterator of its messages.
+    """
+
+    __slots__ = (
+        "_attachment",
+        "_close_sent",
+        "_gated",
+        "_inbox",
+        "_manager",
+        "_mode",
+        "_peer",
+        "_pinned",
+        "_room",
+        "auto_response_at",
+        "protocol",
+        "ready_state",
+        "tags",
+        "unstarted",
+        "url",
+    )
+
+    _peer: WebSocket
+
+    def __init__(self) -> None:
+        self.ready_state = ReadyState.CONNECTING
+        self.url: str | None = None
+        self.protocol: str | None = None
+        self.tags: tuple[str, ...] = ()
+        self.auto_response_at: datetime | None = None
+        self.unstarted = 0  # messages that no handler has begun
+        self._mode = Mode.NEW
+        self._inbox = Inbox()
+        self._manager: HibernationManager | None = None
+        self._attachment: bytes | None = None
+        self._close_sent = False
+        self._gated = 0  # frames that wait for the output gate
+        self._pinned: Activation | None = None  # the instance whose code accepted this end
+        self._room: Waiter | None = None  # of the other end, which waits to send more
+
+    def __repr__(self) -> str:
+        return f"<WebSocket {self._mode.value}, {self.ready_state.name}>"
+
+    def accept(self) -> None:
+        """Take this end: `receive()` gets its messages, those that came before too.
+
+        A second call does nothing. TypeError: it is an object's already.
+        """
+        if self._mode is Mode.HIBERNATABLE:
+            raise TypeError("Can't accept() WebSocket after enabling hibernation.")
+
+        if self._mode is not Mode.STANDARD:
+            self._mode = Mode.STANDARD
+            frame = CURRENT.get()
+            if frame is not None and self._peer._mode is not Mode.HIBERNATABLE:
+                self._pinned = frame.activation
+                self._pinned.pin(1)
+            self.opened()
+
+    def claim(self, manager: HibernationManager, tags: tuple[str, ...]) -> None:
+        """Take this end for an object, which calls `opened` next. DurableObjectError: it is taken."""
+        if self._mode is Mode.STANDARD:
+            raise DurableObjectError(
+                "Cannot call `acceptWebSocket()` if the WebSocket was already accepted via `accept()`"
+            )
+
+        if self._mode is not Mode.NEW or self._peer._mode is not Mode.NEW:
+            raise DurableObjectError(
+                "Cannot call `acceptWebSocket()` on this WebSocket because its pair has already been "
+                "accepted or used in a Response."
+            )
+
+        self._mode = Mode.HIBERNATABLE
+        self._manager = manager
+        self.tags = tags
+
+    def opened(self) -> None:
+        """This end is taken: what came before arrives now."""
+        if self.ready_state is ReadyState.CONNECTING:
+            self.ready_state = ReadyState.OPEN
+        if self._manager is not None:
+            for frame in self._inbox.drain():
+                self.arrive(frame)
+
+    def use_in_response(self) -> None:
+        """This end leaves in a response; its receiver accepts it. TypeError: it is taken."""
+        if self._mode is not Mode.NEW:
+            raise TypeError(f"Can't use a WebSocket in a Response that is {self._mode.value} already.")
+
+        self._mode = Mode.USED
+
+    def opened_by(self, url: str, protocol: str | None) -> None:
+        """Both ends learn what opened them: the request's URL, the subprotocol of the response."""
+        for end in (self, self._peer):
+            end.url = url
+            end.protocol = protocol
+
+    def send(self, message: str | bytes) -> None:
+        """Send a message to the other end, once every write before it is on disk.
+
+        A peer that is gone is ignored. TypeError: not str or bytes, this end is not accepted, or it
+        was closed.
+        """
+        if isinstance(message, (bytearray, memoryview)):
+            message = bytes(message)
+        if not isinstance(message, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"send() takes str or bytes, not {type(message).__name__}")
+
+        self._check_accepted()
+        if self._close_sent:
+            raise TypeError("Can't call WebSocket send() after close().")
+
+        if self.ready_state is not ReadyState.CLOSED:
+            self._emit(message)
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Close the connection; a second call does nothing (semantics.md 7.7).
+
+        ValueError: a code that may not be sent, a reason without a code or over 123 UTF-8 bytes.
+        """
+        self._check_accepted()
+        check_close(code, reason)
+        if self._close_sent or self.ready_state is ReadyState.CLOSED:
+            return
+
+        self._close_sent = True
+        answers = self.ready_state is ReadyState.CLOSING
+        self.ready_state = ReadyState.CLOSED if answers else ReadyState.CLOSING
+        self._emit(Close(NO_CODE if code is None else code, reason or ""))
+        if answers:
+            self.forget()
+
+    def terminate(self) -> None:
+        """Drop the connection without a close frame: the other end sees code 1006."""
+        if self.ready_state is not ReadyState.CLOSED:
+            self.ready_state = ReadyState.CLOSED
+            self._peer.arrive(Close(LOST, LOST_REASON, was_clean=False))
+            self._ended(Close(LOST, "", was_clean=False))
+
+    def closed_by_peer(self, code: int, reason: str) -> None:
+        """A client out in the network closed, with a code that a frame may have: tell the object."""
+        if self.ready_state is not ReadyState.CLOSED and not self._close_sent:
+            self._close_sent = True
+            self.ready_state = ReadyState.CLOSING
+            self._peer.arrive(Close(code, reason))
+
+    async def receive(self) -> str | bytes:
+        """The next message. WebSocketClosed: the connection ended. TypeError: not accepted with
+        `accept()`."""
+        if self._mode is not Mode.STANDARD:
+            raise TypeError("receive() needs a WebSocket that was accepted with accept().")
+
+        frame = await self._inbox.get()
+        if isinstance(frame, Close):
+            raise WebSocketClosed(frame.code, frame.reason, frame.was_clean)
+
+        return frame
+
+    async def __aiter__(self) -> AsyncIterator[str | bytes]:
+        while True:
+            try:
+                message = await self.receive()
+            except WebSocketClosed:
+                return
+
+            yield message
+
+    def serialize_attachment(self, value: Any) -> None:
+        """Keep a copy of `value` with the socket, across hibernation (7.3). LimitError: over 16,384
+        bytes encoded. DataCloneError: an unsupported type."""
+        data = encode(value)
+        if len(data) > limits.MAX_ATTACHMENT_BYTES:
+            raise LimitError(
+                f"A WebSocket 'attachment' cannot be larger than {limits.MAX_ATTACHMENT_BYTES} bytes. "
+                f"'attachment' was {len(data)} bytes."
+            )
+
+        self._attachment = data
+
+    def deserialize_attachment(self) -> Any:
+        """A fresh copy of the attachment; None when there is none."""
+        return None if self._attachment is None else decode(self._attachment)
+
+    def hibernatable_tags(self) -> list[str]:
+        """The tags; what `ctx.get_tags(ws)` returns and raises."""
+        if self._mode in (Mode.NEW, Mode.USED):
+            raise DurableObjectError(
+                "you must call 'acceptWebSocket()' before attempting to access the tags of a WebSocket."
+            )
+
+        if self._mode is Mode.STANDARD:
+            raise DurableObjectError("only hibernatable websockets can have tags.")
+
+        return list(self.tags)
+
+    def arrive(self, frame: str | bytes | Close) -> None:
+        """Something came from the other end. It is the object's, the inbox's, or waits."""
+        if self.ready_state is ReadyState.CLOSED:
+            return
+
+        if isinstance(frame, Close):
+            self._arrive_close(frame)
+        elif self._manager is not None:
+            self._manager.arrived(self, frame)
+        elif not self._inbox.put(frame):
+            self._overflow()
+
+    async def room(self) -> None:
+        """Return when the other end may get more: its object has begun most of what came."""
+        peer = self._peer
+        while peer.unstarted >= limits.MAX_UNSTARTED_MESSAGES:
+            peer._room = current_backend().waiter()
+            await peer._room
+
+    def message_started(self) -> None:
+        """A handler began with a message of this end, or never will."""
+        self.unstarted -= 1
+        room = self._room
+        if room is not None and not room.done():
+            room.set_result(None)
+
+    def bypass(self, message: str) -> None:
+        """Send an auto-response: past the output gate, but behind what waits there already."""
+        if self._gated:
+            self._emit(message)
+        else:
+            self._peer.arrive(message)
+
+    def end(self, close: Close, tells_peer: bool = True) -> None:
+        """The host ends the connection, without a handler: a reset, or a restart."""
+        if self.ready_state is not ReadyState.CLOSED:
+            self.ready_state = ReadyState.CLOSED
+            if tells_peer:
+                self._peer.arrive(close)
+            self._ended(close)
+
+    def answer_close(self, close: Close) -> None:
+        """The object's close handler ended: echo the code if it did not close (7.7)."""
+        if close.was_clean and not self._close_sent and self.ready_state is ReadyState.CLOSING:
+            self._close_sent = True
+            self._emit(close)
+        self.ready_state = ReadyState.CLOSED
+        self.forget()
+
+    def forget(self) -> None:
+        """The object no longer lists this end."""
+        if self._manager is not None:
+            self._manager.remove(self)
+
+    def _check_accepted(self) -> None:
+        if self._mode in (Mode.NEW, Mode.USED):
+            raise TypeError(
+                "You must call one of accept() or state.acceptWebSocket() on this WebSocket before "
+                "sending messages."
+            )
+
+    def _emit(self, frame: str | bytes | Close) -> None:
+        gate = self._output_gate()
+        if gate is None or (gate.is_open and not self._gated):
+            self._peer.arrive(frame)
+            return
+
+        self._gated += 1
+        gate.when_open(lambda: self._leave(frame), lambda _: self._leave(None))
+
+    def _leave(self, frame: str | bytes | Close | None) -> None:
+        self._gated -= 1
+        if frame is not None:
+            self._peer.arrive(frame)
+
+    def _output_gate(self) -> OutputGate | None:
+        """The gate of the object that speaks: the one this end belongs to, or whose code runs."""
+        if self._manager is not None:
+            return self._manager.output_gate
+
+        frame = CURRENT.get()
+        return None if frame is None else frame.activation.commits.gate
+
+    def _arrive_close(self, close: Close) -> None:
+        answered = self._close_sent or not close.was_clean
+        self.ready_state = ReadyState.CLOSED if answered else ReadyState.CLOSING
+        if self._manager is not None:
+            if answered:
+                self.forget()
+            self._manager.closed(self, close)
+            return
+
+        if not answered and self._mode is Mode.STANDARD:
+            # The standard API echoes a close by itself (semantics.md, web_socket_auto_reply_to_close).
+            self._close_sent = True
+            self.ready_state = ReadyState.CLOSED
+            self._peer.arrive(close)
+        self._ended(close)
+
+    def _overflow(self) -> None:
+        """Nobody reads this end: drop what waits, and the connection with it."""
+        close = Close(TRY_AGAIN_LATER, "the reader is too slow", was_clean=False)
+        self._inbox.clear()
+        self.ready_state = ReadyState.CLOSED
+        self._peer.arrive(close)
+        self._ended(close)
+
+    def _ended(self, close: Close) -> None:
+        self._inbox.put(close)
+        pinned, self._pinned = self._pinned, None
+        if pinned is not None:
+            pinned.pin(-1)
+
+
+class WebSocketPair:
+    """Two ends of one connection: `client` goes out in a response, `server` is accepted.
+
+    Unpacks as `client, server = WebSocketPair()`; members 0 and 1 as in Cloudflare.
+    """
+
+    __slots__ = ("client", "server")
+
+    def __init__(self) -> None:
+        self.client = WebSocket()
+        self.server = WebSocket()
+        self.client._peer = self.server  # pyright: ignore[reportPrivateUsage]
+        self.server._peer = self.client  # pyright: ignore[reportPrivateUsage]
+
+    def __getitem__(self, index: int) -> WebSocket:
+        return (self.client, self.server)[index]
+
+    def __iter__(self) -> Iterator[WebSocket]:
+        return iter((self.client, self.server))
+
+
+@dataclass(frozen=True, slots=True)
+class WebSocketRequestResponsePair:
+    """A text message and the answer to it, for `ctx.set_web_socket_auto_response`.
+
+    LimitError: one of them is over 2,048 UTF-8 bytes (semantics.md 7.4).
+    """
+
+    request: str
+    response: str
+
+    def __post_init__(self) -> None:
+        for name, text in (("Request", self.request), ("Response", self.response)):
+            size = len(text.encode())
+            if size > limits.MAX_AUTO_RESPONSE_BYTES:
+                raise LimitError(
+                    f"{name} cannot be larger than {limits.MAX_AUTO_RESPONSE_BYTES} bytes. "
+                    f"A {name.lower()} of size {size} was provided."
+                )
+
+
+def check_close(code: int | None, reason: str | None) -> None:
+    """ValueError unless these may go out in a close frame (semantics.md 7.7)."""
+    if code is None:
+        if reason is not None:
+            raise ValueError("If you specify a WebSocket close reason, you must also specify a code.")
+        return
+
+    if isinstance(code, bool) or not isinstance(code, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a WebSocket close code is an int, not {type(code).__name__}")
+
+    if not 1000 <= code <= 4999 or code in UNSENDABLE_CODES:
+        raise ValueError(f"Invalid WebSocket close code: {code}.")
+
+    if reason is not None and len(reason.encode()) > limits.MAX_CLOSE_REASON_BYTES:
+        raise ValueError(
+            f"WebSocket close reason must not be longer than {limits.MAX_CLOSE_REASON_BYTES} bytes, "
+            f"it is {len(reason.encode())}."
+        )
