@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from anyio.abc import TaskGroup
+    from anyio.abc import TaskGroup, TaskStatus
 
     from ..storage import Batch
     from .application import Application, ASGIApp
-    from .backend import Waiter
+    from .backend import Backend, Waiter
     from .channel import LocalChannel
     from .clock import Clock
 
@@ -92,7 +92,9 @@ class Host:
         self._asgi: ASGIApp | None = None
         self._directory: DataDirectory | None = None
         self._engine: Engine | None = None
-        self._group: TaskGroup | None = None
+        self._outer: TaskGroup | None = None
+        self._group: TaskGroup
+        self._ended = anyio.Event()
 
     @property
     def engine(self) -> Engine:
@@ -122,21 +124,10 @@ class Host:
             self._directory.close()
             raise
 
-        self._group = anyio.create_task_group()
-        await self._group.__aenter__()
-        engine = self._engine = Engine(
-            self._group, backend, self.clock, partition, self.settings.idle_eviction_seconds
-        )
-        for declared in self.app.namespaces():
-            record = partition.namespace(declared.name, declared.unique_key)
-            actor_class = engine.classes[record.number] = ActorClass(declared.actor)
-            self.namespaces[declared.name] = Namespace(
-                record.number, declared.name, record.unique_key, actor_class
-            )
-        self.env = engine.env = self.app.make_env(self)
-        self.clock.attach(self.settle)
-        self._group.start_soon(engine.timers.run)
-        engine.alarms.start()
+        self._outer = anyio.create_task_group()
+        await self._outer.__aenter__()
+        self._group = await self._outer.start(self._hold_group)
+        self._start_engine(backend, partition)
         return self
 
     async def __aexit__(
@@ -144,14 +135,14 @@ class Host:
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> None:
-        if self._engine is None:
-            return
-
-        with CancelScope(shield=True):
-            await self._drain()
-            await anyio.to_thread.run_sync(self._engine.partition.close)
-            await self._stop()
+    ) -> bool | None:
+        assert self._outer is not None
+        if self._engine is not None:
+            with CancelScope(shield=True):
+                await self._drain()
+                await anyio.to_thread.run_sync(self._engine.partition.close)
+                await self._stop()
+        return await self._outer.__aexit__(kind, error, traceback)
 
     async def crash(self) -> None:
         """Drop everything as `kill -9` would: nothing more is written, nothing drains, callers get a
@@ -247,6 +238,29 @@ class Host:
             # wait for.
             await anyio.sleep(0.0005)
 
+    def _start_engine(self, backend: Backend, partition: Partition) -> None:
+        engine = self._engine = Engine(
+            self._group, backend, self.clock, partition, self.settings.idle_eviction_seconds
+        )
+        for declared in self.app.namespaces():
+            record = partition.namespace(declared.name, declared.unique_key)
+            actor_class = engine.classes[record.number] = ActorClass(declared.actor)
+            self.namespaces[declared.name] = Namespace(
+                record.number, declared.name, record.unique_key, actor_class
+            )
+        self.env = engine.env = self.app.make_env(self)
+        self.clock.attach(self.settle)
+        self._group.start_soon(engine.timers.run)
+        engine.alarms.start()
+
+    async def _hold_group(self, *, task_status: TaskStatus[TaskGroup]) -> None:
+        """The task that owns the objects' tasks, so that they can all be dropped without
+        cancelling whoever runs the host."""
+        async with anyio.create_task_group() as group:
+            task_status.started(group)
+            await anyio.sleep_forever()
+        self._ended.set()
+
     async def _drain(self) -> None:
         engine = self.engine
         engine.alarms.stop()
@@ -265,11 +279,10 @@ class Host:
 
     async def _stop(self) -> None:
         assert self._directory is not None
-        assert self._group is not None
         self.clock.detach(self.settle)
         self._engine = None
         self._group.cancel_scope.cancel()
-        await self._group.__aexit__(None, None, None)
+        await self._ended.wait()
         self._directory.close()
 
 

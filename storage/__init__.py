@@ -1,1 +1,47 @@
-"""Placeholder docstring."""
+"""Durability: bytes and keys on LMDB. Knows no actor, no gate, no clock, no event loop."""
+
+from __future__ import annotations
+
+from . import limits as limits
+from .alarm_table import AlarmTable as AlarmTable
+from .batch import UNCHANGED as UNCHANGED
+from .batch import Batch as Batch
+from .batch import ObjectRecord as ObjectRecord
+from .codec import clone as clone
+from .codec import decode as decode
+from .codec import encode as encode
+from .data_directory import DataDirectory as DataDirectory
+from .errors import DataCloneError as DataCloneError
+from .errors import DataDirectoryError as DataDirectoryError
+from .errors import StorageError as StorageError
+from .keyspace import encode_user_key as encode_user_key
+from .keyspace import prefix_end as prefix_end
+from .overlay import Overlay as Overlay
+from .partition import NamespaceRecord as NamespaceRecord
+from .partition import Partition as Partition
+from .store import ObjectStore as ObjectStore
+from .writer import Writer as Writer
+from .writer import WriterStatistics as WriterStatistics
+
+__all__ = (
+    "UNCHANGED",
+    "AlarmTable",
+    "Batch",
+    "DataCloneError",
+    "DataDirectory",
+    "DataDirectoryError",
+    "NamespaceRecord",
+    "ObjectRecord",
+    "ObjectStore",
+    "Overlay",
+    "Partition",
+    "StorageError",
+    "Writer",
+    "WriterStatistics",
+    "clone",
+    "decode",
+    "encode",
+    "encode_user_key",
+    "limits",
+    "prefix_end",
+)

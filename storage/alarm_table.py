@@ -1,0 +1,44 @@
+"""The committed alarms of a partition, in the order they are due."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .keyspace import NUMBER_BYTES, number_bytes
+
+if TYPE_CHECKING:
+    from .environment import Environment
+
+
+class AlarmTable:
+    """Reads of the alarm table: a million pending alarms cost one range read.
+
+    A position in it is a due time, in milliseconds since the epoch, and an object's number.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+
+    def due(
+        self, until_ms: int, *, after: tuple[int, int] | None = None, limit: int
+    ) -> list[tuple[int, int]]:
+        """The first `limit` alarms due at `until_ms` or before, behind the position `after`."""
+        found: list[tuple[int, int]] = []
+        begin = b"" if after is None else number_bytes(after[0]) + number_bytes(after[1]) + b"\0"
+        with self._environment.reading() as transaction:
+            cursor = self._environment.cursor(transaction, "alarms")
+            there = cursor.set_range(begin)
+            while there and len(found) < limit:
+                key = cursor.key()
+                due_ms = int.from_bytes(key[:NUMBER_BYTES], "big")
+                if due_ms > until_ms:
+                    break
+
+                found.append((due_ms, int.from_bytes(key[NUMBER_BYTES:], "big")))
+                there = cursor.next()
+        return found
+
+    def first(self, after: tuple[int, int] | None = None) -> tuple[int, int] | None:
+        """The alarm behind the position `after` that is due next, if there is one."""
+        found = self.due(2**63, after=after, limit=1)
+        return found[0] if found else None

@@ -1,0 +1,223 @@
+"""Values to bytes and back: MessagePack with extension types, for storage and for calls.
+
+It promises that what comes back equals what went in, type for type: `list` and `tuple`, `1` and
+`1.0` and `True` stay apart. Anything it does not know is refused when it is encoded, by name and
+path, never guessed. Decoding runs no code but ours.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
+from enum import IntEnum
+from typing import Any, cast
+from uuid import UUID
+
+import msgpack
+
+from .errors import DataCloneError
+from .limits import MAX_VALUE_DEPTH
+
+
+class Extension(IntEnum):
+    """The extension types, as stored: a number is never given a second meaning."""
+
+    INTEGER = 1  # two's complement, big endian
+    TUPLE = 2  # an array
+    SET = 3  # an array
+    FROZENSET = 4  # an array
+    DATETIME = 5  # days, seconds, microseconds since 0001-01-01 local; offset in microseconds
+    DATE = 6  # proleptic Gregorian ordinal
+    TIMEDELTA = 7  # days, seconds, microseconds
+    DECIMAL = 8  # its text
+    UUID = 9  # 16 bytes
+
+
+SUPPORTED = (
+    "None, bool, int, float, str, bytes, list, tuple, dict with scalar keys, set, frozenset, "
+    "aware datetime, date, timedelta, Decimal and UUID"
+)
+NATIVE = frozenset((type(None), bool, float, bytes))  # nothing about them needs a look
+FLAT = NATIVE | {int, str, datetime, date, timedelta, Decimal, UUID}
+CONTAINERS = frozenset((list, tuple, dict, set, frozenset))
+
+_DATETIME = struct.Struct(">IIIq")
+_TIMEDELTA = struct.Struct(">iII")
+_DATE = struct.Struct(">I")
+
+
+def encode(value: object) -> bytes:
+    """`value` as bytes. DataCloneError: an unsupported type anywhere in it, a cycle, or nesting
+    deeper than 128."""
+    if type(value) in CONTAINERS:
+        _check(value, 0)
+    elif type(value) not in FLAT:
+        raise _refusal(value, "$")
+    try:
+        return _pack(value)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise _explain(value, error) from None
+
+
+def decode(data: bytes) -> Any:
+    """The value that `encode` made `data` from. ValueError: it is damaged."""
+    try:
+        return _unpack(data)
+    except ValueError:
+        raise
+    except Exception as error:
+        raise ValueError(f"not an encoded value: {error or type(error).__name__}") from error
+
+
+def clone(value: Any) -> Any:
+    """A copy that shares nothing with `value` that could change. DataCloneError as `encode`."""
+    kind = type(value)
+    if kind in NATIVE or kind is int or kind is str:
+        return value
+
+    return decode(encode(value))
+
+
+def _pack(value: object) -> bytes:
+    return cast("bytes", msgpack.packb(value, default=_extend, strict_types=True))
+
+
+def _unpack(data: bytes) -> Any:
+    return msgpack.unpackb(data, ext_hook=_restore, strict_map_key=False, use_list=True)
+
+
+def _extend(value: object) -> msgpack.ExtType:
+    """What MessagePack has no type of its own for. `_check` has let only these come here."""
+    extension, to_bytes = _EXTENSIONS[type(value)]
+    return msgpack.ExtType(extension, to_bytes(value))
+
+
+def _restore(code: int, data: bytes) -> Any:
+    try:
+        restore = _RESTORE[code]
+    except KeyError:
+        raise ValueError(f"not an encoded value: unknown extension type {code}") from None
+
+    return restore(data)
+
+
+def _datetime_to_bytes(value: datetime) -> bytes:
+    offset = value.utcoffset()
+    if offset is None:
+        raise ValueError("a naive datetime; give it a tzinfo, datetime.now(UTC) say")
+
+    seconds = value.hour * 3600 + value.minute * 60 + value.second
+    shift = offset // timedelta(microseconds=1)
+    return _DATETIME.pack(value.toordinal(), seconds, value.microsecond, shift)
+
+
+def _datetime_from_bytes(data: bytes) -> datetime:
+    # A zone's name is not kept, its offset at that moment is: the moment and the wall time stand.
+    ordinal, seconds, microseconds, shift = _DATETIME.unpack(data)
+    zone = timezone(timedelta(microseconds=shift))
+    midnight = datetime.fromordinal(ordinal).replace(tzinfo=zone)
+    return midnight + timedelta(seconds=seconds, microseconds=microseconds)
+
+
+def _timedelta_to_bytes(value: timedelta) -> bytes:
+    return _TIMEDELTA.pack(value.days, value.seconds, value.microseconds)
+
+
+def _sequence(kind: Callable[[Iterable[Any]], Any]) -> tuple[Any, Any]:
+    return (lambda value: _pack(list(value)), lambda data: kind(_unpack(data)))
+
+
+def _integer_to_bytes(value: int) -> bytes:
+    return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
+
+
+_tuple, _set, _frozenset = _sequence(tuple), _sequence(set), _sequence(frozenset)
+_EXTENSIONS: dict[type, tuple[Extension, Callable[[Any], bytes]]] = {
+    int: (Extension.INTEGER, _integer_to_bytes),
+    tuple: (Extension.TUPLE, _tuple[0]),
+    set: (Extension.SET, _set[0]),
+    frozenset: (Extension.FROZENSET, _frozenset[0]),
+    datetime: (Extension.DATETIME, _datetime_to_bytes),
+    date: (Extension.DATE, lambda value: _DATE.pack(value.toordinal())),
+    timedelta: (Extension.TIMEDELTA, _timedelta_to_bytes),
+    Decimal: (Extension.DECIMAL, lambda value: str(value).encode()),
+    UUID: (Extension.UUID, lambda value: value.bytes),
+}
+_RESTORE: dict[int, Callable[[bytes], Any]] = {
+    Extension.INTEGER: lambda data: int.from_bytes(data, "big", signed=True),
+    Extension.TUPLE: _tuple[1],
+    Extension.SET: _set[1],
+    Extension.FROZENSET: _frozenset[1],
+    Extension.DATETIME: _datetime_from_bytes,
+    Extension.DATE: lambda data: date.fromordinal(_DATE.unpack(data)[0]),
+    Extension.TIMEDELTA: lambda data: timedelta(*_TIMEDELTA.unpack(data)),
+    Extension.DECIMAL: lambda data: Decimal(data.decode()),
+    Extension.UUID: lambda data: UUID(bytes=data),
+}
+
+
+def _check(value: Any, depth: int, path: str = "$") -> None:
+    """Refuse what MessagePack would take too leniently: subclasses, `bytearray`, odd keys, depth.
+
+    Containers of plain values are looked through at C speed; only what holds containers is walked.
+    """
+    if depth >= MAX_VALUE_DEPTH:
+        raise DataCloneError(
+            f"Could not serialize a value nested deeper than {MAX_VALUE_DEPTH} levels, or one that "
+            "contains itself."
+        )
+
+    is_dict = type(value) is dict
+    if is_dict and not FLAT.issuperset(map(type, value)):
+        odd = next(key for key in value if type(key) not in FLAT)
+        raise _refusal(odd, f"{path}, a key")
+
+    members = value.values() if is_dict else value
+    if FLAT.issuperset(map(type, members)):
+        return
+
+    for place, member in value.items() if is_dict else enumerate(value):
+        kind = type(member)
+        if kind in CONTAINERS:
+            _check(member, depth + 1, f"{path}[{place!r}]" if depth < 8 else path)
+        elif kind not in FLAT:
+            raise _refusal(member, f"{path}[{place!r}]")
+
+
+def _refusal(value: object, path: str) -> DataCloneError:
+    kind = type(value)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return DataCloneError(
+        f'Could not serialize object of type "{name}" at {path}. This type does not support '
+        f"serialization; supported are {SUPPORTED}."
+    )
+
+
+def _explain(value: object, error: Exception) -> DataCloneError:
+    """Where in `value` a supported type has a value that cannot be encoded: a lone surrogate, a
+    naive datetime."""
+    path, culprit = "$", value
+    while type(culprit) in CONTAINERS:
+        items = culprit.items() if type(culprit) is dict else enumerate(cast("Iterable[Any]", culprit))
+        for place, member in items:
+            wrong = next((part for part in (place, member) if _fails(part)), None)
+            if wrong is not None:
+                path, culprit = f"{path}[{place!r}]", wrong
+                break
+        else:
+            break
+    reason = "a string with a lone surrogate" if isinstance(error, UnicodeEncodeError) else error
+    return DataCloneError(
+        f'Could not serialize object of type "{type(culprit).__qualname__}" at {path}: {reason}.'
+    )
+
+
+def _fails(value: object) -> bool:
+    try:
+        _pack(value)
+    except Exception:
+        return True
+
+    return False

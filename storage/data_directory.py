@@ -1,0 +1,116 @@
+"""A data directory: who holds it, and what format it has."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import socket
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .errors import DataDirectoryError
+
+FORMAT_VERSION = 1
+FORMAT_FILE = "FORMAT"
+LOCK_FILE = "lock"
+
+
+class DataDirectory:
+    """An open data directory, held by this process alone until `close`."""
+
+    def __init__(self, path: Path, lock: int) -> None:
+        self.path = path
+        self._lock: int | None = lock
+
+    @classmethod
+    def open(cls, path: str | Path) -> DataDirectory:
+        """Take the directory at `path`, which is made when missing.
+
+        DataDirectoryError: another host holds it, in this process or another (who, since when); it
+        has a format of another version; it is a directory of something else.
+        """
+        path = Path(path).absolute()
+        try:
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_owner(path)
+            lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DataDirectoryError(
+                f"the data directory {path} cannot be used: {error.strerror or error}"
+            ) from error
+
+        try:
+            _take(path, lock)
+            _check_format(path)
+        except BaseException:
+            os.close(lock)
+            raise
+
+        return cls(path, lock)
+
+    def close(self) -> None:
+        """Let another host take it. A second call does nothing."""
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            with contextlib.suppress(OSError):
+                os.ftruncate(lock, 0)
+            os.close(lock)
+
+
+def _check_owner(path: Path) -> None:
+    """Never write into a directory that holds something else."""
+    if not (path / FORMAT_FILE).exists():
+        others = {entry.name for entry in path.iterdir()} - {LOCK_FILE}
+        if others:
+            raise DataDirectoryError(
+                f"{path} is no roomhost data directory: it holds {sorted(others)[0]!r}; "
+                "name an empty directory"
+            )
+
+
+def _take(path: Path, lock: int) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise DataDirectoryError(
+            f"the data directory {path} is held by {_holder(lock)}: stop that host first, or name "
+            "another directory"
+        ) from None
+
+    holder = {
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, json.dumps(holder).encode(), 0)
+
+
+def _holder(lock: int) -> str:
+    try:
+        holder: dict[str, Any] = json.loads(os.pread(lock, 4_096, 0))
+        return f"process {holder['pid']} on {holder['host']} since {holder['since']}"
+    except (ValueError, KeyError, TypeError):
+        return "another process"
+
+
+def _check_format(path: Path) -> None:
+    file = path / FORMAT_FILE
+    try:
+        version = json.loads(file.read_text())["format"]
+    except FileNotFoundError:
+        # Written beside and moved, so that a crash leaves the whole file or none.
+        draft = path / f"{LOCK_FILE}.draft"
+        draft.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n")
+        draft.replace(file)
+        return
+    except (ValueError, KeyError, TypeError):
+        version = "of an unknown kind"
+    if version != FORMAT_VERSION:
+        raise DataDirectoryError(
+            f"the data directory {path} has format {version}, this roomhost reads {FORMAT_VERSION}: "
+            "use the version that wrote it"
+        )

@@ -1,0 +1,102 @@
+"""One object's committed entries."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .keyspace import NUMBER_BYTES, floor_key, is_long, number_bytes, prefix_end, split, stored_key
+from .limits import PREFIX_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .environment import Environment
+
+
+class ObjectStore:
+    """What is on disk of one object: bytes by user key. An object never written reads as empty."""
+
+    __slots__ = ("_environment", "_number")
+
+    def __init__(self, environment: Environment, number: int) -> None:
+        self._environment = environment
+        self._number = number_bytes(number)
+
+    def get(self, key: bytes) -> bytes | None:
+        """The encoded value of a key, if there is one."""
+        stored = stored_key(self._number, key)
+        value = self._environment.get("entries", stored)
+        if value is None or not is_long(stored):
+            return value
+
+        return split(stored, value)[1]
+
+    def scan(
+        self,
+        start: bytes | None,
+        end: bytes | None,
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> list[tuple[bytes, bytes]]:
+        """The entries from `start` up to, not including, `end`, in order of their keys, or backwards;
+        `limit` cuts the list where it ends."""
+        found: list[tuple[bytes, bytes]] = []
+        if limit is not None and limit <= 0:
+            return found
+
+        with self._environment.reading() as transaction:
+            cursor = self._environment.cursor(transaction, "entries")
+            entries = self._backward(cursor, end) if reverse else self._forward(cursor, start)
+            for key, value in entries:
+                if start is not None and key < start:
+                    if reverse:
+                        break
+                    continue
+                if end is not None and key >= end:
+                    if not reverse:
+                        break
+                    continue
+                found.append((key, value))
+                if len(found) == limit:
+                    break
+        return found
+
+    def alarm(self) -> int | None:
+        """When the alarm is due, milliseconds since the epoch, if one is set."""
+        due = self._environment.get("alarm_of", self._number)
+        return None if due is None else int.from_bytes(due, "big")
+
+    def _forward(self, cursor: Any, start: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+        begin = self._number if start is None else floor_key(self._number, start)
+        return self._ordered(cursor, cursor.set_range(begin), cursor.next, reverse=False)
+
+    def _backward(self, cursor: Any, end: bytes | None) -> Iterator[tuple[bytes, bytes]]:
+        # Just behind everything that may come before `end`: long keys with its first bytes, too.
+        last = prefix_end(self._number if end is None else floor_key(self._number, end))
+        if last is not None and cursor.set_range(last):
+            found = cursor.prev()
+        else:
+            found = cursor.last()
+        return self._ordered(cursor, found, cursor.prev, reverse=True)
+
+    def _ordered(
+        self, cursor: Any, found: bool, step: Any, *, reverse: bool
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Entries from where the cursor stands; a run of long keys that begin alike is sorted."""
+        run: list[tuple[bytes, bytes]] = []
+        while found:
+            stored = cursor.key()
+            if stored[:NUMBER_BYTES] != self._number:
+                break
+
+            entry = split(stored, cursor.value())
+            if run and not (is_long(stored) and entry[0][:PREFIX_BYTES] == run[0][0][:PREFIX_BYTES]):
+                yield from sorted(run, reverse=reverse)
+                run = []
+            if is_long(stored):
+                run.append(entry)
+            else:
+                yield entry
+            found = step()
+        yield from sorted(run, reverse=reverse)

@@ -1,0 +1,224 @@
+"""The writer: one thread that makes the batches of all objects durable, group by group.
+
+It promises, to every submitter in order: `done(None)` after the batch is on disk, or `done(error)`
+when nothing of it is. All that waits when a commit begins is one group: one transaction, one fsync.
+While the disk works, the next group gathers. A batch that fails takes with it the later batches of
+the same object, which were made on top of it, until the owner says that it has dropped that object.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from .errors import StorageError
+from .limits import MAX_GROUP_BATCHES, MAX_GROUP_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .batch import Batch
+
+    Done = Callable[[StorageError | None], object]
+    Submitted = tuple[Batch, Done]
+
+logger = logging.getLogger("roomhost.storage")
+
+
+class WriterState(Enum):
+    """Where a writer is in its life."""
+
+    NEW = "new"  # Next: RUNNING.
+    RUNNING = "running"  # Next: CLOSING, ABANDONED.
+    CLOSING = "closing"  # Commits what it has, takes no more. Next: CLOSED.
+    ABANDONED = "abandoned"  # Commits nothing more. No next.
+    CLOSED = "closed"  # No next.
+
+
+NEXT_STATES = {
+    WriterState.NEW: {WriterState.RUNNING},
+    WriterState.RUNNING: {WriterState.CLOSING, WriterState.ABANDONED},
+    WriterState.CLOSING: {WriterState.CLOSED},
+    WriterState.ABANDONED: set[WriterState](),
+    WriterState.CLOSED: set[WriterState](),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class WriterStatistics:
+    """What a writer did since it started. `commits`: transactions; `batches`: made durable by them;
+    `largest_group`: batches of one; `failed_batches`: answered with an error."""
+
+    commits: int
+    batches: int
+    largest_group: int
+    failed_batches: int
+
+
+class Writer:
+    """`commit(batches)` makes a group durable, in the writer's thread. `deliver(function)` has
+    `function` called in the owner's thread; it is called once for each group.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Batch]], None],
+        deliver: Callable[[Callable[[], None]], object],
+    ) -> None:
+        self._commit = commit
+        self._deliver = deliver
+        self._state = WriterState.NEW
+        self._waiting: deque[Submitted] = deque()
+        self._changed = threading.Condition(threading.Lock())
+        self._unanswered = 0  # submitted and not answered; the owner's thread alone
+        # Objects of which a batch failed, with the cause: the thread alone but for `_forgiven`.
+        self._failed: dict[int, StorageError] = {}
+        self._forgiven: deque[int] = deque()
+        self._commits = 0
+        self._batches = 0
+        self._largest_group = 0
+        self._failed_batches = 0
+        self._thread = threading.Thread(target=self._run, name="roomhost-writer", daemon=True)
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything submitted has been answered."""
+        return self._unanswered == 0
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._become(WriterState.RUNNING)
+        self._thread.start()
+
+    def submit(self, batch: Batch, done: Done) -> None:
+        """Have `batch` committed after those submitted before. StorageError: the writer is closed."""
+        if self._state is not WriterState.RUNNING:
+            raise StorageError(f"storage is {self._state.value}: the host has stopped")
+
+        self._unanswered += 1
+        with self._changed:
+            self._waiting.append((batch, done))
+            if len(self._waiting) == 1:
+                self._changed.notify()
+
+    def forgive(self, number: int) -> None:
+        """Accept batches of an object again after one failed: its state in memory was dropped."""
+        self._forgiven.append(number)
+
+    def statistics(self) -> WriterStatistics:
+        """What was done so far."""
+        return WriterStatistics(
+            self._commits, self._batches, self._largest_group, self._failed_batches
+        )
+
+    def close(self) -> None:
+        """Commit and answer everything submitted, then end. Once only, from any other thread."""
+        self._end(WriterState.CLOSING)
+        self._become(WriterState.CLOSED)
+
+    def abandon(self) -> None:
+        """End as `kill -9` would: what no commit has begun with is never written, nobody is answered.
+        A commit in progress may or may not become durable; it is over when this returns."""
+        self._end(WriterState.ABANDONED)
+
+    def _end(self, state: WriterState) -> None:
+        self._become(state)
+        with self._changed:
+            if state is WriterState.ABANDONED:
+                self._waiting.clear()
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (group := self._next_group()) is not None:
+            self._forgive()
+            outcomes = self._commit_group(group)
+            if self._state is WriterState.ABANDONED:
+                return
+
+            def answer(outcomes: list[tuple[Done, StorageError | None]] = outcomes) -> None:
+                for done, error in outcomes:
+                    self._unanswered -= 1
+                    done(error)
+
+            try:
+                self._deliver(answer)
+            except RuntimeError:
+                # The owner's loop has ended: there is nobody left to be told.
+                logger.debug("nobody is left to be told of a commit")
+
+    def _next_group(self) -> list[Submitted] | None:
+        """Everything that waits, within limits; waits for something. None: it is over."""
+        with self._changed:
+            while not self._waiting and self._state is WriterState.RUNNING:
+                self._changed.wait()
+            if not self._waiting:
+                return None
+
+            if len(self._waiting) <= MAX_GROUP_BATCHES:
+                waiting, self._waiting = self._waiting, deque()
+            else:
+                waiting = deque(self._waiting.popleft() for _ in range(MAX_GROUP_BATCHES))
+        group: list[Submitted] = []
+        size = 0
+        while waiting and (not group or size < MAX_GROUP_BYTES):
+            submitted = waiting.popleft()
+            size += submitted[0].size()
+            group.append(submitted)
+        if waiting:
+            with self._changed:
+                self._waiting.extendleft(reversed(waiting))
+        return group
+
+    def _forgive(self) -> None:
+        while self._forgiven:
+            self._failed.pop(self._forgiven.popleft(), None)
+
+    def _commit_group(self, group: list[Submitted]) -> list[tuple[Done, StorageError | None]]:
+        if not self._failed:
+            error = self._try([batch for batch, _ in group])
+            if error is None:
+                return [(done, None) for _, done in group]
+            if len(group) == 1:
+                return [(group[0][1], self._fail(group[0][0], error))]
+
+        # One after the other, so that a batch that cannot be stored fails alone.
+        outcomes: list[tuple[Done, StorageError | None]] = []
+        for batch, done in group:
+            failed = self._failed.get(batch.number)
+            if failed is None:
+                error = self._try([batch])
+                failed = None if error is None else self._fail(batch, error)
+            else:
+                self._failed_batches += 1
+            outcomes.append((done, failed))
+        return outcomes
+
+    def _try(self, batches: list[Batch]) -> StorageError | None:
+        try:
+            self._commit(batches)
+        except StorageError as error:
+            return error
+        except Exception as error:
+            logger.exception("a commit failed unexpectedly")
+            return StorageError(f"storage failed unexpectedly: {error!r}")
+
+        self._commits += 1
+        self._batches += len(batches)
+        self._largest_group = max(self._largest_group, len(batches))
+        return None
+
+    def _fail(self, batch: Batch, error: StorageError) -> StorageError:
+        self._failed[batch.number] = error
+        self._failed_batches += 1
+        return error
+
+    def _become(self, state: WriterState) -> None:
+        if state not in NEXT_STATES[self._state]:
+            raise StorageError(f"a writer that is {self._state.value} cannot become {state.value}")
+
+        self._state = state
