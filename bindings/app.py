@@ -57,7 +57,9 @@ class App:
     def namespaces(self) -> Sequence[NamespaceDeclaration]:
         """Every set of objects, for the host."""
         return [
-            NamespaceDeclaration(binding, self._unique_keys.get(binding, f"{self.name}/{binding}"), actor)
+            NamespaceDeclaration(
+                binding, self._unique_keys.get(binding, f"{self.name}/{binding}"), actor
+            )
             for binding, actor in self.bindings.items()
         ]
 
@@ -94,7 +96,9 @@ class App:
             if not BINDING_NAME.fullmatch(binding):
                 raise ValueError(f"a binding's name is letters, digits and _: {binding!r} is not")
             if not (isinstance(actor, type) and issubclass(actor, DurableObject)):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(f"the binding {binding} is a subclass of DurableObject, not {actor!r}")
+                raise TypeError(
+                    f"the binding {binding} is a subclass of DurableObject, not {actor!r}"
+                )
 
         for unknown in self._unique_keys.keys() - self.bindings.keys():
             raise ValueError(f"unique_keys names {unknown!r}, which is no binding")

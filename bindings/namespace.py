@@ -47,7 +47,9 @@ class DurableObjectNamespace:
 
         return self._ids.unique()
 
-    def get(self, object_id: DurableObjectId, location_hint: str | None = None) -> DurableObjectStub:
+    def get(
+        self, object_id: DurableObjectId, location_hint: str | None = None
+    ) -> DurableObjectStub:
         """A stub for an object; `location_hint` is accepted and ignored.
 
         TypeError: not an id, or an id of another namespace or jurisdiction.

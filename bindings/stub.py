@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ..runtime.channel import Channel
 
 
-
 class DurableObjectStub:
     """Every method of the object's class is a method here: `await stub.increment(by=2)`.
 

@@ -79,7 +79,9 @@ class Activation:
 
     instance: Any
 
-    def __init__(self, slot: Slot, engine: Engine, actor_class: ActorClass, commits: Commits) -> None:
+    def __init__(
+        self, slot: Slot, engine: Engine, actor_class: ActorClass, commits: Commits
+    ) -> None:
         self.slot = slot
         self.engine = engine
         self.actor_class = actor_class
@@ -98,7 +100,8 @@ class Activation:
         commits.on_settled = self._settled
 
     def __repr__(self) -> str:
-        return f"<Activation {self.actor_class.name} {self.slot.id} [{self.state.value}: {len(self.events)} events]>"
+        what = f"{self.actor_class.name} {self.slot.id}"
+        return f"<Activation {what} [{self.state.value}: {len(self.events)} events]>"
 
     @property
     def starting(self) -> bool:
@@ -290,7 +293,9 @@ class Activation:
 
     def _become(self, state: ActivationState) -> None:
         if state not in NEXT_STATES[self.state]:
-            raise RuntimeError(f"an activation that is {self.state.value} cannot become {state.value}")
+            raise RuntimeError(
+                f"an activation that is {self.state.value} cannot become {state.value}"
+            )
 
         self.state = state
 

@@ -25,7 +25,9 @@ def is_counted(error: BaseException) -> bool:
     if isinstance(error, StorageError) or getattr(error, "retryable", False):
         return False
 
-    refused = getattr(error, "overloaded", False) and not getattr(error, "durable_object_reset", False)
+    refused = getattr(error, "overloaded", False) and not getattr(
+        error, "durable_object_reset", False
+    )
     return not refused
 
 

@@ -68,7 +68,9 @@ async def serve_fetch(scope: Scope, receive: Receive, send: Send, fetch: Fetch) 
 
 def request_of(scope: Scope, receive: Receive) -> Request:
     """The request of an ASGI scope, its body a stream. A WebSocket is a GET that asks for an upgrade."""
-    headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+    headers = [
+        (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
+    ]
     upgrade = scope["type"] == "websocket"
     if upgrade and not any(name == "upgrade" for name, _ in headers):
         headers.append(("upgrade", "websocket"))
@@ -82,8 +84,12 @@ def request_of(scope: Scope, receive: Receive) -> Request:
 
 def url_of(scope: Scope) -> str:
     """The absolute URL of a request: the path as it was sent, the host as the client named it."""
-    scheme = {"ws": "http", "wss": "https"}.get(scope.get("scheme", "http"), scope.get("scheme", "http"))
-    host = next((value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "")
+    scheme = {"ws": "http", "wss": "https"}.get(
+        scope.get("scheme", "http"), scope.get("scheme", "http")
+    )
+    host = next(
+        (value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), ""
+    )
     if not host:
         server = scope.get("server") or ("localhost", None)
         host = server[0] if server[1] is None else f"{server[0]}:{server[1]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
@@ -28,7 +28,9 @@ def roomhost() -> None:
 
 @roomhost.command()
 @click.argument("application", metavar="MODULE:APP")
-@click.option("--data-dir", type=click.Path(file_okay=False), help="Where objects are stored. [state]")
+@click.option(
+    "--data-dir", type=click.Path(file_okay=False), help="Where objects are stored. [state]"
+)
 @click.option("--host", help="The address to listen on. [127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one. [8787]")
 @click.option(
@@ -72,7 +74,7 @@ def load_application(reference: str) -> Application:
     if not hasattr(app, "namespaces") or not hasattr(app, "asgi_for"):
         raise HostError(f"{attribute} in {module_name} is no roomhost App")
 
-    return app  # type: ignore[no-any-return]
+    return cast("Application", app)
 
 
 def main() -> NoReturn:
@@ -96,6 +98,7 @@ def main() -> NoReturn:
 def known_cause(error: BaseException) -> BaseException | None:
     """The mistake behind an error, if it is one that a line can tell."""
     if isinstance(error, BaseExceptionGroup):
-        return next(filter(None, map(known_cause, error.exceptions)), None)  # type: ignore[arg-type]
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return next(filter(None, map(known_cause, group.exceptions)), None)
 
     return error if isinstance(error, (HostError, DataDirectoryError, OSError)) else None

@@ -62,7 +62,9 @@ class Commits:
         self._record = record
         self._in_flight = 0
         self._lock: OutputLock | None = None  # of the open batch
-        self._confirmed: list[bool] = []  # for each open savepoint: a confirmed write was made in it
+        self._confirmed: list[
+            bool
+        ] = []  # for each open savepoint: a confirmed write was made in it
         self._turn = False
         self._closed: BaseException | None = None
         self.on_alarm = on_alarm

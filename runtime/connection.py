@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -34,7 +34,7 @@ class Connection:
         self._receive = receive
         self._send = send
         self._response = response
-        extensions = scope.get("extensions") or {}
+        extensions: dict[str, Any] = scope.get("extensions") or {}
         self._abort: Callable[[], object] | None = extensions.get(ABORT_EXTENSION)
 
     async def run(self) -> None:

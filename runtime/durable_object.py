@@ -46,7 +46,15 @@ class DurableObject:
 
 # semantics.md 2.1; the names an object answers itself, not over RPC.
 RESERVED = frozenset(
-    ("alarm", "connect", "dup", "fetch", "web_socket_close", "web_socket_error", "web_socket_message")
+    (
+        "alarm",
+        "connect",
+        "dup",
+        "fetch",
+        "web_socket_close",
+        "web_socket_error",
+        "web_socket_message",
+    )
 )
 
 

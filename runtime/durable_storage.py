@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from .activation import Activation
     from .commits import Commits
+    from .transaction import DurableObjectTransaction
 
 MISSING: Any = object()
 
@@ -102,7 +103,12 @@ class Operations:
 
     @overload
     async def delete(
-        self, key: str, *, allow_concurrency: bool = ..., allow_unconfirmed: bool = ..., no_cache: bool = ...
+        self,
+        key: str,
+        *,
+        allow_concurrency: bool = ...,
+        allow_unconfirmed: bool = ...,
+        no_cache: bool = ...,
     ) -> bool: ...
 
     @overload
@@ -217,9 +223,7 @@ class Operations:
                 overlay.put(encoded, data)
         commits.wrote(confirmed)
 
-    def delete_now(
-        self, operation: str, key: str | Iterable[str], confirmed: bool
-    ) -> bool | int:
+    def delete_now(self, operation: str, key: str | Iterable[str], confirmed: bool) -> bool | int:
         """`delete`, synchronously."""
         commits = self._use(operation)
         overlay = commits.use()
@@ -296,7 +300,9 @@ def value_of(key: bytes, data: bytes) -> Any:
     try:
         return decode(data)
     except ValueError as error:
-        raise DurableObjectError(f"the stored value of key {key.decode()!r} is damaged: {error}") from error
+        raise DurableObjectError(
+            f"the stored value of key {key.decode()!r} is damaged: {error}"
+        ) from error
 
 
 def list_bounds(

@@ -95,9 +95,7 @@ class Engine:
             stored = self.partition.record(number)
             if stored is not None and (record.name is None or stored.name == record.name):
                 unstored = None
-        commits = Commits(
-            self.partition, self.backend, number, unstored, self.alarms.changed
-        )
+        commits = Commits(self.partition, self.backend, number, unstored, self.alarms.changed)
         return Activation(slot, self, slot.actor_class, commits)
 
     def may_start(self, slot: Slot) -> bool:
@@ -187,5 +185,3 @@ class Engine:
             self.alarms.changed(number, None)
         else:
             self.partition.forgive(number)
-
-

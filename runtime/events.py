@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from .input_gate import InputGate, Lock
     from .object_id import DurableObjectId
 
+# Values that need no copy and no measuring.
+UNCHANGING = frozenset((type(None), bool, int, float))
+
 CURRENT: ContextVar[Event | None] = ContextVar("roomhost_event", default=None)
 
 
@@ -211,8 +214,7 @@ def copy_for_rpc(value: Any) -> Any:
     """The receiver's own copy of a value (semantics.md 2.2). DataCloneError: an unsupported type.
     LimitError: more than 32 MiB encoded.
     """
-    kind = type(value)
-    if kind is int or kind is bool or value is None or kind is float:
+    if type(value) in UNCHANGING:
         return value
 
     data = encode(value)

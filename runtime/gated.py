@@ -8,7 +8,7 @@ that awaits works inside a handler, on asyncio and on trio alike.
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from anyio import CancelScope
 
@@ -34,7 +34,7 @@ def drive(event: Event, new_waiter: Callable[[], Waiter]) -> Generator[Any, Any,
         if not hasattr(started, "__await__"):
             return started
 
-        coroutine = started if isinstance(started, types.CoroutineType) else _adapt(started)
+        coroutine = as_coroutine(started)
         try:
             yielded = coroutine.send(None)
         except StopIteration as stop:
@@ -88,17 +88,23 @@ async def admission(gate: InputGate, new_waiter: Callable[[], Waiter]) -> Lock:
     """
     waiter = new_waiter()
     gate.wait(waiter.set_result, waiter.set_exception)
+    lock: Lock | None = None
     if waiter.done():
-        return await _done(waiter)
-
-    with CancelScope(shield=True):
-        return await _done(waiter)
-
-
-async def _done(waiter: Waiter) -> Lock:
-    lock: Lock = await waiter
+        lock = await waiter
+    else:
+        with CancelScope(shield=True):
+            lock = await waiter
+    assert lock is not None  # a shielded wait ends with a lock or raises
     return lock
 
 
-async def _adapt(awaitable: Awaitable[Any]) -> Any:
+def as_coroutine(started: Any) -> Coroutine[Any, Any, Any]:
+    """What a handler returned, to be stepped: itself, or a coroutine that awaits it."""
+    if type(started) is types.CoroutineType:
+        return cast("Coroutine[Any, Any, Any]", started)
+
+    return _await(started)
+
+
+async def _await(awaitable: Awaitable[Any]) -> Any:
     return await awaitable

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import limits
 from .errors import DurableObjectError, LimitError
@@ -97,7 +97,9 @@ class HibernationManager:
 
         pair = self.auto_response
         if pair is not None and type(message) is str and message == pair.request:
-            ws.auto_response_at = datetime.fromtimestamp(self._slot.engine.clock.now_ms() / 1000, UTC)
+            ws.auto_response_at = datetime.fromtimestamp(
+                self._slot.engine.clock.now_ms() / 1000, UTC
+            )
             ws.bypass(pair.response)
             return
 
@@ -260,12 +262,14 @@ def check_tags(tags: object) -> tuple[str, ...]:
         raise TypeError(f"tags are a list of strings, not {type(tags).__name__}")
 
     distinct: dict[str, None] = {}
-    for tag in tags:
+    for tag in cast("Iterable[object]", tags):
         text = str(tag) if isinstance(tag, int) else tag
         if not isinstance(text, str):
             raise TypeError(f"a tag is a string, not {type(tag).__name__}")
         if len(distinct) >= limits.MAX_TAGS:
-            raise LimitError(f"a Hibernatable WebSocket cannot have more than {limits.MAX_TAGS} tags")
+            raise LimitError(
+                f"a Hibernatable WebSocket cannot have more than {limits.MAX_TAGS} tags"
+            )
         if len(text.encode()) > limits.MAX_TAG_BYTES:
             raise LimitError(
                 f'"{text[:32]}..." is longer than the max tag length ({limits.MAX_TAG_BYTES} characters).'

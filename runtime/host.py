@@ -266,7 +266,9 @@ class Host:
         engine.alarms.stop()
         engine.refusal = _stopping
         with move_on_after(limits.DRAIN_SECONDS):
-            while busy := [slot.activation for slot in engine.resident if _is_busy(slot.activation)]:
+            while busy := [
+                slot.activation for slot in engine.resident if _is_busy(slot.activation)
+            ]:
                 waiter = engine.backend.waiter()
                 assert busy[0] is not None
                 busy[0].when_idle(partial(_wake, waiter))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from starlette.datastructures import URL, Headers, MutableHeaders, QueryParams
@@ -137,7 +137,9 @@ class Response(Body):
             raise ValueError("a response with a web_socket has status 101")
 
         if web_socket is None and not 200 <= status <= 599:
-            raise ValueError(f"a response has a status from 200 to 599, or 101 with a web_socket: {status}")
+            raise ValueError(
+                f"a response has a status from 200 to 599, or 101 with a web_socket: {status}"
+            )
 
         super().__init__(body)
         self.status = status
@@ -175,7 +177,11 @@ def raw_headers(headers: HeadersInit) -> list[tuple[bytes, bytes]]:
     if isinstance(headers, Headers):
         return list(headers.raw)
 
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    pairs: Iterable[tuple[str, str]]
+    if isinstance(headers, Mapping):
+        pairs = cast("Mapping[str, str]", headers).items()
+    else:
+        pairs = headers
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
     for name, value in raw:
         if any(mark in part for part in (name, value) for mark in (b"\r", b"\n", b"\0")):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from . import limits
 from .backend import current_backend
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .backend import Waiter
     from .web_socket import Close
 
-    Frame = str | bytes | Close
+    Frame: TypeAlias = str | bytes | Close
 
 
 class Inbox:

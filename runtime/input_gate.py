@@ -123,9 +123,7 @@ class InputGate:
                 admit, _ = queue.popleft()
                 admit(self.hold())
 
-    def _enqueue(
-        self, queue: deque[tuple[Admit, Refuse]], admit: Admit, refuse: Refuse
-    ) -> None:
+    def _enqueue(self, queue: deque[tuple[Admit, Refuse]], admit: Admit, refuse: Refuse) -> None:
         cause = self.broken
         if cause is not None:
             refuse(cause)
@@ -211,7 +209,9 @@ class CriticalSection(InputGate):
         """
         lock = self._parent_lock
         if self.state is not SectionState.RUNNING or lock is None:
-            raise RuntimeError(f"a critical section ends while it is running, not {self.state.value}")
+            raise RuntimeError(
+                f"a critical section ends while it is running, not {self.state.value}"
+            )
 
         self._parent_lock = None
         self._root.sections.discard(self)

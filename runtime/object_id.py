@@ -21,7 +21,9 @@ class DurableObjectId:
 
     __slots__ = ("_bytes", "_jurisdiction", "_name")
 
-    def __init__(self, data: bytes, name: str | None = None, jurisdiction: str | None = None) -> None:
+    def __init__(
+        self, data: bytes, name: str | None = None, jurisdiction: str | None = None
+    ) -> None:
         self._bytes = data
         self._name = name
         self._jurisdiction = jurisdiction

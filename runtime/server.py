@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import socket
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
@@ -12,14 +13,16 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from . import limits
 from .connection import ABORT_EXTENSION
+from .errors import HostError
 from .host import Host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator
 
     from .application import Application
     from .settings import HostSettings
 
+BACKLOG = 2_048  # connections not yet accepted
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -32,15 +35,24 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._transport_to_abort = transport
 
     async def run_asgi(self) -> None:
-        self.scope.setdefault("extensions", {})[ABORT_EXTENSION] = self._transport_to_abort.abort  # type: ignore[typeddict-unknown-key]
+        self.scope.setdefault("extensions", {})[ABORT_EXTENSION] = self._transport_to_abort.abort
         await super().run_asgi()
 
 
 class Server(uvicorn.Server):
     """uvicorn's server, without its signal handling: a drained stop is a success, not a signal."""
 
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._listening()
+
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, self._stop)
@@ -55,38 +67,46 @@ class Server(uvicorn.Server):
         self.force_exit = self.should_exit
         self.should_exit = True
 
-    @property
-    def address(self) -> tuple[str, int]:
-        """Where it listens, once it does."""
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        return host, port
-
 
 async def serve(app: Application, settings: HostSettings, started: Callable[[str], object]) -> None:
     """Serve until SIGTERM or SIGINT; then refuse what comes, end what is in flight, close sockets
     with 1012, and return with everything on disk. `started(url)` is called once it listens.
 
-    DataDirectoryError, HostError: the host cannot start. OSError: the address cannot be used.
+    DataDirectoryError, HostError: the data directory, the address or the application cannot be used.
     """
-    async with Host(app, settings=settings) as host:
-        config = uvicorn.Config(
-            host.asgi,
-            host=settings.host,
-            port=settings.port,
-            http="httptools",
-            ws=WebSocketProtocol,
-            lifespan="on",
-            log_level="warning",
-            ws_max_size=limits.MAX_MESSAGE_BYTES,
-            ws_per_message_deflate=False,
-            timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),
-            server_header=False,
-        )
-        server = Server(config)
-        async with asyncio.TaskGroup() as group:
-            serving = group.create_task(server.serve())
-            while not server.started and not serving.done():
-                await asyncio.sleep(0.01)
-            if server.started:
-                name, port = server.address
-                started(f"http://{name if ':' not in name else f'[{name}]'}:{port}")
+    with listen(settings) as listening:
+        name, port = listening.getsockname()[:2]
+        url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
+        async with Host(app, settings=settings) as host:
+            server = Server(server_config(host), lambda: started(url))
+            await server.serve(sockets=[listening])
+            if not server.started:
+                raise HostError("the application did not start: its lifespan failed (see above)")
+
+
+def listen(settings: HostSettings) -> socket.socket:
+    """The socket to serve on. HostError: the address is taken, or not this machine's."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise HostError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
+            "name another --host or --port"
+        ) from error
+
+
+def server_config(host: Host) -> uvicorn.Config:
+    """How uvicorn serves a host."""
+    return uvicorn.Config(
+        host.asgi,
+        http="httptools",
+        ws=WebSocketProtocol,
+        lifespan="auto",
+        log_level="warning",
+        ws_max_size=limits.MAX_MESSAGE_BYTES,
+        # Bounded memory for each connection comes before bandwidth.
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),
+        server_header=False,
+    )

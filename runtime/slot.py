@@ -11,7 +11,6 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from . import limits
-from .activation import Activation
 from .errors import OverloadedError
 from .hibernation import HibernationManager
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from anyio import CancelScope
 
+    from .activation import Activation
     from .durable_object import ActorClass
     from .engine import Engine
     from .events import Event

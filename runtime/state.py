@@ -65,7 +65,9 @@ class DurableObjectState:
 
         activation.run_soon(RunEvent(lambda: awaitable, _ignore, failed))
 
-    def abort(self, reason: str | BaseException | None = None, *, retry_alarm: bool = True) -> NoReturn:
+    def abort(
+        self, reason: str | BaseException | None = None, *, retry_alarm: bool = True
+    ) -> NoReturn:
         """Reset the object at once: this code goes no further, writes of this turn are dropped,
         every caller in flight gets the reason, its sockets drop (3.4).
 
@@ -75,7 +77,9 @@ class DurableObjectState:
         if isinstance(reason, BaseException):
             cause = reason
         else:
-            cause = DurableObjectError(reason or "Application called abort() to reset Durable Object.")
+            cause = DurableObjectError(
+                reason or "Application called abort() to reset Durable Object."
+            )
         annotate(cause, abandons_alarm=not retry_alarm)
         self._activation.reset(cause)
         raise Aborted(str(cause))
@@ -99,7 +103,9 @@ class DurableObjectState:
         """The tags that `ws` was accepted with. DurableObjectError: it was not (7.2)."""
         return ws.hibernatable_tags()
 
-    def set_web_socket_auto_response(self, pair: WebSocketRequestResponsePair | None = None) -> None:
+    def set_web_socket_auto_response(
+        self, pair: WebSocketRequestResponsePair | None = None
+    ) -> None:
         """Answer every text message equal to `pair.request` with `pair.response`, without waking
         the object; without a pair, stop (7.4)."""
         self._activation.slot.sockets_of_object().auto_response = pair

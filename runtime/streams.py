@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from . import limits
 from .errors import DurableObjectError, cross
 from .events import RunEvent
-from .http import Response
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from .activation import Activation
     from .backend import Waiter
+    from .http import Response
 
 
 class ChunkQueue:

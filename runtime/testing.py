@@ -16,7 +16,7 @@ from .settings import make_settings
 __all__ = ("ManualClock", "host_for")
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
     from pathlib import Path
 
     from ..storage import Batch
@@ -55,7 +55,9 @@ class ManualClock(Clock):
         ValueError: a negative number.
         """
         if seconds < 0:
-            raise ValueError(f"time moves forward: advance() takes 0 or more seconds, not {seconds}")
+            raise ValueError(
+                f"time moves forward: advance() takes 0 or more seconds, not {seconds}"
+            )
 
         target_ms = self._now_ms + round(seconds * 1000)
         await self._settle()
@@ -96,7 +98,7 @@ async def host_for(
     data_dir: str | Path | None = None,
     wrap_commit: Callable[[CommitFunction], CommitFunction] | None = None,
     **settings: Any,
-) -> AsyncIterator[Host]:
+) -> AsyncGenerator[Host]:
     """A running host for `app`, on `data_dir` or on a directory that is deleted afterwards.
 
     Leaving it drains; after `await host.crash()` it just ends. `wrap_commit` gets the function that

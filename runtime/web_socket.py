@@ -154,7 +154,9 @@ class WebSocket:
     def use_in_response(self) -> None:
         """This end leaves in a response; its receiver accepts it. TypeError: it is taken."""
         if self._mode is not Mode.NEW:
-            raise TypeError(f"Can't use a WebSocket in a Response that is {self._mode.value} already.")
+            raise TypeError(
+                f"Can't use a WebSocket in a Response that is {self._mode.value} already."
+            )
 
         self._mode = Mode.USED
 
@@ -421,7 +423,9 @@ def check_close(code: int | None, reason: str | None) -> None:
     """ValueError unless these may go out in a close frame (semantics.md 7.7)."""
     if code is None:
         if reason is not None:
-            raise ValueError("If you specify a WebSocket close reason, you must also specify a code.")
+            raise ValueError(
+                "If you specify a WebSocket close reason, you must also specify a code."
+            )
         return
 
     if isinstance(code, bool) or not isinstance(code, int):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -40,7 +40,7 @@ class Batch:
     record: ObjectRecord | None
     clear: bool
     writes: dict[bytes, bytes | None]
-    alarm: int | None | Literal[Unchanged.UNCHANGED]
+    alarm: int | Literal[Unchanged.UNCHANGED] | None
 
     def size(self) -> int:
         """About how many bytes it writes."""

@@ -8,17 +8,18 @@ path, never guessed. Decoding runs no code but ours.
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-import msgpack
-
+from . import messagepack
 from .errors import DataCloneError
 from .limits import MAX_VALUE_DEPTH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 
 class Extension(IntEnum):
@@ -41,6 +42,7 @@ SUPPORTED = (
 )
 NATIVE = frozenset((type(None), bool, float, bytes))  # nothing about them needs a look
 FLAT = NATIVE | {int, str, datetime, date, timedelta, Decimal, UUID}
+UNCHANGING = NATIVE | {int, str}
 CONTAINERS = frozenset((list, tuple, dict, set, frozenset))
 
 _DATETIME = struct.Struct(">IIIq")
@@ -73,25 +75,24 @@ def decode(data: bytes) -> Any:
 
 def clone(value: Any) -> Any:
     """A copy that shares nothing with `value` that could change. DataCloneError as `encode`."""
-    kind = type(value)
-    if kind in NATIVE or kind is int or kind is str:
+    if type(value) in UNCHANGING:
         return value
 
     return decode(encode(value))
 
 
 def _pack(value: object) -> bytes:
-    return cast("bytes", msgpack.packb(value, default=_extend, strict_types=True))
+    return messagepack.pack(value, _extend)
 
 
 def _unpack(data: bytes) -> Any:
-    return msgpack.unpackb(data, ext_hook=_restore, strict_map_key=False, use_list=True)
+    return messagepack.unpack(data, _restore)
 
 
-def _extend(value: object) -> msgpack.ExtType:
+def _extend(value: object) -> Any:
     """What MessagePack has no type of its own for. `_check` has let only these come here."""
     extension, to_bytes = _EXTENSIONS[type(value)]
-    return msgpack.ExtType(extension, to_bytes(value))
+    return messagepack.extension(extension, to_bytes(value))
 
 
 def _restore(code: int, data: bytes) -> Any:
@@ -125,20 +126,19 @@ def _timedelta_to_bytes(value: timedelta) -> bytes:
     return _TIMEDELTA.pack(value.days, value.seconds, value.microseconds)
 
 
-def _sequence(kind: Callable[[Iterable[Any]], Any]) -> tuple[Any, Any]:
-    return (lambda value: _pack(list(value)), lambda data: kind(_unpack(data)))
+def _array_to_bytes(value: Iterable[object]) -> bytes:
+    return _pack(list(value))
 
 
 def _integer_to_bytes(value: int) -> bytes:
     return value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
 
 
-_tuple, _set, _frozenset = _sequence(tuple), _sequence(set), _sequence(frozenset)
 _EXTENSIONS: dict[type, tuple[Extension, Callable[[Any], bytes]]] = {
     int: (Extension.INTEGER, _integer_to_bytes),
-    tuple: (Extension.TUPLE, _tuple[0]),
-    set: (Extension.SET, _set[0]),
-    frozenset: (Extension.FROZENSET, _frozenset[0]),
+    tuple: (Extension.TUPLE, _array_to_bytes),
+    set: (Extension.SET, _array_to_bytes),
+    frozenset: (Extension.FROZENSET, _array_to_bytes),
     datetime: (Extension.DATETIME, _datetime_to_bytes),
     date: (Extension.DATE, lambda value: _DATE.pack(value.toordinal())),
     timedelta: (Extension.TIMEDELTA, _timedelta_to_bytes),
@@ -147,9 +147,9 @@ _EXTENSIONS: dict[type, tuple[Extension, Callable[[Any], bytes]]] = {
 }
 _RESTORE: dict[int, Callable[[bytes], Any]] = {
     Extension.INTEGER: lambda data: int.from_bytes(data, "big", signed=True),
-    Extension.TUPLE: _tuple[1],
-    Extension.SET: _set[1],
-    Extension.FROZENSET: _frozenset[1],
+    Extension.TUPLE: lambda data: tuple(_unpack(data)),
+    Extension.SET: lambda data: set(_unpack(data)),
+    Extension.FROZENSET: lambda data: frozenset(_unpack(data)),
     Extension.DATETIME: _datetime_from_bytes,
     Extension.DATE: lambda data: date.fromordinal(_DATE.unpack(data)[0]),
     Extension.TIMEDELTA: lambda data: timedelta(*_TIMEDELTA.unpack(data)),
@@ -169,16 +169,17 @@ def _check(value: Any, depth: int, path: str = "$") -> None:
             "contains itself."
         )
 
-    is_dict = type(value) is dict
-    if is_dict and not FLAT.issuperset(map(type, value)):
-        odd = next(key for key in value if type(key) not in FLAT)
-        raise _refusal(odd, f"{path}, a key")
-
-    members = value.values() if is_dict else value
+    members: Iterable[object] = value
+    if type(value) is dict:
+        keys = cast("dict[object, object]", value)
+        if not FLAT.issuperset(map(type, keys)):
+            odd = next(key for key in keys if type(key) not in FLAT)
+            raise _refusal(odd, f"{path}, a key")
+        members = keys.values()
     if FLAT.issuperset(map(type, members)):
         return
 
-    for place, member in value.items() if is_dict else enumerate(value):
+    for place, member in _places(cast("object", value)):
         kind = type(member)
         if kind in CONTAINERS:
             _check(member, depth + 1, f"{path}[{place!r}]" if depth < 8 else path)
@@ -188,7 +189,11 @@ def _check(value: Any, depth: int, path: str = "$") -> None:
 
 def _refusal(value: object, path: str) -> DataCloneError:
     kind = type(value)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
     return DataCloneError(
         f'Could not serialize object of type "{name}" at {path}. This type does not support '
         f"serialization; supported are {SUPPORTED}."
@@ -198,10 +203,10 @@ def _refusal(value: object, path: str) -> DataCloneError:
 def _explain(value: object, error: Exception) -> DataCloneError:
     """Where in `value` a supported type has a value that cannot be encoded: a lone surrogate, a
     naive datetime."""
-    path, culprit = "$", value
+    path = "$"
+    culprit: object = value
     while type(culprit) in CONTAINERS:
-        items = culprit.items() if type(culprit) is dict else enumerate(cast("Iterable[Any]", culprit))
-        for place, member in items:
+        for place, member in _places(culprit):
             wrong = next((part for part in (place, member) if _fails(part)), None)
             if wrong is not None:
                 path, culprit = f"{path}[{place!r}]", wrong
@@ -212,6 +217,14 @@ def _explain(value: object, error: Exception) -> DataCloneError:
     return DataCloneError(
         f'Could not serialize object of type "{type(culprit).__qualname__}" at {path}: {reason}.'
     )
+
+
+def _places(container: object) -> Iterable[tuple[object, object]]:
+    """The members of a container, each with its key or its position."""
+    if isinstance(container, dict):
+        return cast("dict[object, object]", container).items()
+
+    return enumerate(cast("Iterable[object]", container))
 
 
 def _fails(value: object) -> bool:

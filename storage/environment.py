@@ -13,19 +13,22 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any, Literal
 
-import lmdb
-import msgpack
+import lmdb as untyped_lmdb  # pyright: ignore[reportMissingTypeStubs]
 
 from .batch import UNCHANGED
 from .errors import StorageError
 from .keyspace import NUMBER_BYTES, number_bytes, stored_key, stored_value
 from .limits import MAX_MAP_BYTES
+from .messagepack import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
-    from .batch import Batch, ObjectRecord
+    from .batch import Batch, ObjectRecord, Unchanged
+
+# The binding publishes no annotations.
+lmdb: Any = untyped_lmdb
 
 TABLES = ("entries", "objects", "records", "alarms", "alarm_of", "namespaces")
 # The binding tells the other ways a file cannot grow only by the system's words for them.
@@ -53,9 +56,7 @@ class Environment:
             readahead=False,
         )
         self._map_bytes = map_bytes
-        self._tables: dict[str, Any] = {
-            name: self._lmdb.open_db(name.encode()) for name in TABLES
-        }
+        self._tables: dict[str, Any] = {name: self._lmdb.open_db(name.encode()) for name in TABLES}
         self._guard = threading.Lock()  # held while a read transaction is open, and by growth
         self._writer: int | None = None
         self._broken: StorageError | None = None
@@ -66,7 +67,7 @@ class Environment:
         return self._map_bytes
 
     @contextlib.contextmanager
-    def reading(self) -> Iterator[Any]:
+    def reading(self) -> Generator[Any]:
         """A read transaction at the newest commit. Keep no cursor beyond the block."""
         with self._guard:
             with self._lmdb.begin() as transaction:
@@ -139,8 +140,8 @@ class Environment:
         name = record.name
         if name is None:
             stored = transaction.get(number, db=self._tables["records"])
-            name = None if stored is None else msgpack.unpackb(stored)[2]
-        data = msgpack.packb((record.namespace, record.id, name))
+            name = None if stored is None else unpack(stored)[2]
+        data = pack((record.namespace, record.id, name))
         transaction.put(object_key(record.namespace, record.id), number, db=self._tables["objects"])
         transaction.put(number, data, db=self._tables["records"])
 
@@ -151,7 +152,7 @@ class Environment:
                 found = cursor.delete()
 
     def _write_alarm(
-        self, transaction: Any, number: bytes, alarm: int | None | Literal[UNCHANGED]
+        self, transaction: Any, number: bytes, alarm: int | Literal[Unchanged.UNCHANGED] | None
     ) -> None:
         before = transaction.get(number, db=self._tables["alarm_of"])
         if before is not None:
@@ -171,7 +172,7 @@ class Environment:
             self._lmdb.set_mapsize(size)
         self._map_bytes = size
 
-    def _failure(self, error: lmdb.Error) -> StorageError:
+    def _failure(self, error: Exception) -> StorageError:
         if self._broken is not None:
             return self._broken
 

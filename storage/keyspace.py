@@ -13,7 +13,9 @@ import hashlib
 from .limits import DIGEST_BYTES, MAX_KEY_BYTES, PREFIX_BYTES
 
 NUMBER_BYTES = 8
-LONG_AT = NUMBER_BYTES + PREFIX_BYTES + DIGEST_BYTES  # the size of a stored long key, and of no other
+LONG_AT = (
+    NUMBER_BYTES + PREFIX_BYTES + DIGEST_BYTES
+)  # the size of a stored long key, and of no other
 
 
 def encode_user_key(key: str) -> bytes:
@@ -25,7 +27,9 @@ def encode_user_key(key: str) -> bytes:
     try:
         data = key.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"a key must be valid Unicode, {key[:64]!r} has a lone surrogate") from None
+        raise ValueError(
+            f"a key must be valid Unicode, {key[:64]!r} has a lone surrogate"
+        ) from None
 
     if len(data) > MAX_KEY_BYTES:
         raise ValueError(

@@ -7,12 +7,15 @@ trace. Batches that were taken stay visible until `settle` says that the store h
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from .batch import UNCHANGED, Batch, ObjectRecord, Unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    Undo = list[Callable[[], object]]
 
 Alarm = int | None | Literal[Unchanged.UNCHANGED]
 Entries = list[tuple[bytes, bytes]]
@@ -45,6 +48,8 @@ class Overlay:
         "_open_alarm",
         "_savepoints",
         "_store",
+        "_taken",
+        "_taken_in",
     )
 
     def __init__(self, store: Committed, number: int) -> None:
@@ -53,13 +58,16 @@ class Overlay:
         # Every value the store does not have, of the open batch and of those in flight. None: deleted.
         self._dirty: dict[bytes, bytes | None] = {}
         self._open: dict[bytes, bytes | None] = {}  # the open batch
+        # Which batch in flight wrote a key last, by the number of the batch.
+        self._taken_in: dict[bytes, int] = {}
+        self._taken: deque[int] = deque()
         self._clear = False  # the open batch begins by deleting everything
         self._clears_in_flight = 0
         self._open_alarm: Alarm = UNCHANGED
         self._alarm: int | None = None
         self._alarm_known = False  # the store has been asked
         self._deferred: int | None = None  # the hidden alarm whose handler runs
-        self._savepoints: list[list[Callable[[], object]]] = []  # for each, how to undo
+        self._savepoints: list[Undo] = []  # for each, how to undo what was written in it
 
     @property
     def open(self) -> bool:
@@ -91,7 +99,12 @@ class Overlay:
         return True
 
     def list(
-        self, start: bytes | None, end: bytes | None, *, reverse: bool = False, limit: int | None = None
+        self,
+        start: bytes | None,
+        end: bytes | None,
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
     ) -> Entries:
         """The entries from `start` up to, not including, `end`, in order, or backwards, at most
         `limit`: the store's, with the uncommitted writes merged in."""
@@ -110,9 +123,8 @@ class Overlay:
 
         merged: dict[bytes, bytes | None] = dict(stored)
         merged.update(changed)
-        entries = [(key, value) for key, value in merged.items() if value is not None]
-        entries.sort(reverse=reverse)
-        return entries if limit is None else entries[:limit]
+        ordered = sorted(merged.items(), key=_key_of, reverse=reverse)
+        return [(key, value) for key, value in ordered if value is not None][:limit]
 
     def delete_all(self) -> None:
         """Delete every entry and the alarm. RuntimeError: a savepoint is open."""
@@ -121,6 +133,7 @@ class Overlay:
 
         self._dirty.clear()
         self._open.clear()
+        self._taken_in.clear()
         self._clear = True
         self.set_alarm(None)
 
@@ -181,6 +194,10 @@ class Overlay:
             raise RuntimeError("a batch ends outside of transactions")
 
         batch = Batch(self._number, record, self._clear, self._open, self._open_alarm)
+        sequence = self._taken[-1] + 1 if self._taken else 0
+        self._taken.append(sequence)
+        for key in self._open:
+            self._taken_in[key] = sequence
         self._clears_in_flight += self._clear
         self._open = {}
         self._clear = False
@@ -190,11 +207,13 @@ class Overlay:
     def settle(self, batch: Batch) -> None:
         """The store has this batch now. Batches settle in the order they were taken."""
         self._clears_in_flight -= batch.clear
-        dirty = self._dirty
-        for key, value in batch.writes.items():
-            # A newer value of the key, written meanwhile, stays; an equal one may go: the store has it.
-            if key in dirty and dirty[key] is value and key not in self._open:
-                del dirty[key]
+        sequence = self._taken.popleft()
+        for key in batch.writes:
+            # A later batch, or the open one, may have written the key again: then that value stays.
+            if self._taken_in.get(key) == sequence:
+                del self._taken_in[key]
+                if key not in self._open:
+                    self._dirty.pop(key, None)
 
     @property
     def _cleared(self) -> bool:
@@ -223,11 +242,15 @@ class Overlay:
     def _restore_alarm(self, alarm: int | None, written: Alarm, deferred: int | None) -> None:
         self._alarm, self._open_alarm, self._deferred = alarm, written, deferred
 
-    def _innermost(self) -> list[Callable[[], object]]:
+    def _innermost(self) -> Undo:
         if not self._savepoints:
             raise RuntimeError("no savepoint is open")
 
         return self._savepoints.pop()
+
+
+def _key_of(entry: tuple[bytes, bytes | None]) -> bytes:
+    return entry[0]
 
 
 def _setter(

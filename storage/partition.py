@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import msgpack
-
 from .alarm_table import AlarmTable
 from .batch import ObjectRecord
 from .environment import NAMESPACE_BYTES, Environment, object_key
 from .keyspace import number_bytes
 from .limits import INITIAL_MAP_BYTES
+from .messagepack import pack, unpack
 from .store import ObjectStore
 from .writer import Writer, WriterStatistics
 
@@ -78,13 +77,13 @@ class Partition:
         known: dict[str, NamespaceRecord] = {}
         with self._environment.reading() as transaction:
             for key, value in self._environment.cursor(transaction, "namespaces"):
-                number, stored_key = msgpack.unpackb(value)
+                number, stored_key = unpack(value)
                 known[key.decode()] = NamespaceRecord(number, key.decode(), stored_key)
         if name in known:
             return known[name]
 
         number = 1 + max((record.number for record in known.values()), default=0)
-        self._environment.put("namespaces", name.encode(), msgpack.packb((number, unique_key)))
+        self._environment.put("namespaces", name.encode(), pack((number, unique_key)))
         return NamespaceRecord(number, name, unique_key)
 
     def find(self, namespace: int, object_id: bytes) -> int | None:
@@ -95,7 +94,7 @@ class Partition:
     def record(self, number: int) -> ObjectRecord | None:
         """Who the object of a number is, if it was stored."""
         data = self._environment.get("records", number_bytes(number))
-        return None if data is None else ObjectRecord(*msgpack.unpackb(data))
+        return None if data is None else ObjectRecord(*unpack(data))
 
     def allocate(self) -> int:
         """A number no object has. It is lost if nothing is stored with it."""

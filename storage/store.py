@@ -91,7 +91,9 @@ class ObjectStore:
                 break
 
             entry = split(stored, cursor.value())
-            if run and not (is_long(stored) and entry[0][:PREFIX_BYTES] == run[0][0][:PREFIX_BYTES]):
+            if run and not (
+                is_long(stored) and entry[0][:PREFIX_BYTES] == run[0][0][:PREFIX_BYTES]
+            ):
                 yield from sorted(run, reverse=reverse)
                 run = []
             if is_long(stored):
