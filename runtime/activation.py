@@ -216,6 +216,9 @@ class Activation:
         self._become(ActivationState.EVICTED)
         self._stop_idling()
         self.commits.close(no_longer_accessible(broken=False))
+        # Cut the circles through the instance, so that its memory is free now, not at a collection.
+        self.commits.on_failed = self.commits.on_settled = None
+        self.instance = None
         self.slot.evicted(self)
         return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import limits
@@ -20,23 +21,35 @@ if TYPE_CHECKING:
 logger = logging.getLogger("roomhost.runtime")
 
 
-class AlarmEvent(Event):
-    """`alarm(info)`. `finished_with(error, retry)` is called once its outcome is durable."""
+@dataclass(frozen=True, slots=True)
+class AlarmOutcome:
+    """How a run ended. `ran`: the handler was called; else the alarm had been moved or deleted.
+    `error`: what it raised. `retries`: whether another run follows an error
+    (`ctx.abort(retry_alarm=False)`: none)."""
 
-    __slots__ = ("_due_ms", "_finished_with", "_id", "_retries")
+    ran: bool
+    error: BaseException | None = None
+    retries: bool = True
+
+
+class AlarmEvent(Event):
+    """`alarm(info)`. `finished(outcome)` is called once, when its outcome is durable."""
+
+    __slots__ = ("_due_ms", "_finished", "_id", "_ran", "_retries")
 
     def __init__(
         self,
         object_id: DurableObjectId,
         due_ms: int,
         retries: Retries,
-        finished_with: Callable[[BaseException | None, bool], object],
+        finished: Callable[[AlarmOutcome], object],
     ) -> None:
         super().__init__()
         self._id = object_id
         self._due_ms = due_ms
         self._retries = retries
-        self._finished_with = finished_with
+        self._ran = False
+        self._finished = finished
 
     @property
     def object_id(self) -> DurableObjectId:
@@ -59,6 +72,7 @@ class AlarmEvent(Event):
             return None
 
         overlay.arm_alarm(self._due_ms)
+        self._ran = True
         return self._run()
 
     async def _run(self) -> None:
@@ -86,15 +100,14 @@ class AlarmEvent(Event):
         self.activation.reset(DurableObjectError("Alarm exceeded its allowed execution time"))
 
     def succeed(self, result: Any) -> None:
-        self._finish(None)
+        self._finish(AlarmOutcome(self._ran))
 
     def fail(self, error: BaseException) -> None:
         if not self.finished:
             logger.warning("an alarm of %s failed: %r", self._id, error, exc_info=error)
-        self._finish(error)
+        self._finish(AlarmOutcome(True, error, not getattr(error, "abandons_alarm", False)))
 
-    def _finish(self, error: BaseException | None) -> None:
+    def _finish(self, outcome: AlarmOutcome) -> None:
         if not self.finished:
             self.finished = True
-            abandons = error is not None and getattr(error, "abandons_alarm", False)
-            self._finished_with(error, not abandons)
+            self._finished(outcome)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..storage import Partition
+    from .alarm_event import AlarmOutcome
     from .clock import Clock
     from .timers import Timer, Timers
 
@@ -109,19 +110,19 @@ class AlarmScheduler:
                 started += 1
         return started
 
-    def finished(
-        self, number: int, due_ms: int, error: BaseException | None, *, retry: bool = True
-    ) -> None:
-        """A run ended; without an error its alarm is deleted already. `retry` false: an error is
-        not followed by another run (`ctx.abort(retry_alarm=False)`)."""
+    def finished(self, number: int, due_ms: int, outcome: AlarmOutcome) -> None:
+        """A run ended, and what it wrote is durable."""
         self._running.pop(number, None)
         stored_ms = self._partition.store(number).alarm()
-        if error is not None and stored_ms == due_ms and not self._stopped:
-            self._failed(number, due_ms, error, retry)
+        same = stored_ms == due_ms
+        if outcome.error is not None and same and not self._stopped:
+            self._failed(number, due_ms, outcome)
         else:
-            # Deleted, or replaced while it ran: another alarm starts with its own count.
             self._forget(number)
-            self.changed(number, stored_ms)
+            # A wake-up for nothing: the change that made it so is on its way to the disk, and is
+            # told when it is there. Unless it was too early, by a clock that was set back.
+            if outcome.ran or not same or due_ms > self._clock.now_ms():
+                self.changed(number, stored_ms)
         if len(self._running) == limits.MAX_ALARMS_IN_FLIGHT - 1:
             self._set_timer()
         if not self._running:
@@ -129,10 +130,11 @@ class AlarmScheduler:
             for callback in quiet:
                 callback()
 
-    def _failed(self, number: int, due_ms: int, error: BaseException, retry: bool) -> None:
+    def _failed(self, number: int, due_ms: int, outcome: AlarmOutcome) -> None:
+        assert outcome.error is not None
         waiting = self._retries.get(number)
         before = waiting.retries if waiting is not None else Retries()
-        retries = after_failure(before, is_counted(error)) if retry else None
+        retries = after_failure(before, is_counted(outcome.error)) if outcome.retries else None
         self._forget(number)
         if retries is None:
             self._give_up(number, due_ms)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import random
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
@@ -64,7 +65,8 @@ class Engine:
         self._resident: set[Slot] = set()
         # Objects that were reset while the writer had batches of theirs: see `may_start`.
         self._unsettled: dict[tuple[int, bytes], list[Slot]] = {}
-        self._on_settled: list[Callable[[], object]] = []
+        self._on_quiet: list[Callable[[], object]] = []
+        partition.on_idle(self._became_quiet)
 
     @property
     def resident(self) -> list[Slot]:
@@ -73,8 +75,15 @@ class Engine:
 
     @property
     def quiet(self) -> bool:
-        """Whether nothing is written that is not durable, and nobody waits to be told."""
-        return self.partition.idle and not self._unsettled
+        """Whether the writer has answered everything."""
+        return self.partition.idle
+
+    def when_quiet(self, callback: Callable[[], object]) -> None:
+        """Call `callback()` once, when the writer has answered everything; at once if it has."""
+        if self.quiet:
+            callback()
+        else:
+            self._on_quiet.append(callback)
 
     def slot(self, namespace: int, object_id: DurableObjectId) -> Slot:
         """The slot of an object; it starts nothing."""
@@ -152,17 +161,21 @@ class Engine:
         else:
             gate.when_open(lambda: slot.deliver(event), event.fail)
 
+    def _became_quiet(self) -> None:
+        waiting, self._on_quiet = self._on_quiet, []
+        for callback in waiting:
+            callback()
+
     def _fire_alarm(self, number: int, due_ms: int, retries: Retries) -> None:
         record = self.partition.record(number)
         if record is None or record.namespace not in self.classes:
             logger.warning("an alarm of an unknown object (number %d) is passed over", number)
             return
 
-        def finished(error: BaseException | None, retry: bool) -> None:
-            self.alarms.finished(number, due_ms, error, retry=retry)
-
         object_id = DurableObjectId(record.id, record.name)
-        event = AlarmEvent(object_id, due_ms, retries, finished)
+        event = AlarmEvent(
+            object_id, due_ms, retries, partial(self.alarms.finished, number, due_ms)
+        )
         self.slot(record.namespace, object_id).deliver(event)
 
     def _give_up_alarm(self, number: int, due_ms: int) -> None:

@@ -94,7 +94,7 @@ class Host:
         self._engine: Engine | None = None
         self._outer: TaskGroup | None = None
         self._group: TaskGroup
-        self._ended = anyio.Event()
+        self._ended: anyio.Event
 
     @property
     def engine(self) -> Engine:
@@ -124,6 +124,7 @@ class Host:
             self._directory.close()
             raise
 
+        self._ended = anyio.Event()
         self._outer = anyio.create_task_group()
         await self._outer.__aenter__()
         self._group = await self._outer.start(self._hold_group)
@@ -234,9 +235,10 @@ class Host:
             if self._engine.quiet:
                 return
 
-            # The writer thread wakes the loop when a group is done; until then there is no task to
-            # wait for.
-            await anyio.sleep(0.0005)
+            # No task waits for the disk: the writer's thread wakes the loop when a group is done.
+            waiter = self._engine.backend.waiter()
+            self._engine.when_quiet(partial(_wake, waiter))
+            await waiter
 
     def _start_engine(self, backend: Backend, partition: Partition) -> None:
         engine = self._engine = Engine(
@@ -261,10 +263,15 @@ class Host:
             await anyio.sleep_forever()
         self._ended.set()
 
+    def refuse(self) -> None:
+        """Deliver nothing more from outside: the host is about to stop. What is in flight goes on,
+        callers get a retryable error, no alarm starts."""
+        self.engine.alarms.stop()
+        self.engine.refusal = _stopping
+
     async def _drain(self) -> None:
         engine = self.engine
-        engine.alarms.stop()
-        engine.refusal = _stopping
+        self.refuse()
         with move_on_after(limits.DRAIN_SECONDS):
             while busy := [
                 slot.activation for slot in engine.resident if _is_busy(slot.activation)

@@ -42,8 +42,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 class Server(uvicorn.Server):
     """uvicorn's server, without its signal handling: a drained stop is a success, not a signal."""
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], object]) -> None:
-        super().__init__(config)
+    def __init__(self, host: Host, listening: Callable[[], object]) -> None:
+        super().__init__(server_config(host))
+        self._host = host
         self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -63,6 +64,7 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
     def _stop(self) -> None:
+        self._host.refuse()
         # A second signal does not wait for connections that will not end.
         self.force_exit = self.should_exit
         self.should_exit = True
@@ -78,7 +80,7 @@ async def serve(app: Application, settings: HostSettings, started: Callable[[str
         name, port = listening.getsockname()[:2]
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
         async with Host(app, settings=settings) as host:
-            server = Server(server_config(host), lambda: started(url))
+            server = Server(host, lambda: started(url))
             await server.serve(sockets=[listening])
             if not server.started:
                 raise HostError("the application did not start: its lifespan failed (see above)")

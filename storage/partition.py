@@ -71,6 +71,10 @@ class Partition:
         """Whether everything submitted has been answered."""
         return self._writer.idle
 
+    def on_idle(self, callback: Callable[[], object]) -> None:
+        """Have `callback()` called, in this thread, each time everything submitted is answered."""
+        self._writer.on_idle = callback
+
     def namespace(self, name: str, unique_key: str) -> NamespaceRecord:
         """The namespace of that name. The first time it is made, durably, with `unique_key`; later
         the stored key stands. Only before the first `submit`."""

@@ -75,6 +75,7 @@ class Writer:
         self._waiting: deque[Submitted] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._unanswered = 0  # submitted and not answered; the owner's thread alone
+        self.on_idle: Callable[[], object] | None = None  # called in the owner's thread
         # Objects of which a batch failed, with the cause: the thread alone but for `_forgiven`.
         self._failed: dict[int, StorageError] = {}
         self._forgiven: deque[int] = deque()
@@ -144,6 +145,8 @@ class Writer:
                 for done, error in outcomes:
                     self._unanswered -= 1
                     done(error)
+                if self._unanswered == 0 and self.on_idle is not None:
+                    self.on_idle()
 
             try:
                 self._deliver(answer)
