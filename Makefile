@@ -1,0 +1,50 @@
+# Each target makes its own environment in .venv, with pip alone.
+
+PORT ?= 8787
+DATA_DIR ?= state
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help serve test check bench browser clean
+
+help:
+	@echo "make serve   run the host with the example chat, and print its URL"
+	@echo "make test    run the whole suite, real clients included"
+	@echo "make check   lint, types and packaging"
+	@echo "make bench   measure this machine"
+
+# Run the host with the example application on embedded storage.
+serve: $(VENV)/.installed
+	$(BIN)/roomhost serve examples.chat:app --data-dir $(DATA_DIR) --port $(PORT)
+
+# Everything but what `check` does: lint, types and packaging have their own target.
+test: $(VENV)/.developed browser
+	$(BIN)/pytest --ignore tests/test_typing.py --ignore tests/test_packaging.py
+
+check: $(VENV)/.developed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pytest tests/test_typing.py tests/test_packaging.py
+
+bench: $(VENV)/.developed
+	$(BIN)/python -m benchmarks
+
+$(VENV)/.installed: pyproject.toml
+	python3 -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.developed: pyproject.toml $(VENV)/.installed
+	$(BIN)/pip install --quiet --editable . --group dev
+	touch $@
+
+# What drives a real browser; the tests that need it say so where npm is missing.
+browser: node_modules/.installed
+
+node_modules/.installed: package.json
+	if command -v npm > /dev/null; then npm install --no-audit --no-fund --no-package-lock --silent; fi
+	mkdir -p node_modules && touch $@
+
+clean:
+	rm -rf $(VENV) node_modules build dist *.egg-info
