@@ -6,6 +6,7 @@ from ..storage import DataCloneError as DataCloneError
 from ..storage import DataDirectoryError as DataDirectoryError
 from ..storage import StorageError as StorageError
 from .alarm_info import AlarmInfo as AlarmInfo
+from .asgi import serve_fetch as serve_fetch
 from .clock import Clock as Clock
 from .clock import SystemClock as SystemClock
 from .durable_object import DurableObject as DurableObject
@@ -54,4 +55,5 @@ __all__ = (
     "WebSocketPair",
     "WebSocketRequestResponsePair",
     "load_settings",
+    "serve_fetch",
 )

@@ -1,0 +1,238 @@
+"""A chat: one actor for each room, its history in storage, its sockets hibernating.
+
+    roomhost serve examples.chat:app
+
+`/` leads to a room; `/room/{name}` is its page, `/room/{name}/socket` its WebSocket. A page sends
+`{"type": "message", "id", "text"}` and gets every message of the room, its own too, as
+`{"type": "message", "seq", "id", "name", "text", "at"}`: that echo leaves only when the message is
+on disk, so what a page has seen is never lost. After a reconnect a page names the last `seq` it has
+and sends again what was not echoed, with the same id: nothing is missed, nothing stored twice.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.applications import Starlette
+from starlette.responses import FileResponse, RedirectResponse
+from starlette.routing import Route, WebSocketRoute
+
+from roomhost.bindings import App
+from roomhost.runtime import (
+    AlarmInfo,
+    DurableObject,
+    Request,
+    Response,
+    WebSocket,
+    WebSocketPair,
+    WebSocketRequestResponsePair,
+    serve_fetch,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.requests import Request as PageRequest
+    from starlette.websockets import WebSocket as PageSocket
+
+    from roomhost.bindings import Env
+    from roomhost.runtime import DurableObjectState
+
+MAX_TEXT_CHARACTERS = 2_000
+MAX_ID_CHARACTERS = 64
+MAX_NAME_CHARACTERS = 40
+REPLAYED_MESSAGES = 100  # that a page gets when it opens
+KEPT_MESSAGES = 1_000  # that stay as they are when the room archives
+ARCHIVE_BLOCK_MESSAGES = 500
+IDLE_MS = 10 * 60 * 1000  # without a message, then the room archives
+
+Message = dict[str, Any]
+
+
+class Room(DurableObject):
+    """One chat room.
+
+    Keys: `seq`, the number of the last message; `message:{seq}`; `sent:{id}`, the seq a message got,
+    for those that come twice; `archive:{seq}`, a block of old messages by the seq of its last one.
+    """
+
+    def __init__(self, ctx: DurableObjectState, env: Env) -> None:
+        super().__init__(ctx, env)
+        # Answered by the host, without waking the room.
+        ctx.set_web_socket_auto_response(WebSocketRequestResponsePair("ping", "pong"))
+
+    async def fetch(self, request: Request) -> Response:
+        """Open a socket: `?name=` is who speaks, `?after=` the last message the page has."""
+        if not request.is_upgrade:
+            return Response("this is a WebSocket\n", status=426)
+
+        name = request.query_params.get("name", "").strip()[:MAX_NAME_CHARACTERS] or "somebody"
+        after = request.query_params.get("after", "")
+        pair = WebSocketPair()
+        pair.server.serialize_attachment({"name": name})
+        self.ctx.accept_web_socket(pair.server)
+        for message in await self._replay(int(after) if after.isdecimal() else None):
+            pair.server.send(frame(message))
+        self._tell({"type": "joined", "name": name, "members": self.members()})
+        return Response(status=101, web_socket=pair.client)
+
+    async def web_socket_message(self, ws: WebSocket, message: str | bytes) -> None:
+        """Store a message and echo it to everyone; what is no message gets an error frame."""
+        try:
+            message_id, text = parse(message)
+        except ValueError as error:
+            ws.send(json.dumps({"type": "error", "message": str(error)}))
+            return
+
+        stored, is_new = await self.post(ws.deserialize_attachment()["name"], message_id, text)
+        if is_new:
+            self._tell(stored)
+        else:
+            ws.send(frame(stored))
+
+    async def web_socket_close(self, ws: WebSocket, code: int, reason: str, was_clean: bool) -> None:
+        """Tell the others."""
+        name = ws.deserialize_attachment()["name"]
+        others = [member for member in self.ctx.get_web_sockets() if member is not ws]
+        members = sorted({other.deserialize_attachment()["name"] for other in others})
+        for other in others:
+            other.send(frame({"type": "left", "name": name, "members": members}))
+
+    async def alarm(self, info: AlarmInfo) -> None:
+        """Nobody has written for a while: move old messages into blocks."""
+        newest = await self.ctx.storage.get("seq", 0)
+        old = await self.ctx.storage.list(
+            prefix="message:", end=message_key(newest - KEPT_MESSAGES + 1)
+        )
+        messages = list(old.values())
+        for first in range(0, len(messages), ARCHIVE_BLOCK_MESSAGES):
+            block = messages[first : first + ARCHIVE_BLOCK_MESSAGES]
+            await self.ctx.storage.put(f"archive:{block[-1]['seq']:012}", block)
+            await self.ctx.storage.delete([message_key(message["seq"]) for message in block])
+            await self.ctx.storage.delete([f"sent:{message['id']}" for message in block])
+
+    async def post(self, name: str, message_id: str, text: str) -> tuple[Message, bool]:
+        """Store a message once; the stored one, and whether it is new. Nothing comes between these
+        storage calls, and what they write is on disk before anyone is told."""
+        storage = self.ctx.storage
+        known = await storage.get(f"sent:{message_id}")
+        if known is not None:
+            return await storage.get(message_key(known)), False
+
+        now_ms = self.env.now_ms()
+        seq = await storage.get("seq", 0) + 1
+        message: Message = {
+            "type": "message",
+            "seq": seq,
+            "id": message_id,
+            "name": name,
+            "text": text,
+            "at": now_ms,
+        }
+        await storage.put({"seq": seq, message_key(seq): message, f"sent:{message_id}": seq})
+        await storage.set_alarm(now_ms + IDLE_MS)
+        return message, True
+
+    async def history(self, before: int | None = None, limit: int = REPLAYED_MESSAGES) -> list[Message]:
+        """The last `limit` messages before a seq, oldest first, archived ones too."""
+        end = None if before is None else message_key(before)
+        recent = await self.ctx.storage.list(prefix="message:", end=end, reverse=True, limit=limit)
+        found: list[Message] = list(recent.values())
+        if len(found) < limit:
+            first = found[-1]["seq"] if found else before
+            for block in (await self.ctx.storage.list(prefix="archive:", reverse=True)).values():
+                found += [message for message in reversed(block) if not first or message["seq"] < first]
+                if len(found) >= limit:
+                    break
+        return found[:limit][::-1]
+
+    def members(self) -> list[str]:
+        """The names in the room."""
+        return sorted({ws.deserialize_attachment()["name"] for ws in self.ctx.get_web_sockets()})
+
+    async def _replay(self, after: int | None) -> Sequence[Message]:
+        if after is None:
+            return await self.history()
+
+        missed = await self.ctx.storage.list(
+            prefix="message:", start=message_key(after + 1), limit=KEPT_MESSAGES
+        )
+        return list(missed.values())
+
+    def _tell(self, message: Message) -> None:
+        text = frame(message)
+        for ws in self.ctx.get_web_sockets():
+            ws.send(text)
+
+
+def message_key(seq: int) -> str:
+    """The key of a message: in the order of the numbers."""
+    return f"message:{max(seq, 0):012}"
+
+
+def frame(message: Message) -> str:
+    """A message as it goes to a page."""
+    return json.dumps(message, ensure_ascii=False)
+
+
+def parse(message: str | bytes) -> tuple[str, str]:
+    """The id and the text of what a page sent. ValueError says what is wrong with it."""
+    try:
+        parsed = json.loads(message)
+    except (ValueError, RecursionError):
+        raise ValueError("a frame is JSON") from None
+
+    if not isinstance(parsed, dict) or parsed.get("type") != "message":
+        raise ValueError('a frame is an object of type "message"')
+
+    message_id, text = parsed.get("id"), parsed.get("text")
+    if not isinstance(message_id, str) or not 0 < len(message_id) <= MAX_ID_CHARACTERS:
+        raise ValueError(f"id is a string of 1 to {MAX_ID_CHARACTERS} characters")
+
+    if not isinstance(text, str) or not 0 < len(text.strip()) <= MAX_TEXT_CHARACTERS:
+        raise ValueError(f"text is a string of 1 to {MAX_TEXT_CHARACTERS} characters")
+
+    try:
+        (message_id + text).encode()
+    except UnicodeEncodeError:
+        raise ValueError("id and text are valid Unicode") from None
+
+    return message_id, text
+
+
+def now_ms() -> int:
+    """The wall time. A variable of the application, so that a test can set the room's clock."""
+    return time.time_ns() // 1_000_000
+
+
+async def lobby(request: PageRequest) -> RedirectResponse:
+    """Lead whoever comes to a room."""
+    return RedirectResponse("/room/lobby")
+
+
+async def page(request: PageRequest) -> FileResponse:
+    """The page of a room: one file, no build step, nothing from elsewhere."""
+    return FileResponse(Path(__file__).with_name("chat.html"), headers={"cache-control": "no-cache"})
+
+
+async def socket(page_socket: PageSocket) -> None:
+    """Hand a WebSocket to the room it names."""
+    room = page_socket.state.env.ROOM.get_by_name(page_socket.path_params["name"])
+    await serve_fetch(page_socket.scope, page_socket.receive, page_socket.send, room.fetch)
+
+
+app = App(
+    name="chat",
+    bindings={"ROOM": Room},
+    vars={"now_ms": now_ms},
+    main=Starlette(
+        routes=[
+            Route("/", lobby),
+            Route("/room/{name}", page),
+            WebSocketRoute("/room/{name}/socket", socket),
+        ]
+    ),
+)

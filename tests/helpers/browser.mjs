@@ -1,0 +1,50 @@
+// Drives headless Chromium by JSON lines: a command on stdin, its answer on stdout.
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+
+const FLAGS = [
+  "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+const TIMEOUT_MS = 30_000;
+
+const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
+const pages = new Map();
+
+const commands = {
+  async open({ page, url, storage }) {
+    const context = await browser.newContext();
+    await context.addInitScript((items) => {
+      for (const [key, value] of Object.entries(items)) localStorage.setItem(key, value);
+    }, storage);
+    const opened = await context.newPage();
+    pages.set(page, opened);
+    await opened.goto(url);
+  },
+  evaluate: ({ page, script }) => pages.get(page).evaluate(script),
+  async wait({ page, script }) {
+    await pages.get(page).waitForFunction(script, undefined, { timeout: TIMEOUT_MS });
+  },
+  async type({ page, field, text }) {
+    const input = pages.get(page).getByLabel(field, { exact: true });
+    await input.fill(text);
+    await input.press("Enter");
+  },
+  async shot({ page, path, width, height, dark }) {
+    await pages.get(page).setViewportSize({ width, height });
+    await pages.get(page).emulateMedia({ colorScheme: dark ? "dark" : "light" });
+    await pages.get(page).screenshot({ path });
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const command = JSON.parse(line);
+  let answer;
+  try {
+    answer = { value: await commands[command.op](command) };
+  } catch (error) {
+    answer = { error: String(error) };
+  }
+  process.stdout.write(JSON.stringify(answer) + "\n");
+}
+await browser.close();

@@ -1,0 +1,85 @@
+"""A host in a child process, to be stopped, killed and started again on the same directory."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+REPOSITORY = Path(__file__).parent.parent.parent
+COMMAND = Path(sys.executable).parent / "roomhost"
+READY = re.compile(r"^roomhost: .* on (?P<url>http://\S+:(?P<port>\d+)) \(data in ")
+
+
+class HostProcess:
+    """`roomhost serve APPLICATION` on a directory; a context that kills what still runs."""
+
+    def __init__(self, application: str, data_dir: Path) -> None:
+        self.application = application
+        self.data_dir = data_dir
+        self.port = 0  # the first start takes a free one, later starts the same
+        self.url = ""
+        self._process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Self:
+        """Start it; returns once it listens."""
+        command = [str(COMMAND), "serve", self.application, "--data-dir", str(self.data_dir)]
+        self._process = subprocess.Popen(
+            [*command, "--port", str(self.port)],
+            cwd=REPOSITORY,
+            env={name: value for name, value in os.environ.items() if "ROOMHOST" not in name},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        ready = READY.match(line)
+        assert ready is not None, f"the host said {line!r}"
+        self.url = ready["url"]
+        self.port = int(ready["port"])
+        return self
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """`kill -9`, and wait until it is gone."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def wait(self) -> int:
+        """The exit status of a process that was told to stop."""
+        process, self._process = self._process, None
+        assert process is not None
+        status = process.wait(timeout=40)
+        assert process.stdout is not None
+        process.stdout.close()
+        return status
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self.wait()
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._process is not None:
+            self.kill()
