@@ -93,7 +93,9 @@ class Room(DurableObject):
         else:
             ws.send(frame(stored))
 
-    async def web_socket_close(self, ws: WebSocket, code: int, reason: str, was_clean: bool) -> None:
+    async def web_socket_close(
+        self, ws: WebSocket, code: int, reason: str, was_clean: bool
+    ) -> None:
         """Tell the others."""
         name = ws.deserialize_attachment()["name"]
         others = [member for member in self.ctx.get_web_sockets() if member is not ws]
@@ -136,7 +138,9 @@ class Room(DurableObject):
         await storage.set_alarm(now_ms + IDLE_MS)
         return message, True
 
-    async def history(self, before: int | None = None, limit: int = REPLAYED_MESSAGES) -> list[Message]:
+    async def history(
+        self, before: int | None = None, limit: int = REPLAYED_MESSAGES
+    ) -> list[Message]:
         """The last `limit` messages before a seq, oldest first, archived ones too."""
         end = None if before is None else message_key(before)
         recent = await self.ctx.storage.list(prefix="message:", end=end, reverse=True, limit=limit)
@@ -144,7 +148,9 @@ class Room(DurableObject):
         if len(found) < limit:
             first = found[-1]["seq"] if found else before
             for block in (await self.ctx.storage.list(prefix="archive:", reverse=True)).values():
-                found += [message for message in reversed(block) if not first or message["seq"] < first]
+                found += [
+                    message for message in reversed(block) if not first or message["seq"] < first
+                ]
                 if len(found) >= limit:
                     break
         return found[:limit][::-1]
@@ -215,7 +221,9 @@ async def lobby(request: PageRequest) -> RedirectResponse:
 
 async def page(request: PageRequest) -> FileResponse:
     """The page of a room: one file, no build step, nothing from elsewhere."""
-    return FileResponse(Path(__file__).with_name("chat.html"), headers={"cache-control": "no-cache"})
+    return FileResponse(
+        Path(__file__).with_name("chat.html"), headers={"cache-control": "no-cache"}
+    )
 
 
 async def socket(page_socket: PageSocket) -> None:

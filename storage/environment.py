@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 lmdb: Any = untyped_lmdb
 
 TABLES = ("entries", "objects", "records", "alarms", "alarm_of", "namespaces")
-# The binding tells the other ways a file cannot grow only by the system's words for them.
-DISK_FULL = tuple(os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
+# The binding tells the ways a file cannot grow only by the system's words for them. A write that
+# was cut short, as on a disk that is about to be full, LMDB reports as EIO.
+DISK_FULL = tuple(
+    os.strerror(code) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+)
 NAMESPACE_BYTES = 4
 
 
@@ -178,8 +181,8 @@ class Environment:
 
         if isinstance(error, lmdb.DiskError) or any(text in str(error) for text in DISK_FULL):
             return StorageError(
-                f"the disk is full or a file limit is reached ({error}): free space or raise the "
-                "limit, then call again; nothing of this commit is stored"
+                f"the disk is full, fails, or has reached a file limit ({error}): free space, then "
+                "call again; nothing of this commit is stored"
             )
 
         failure = StorageError(f"storage failed ({error}): check the disk; nothing is stored")

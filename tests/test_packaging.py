@@ -43,7 +43,9 @@ def test_every_module_of_the_tree_is_in_the_wheel(wheel: Path) -> None:
 def test_the_wheel_installs_the_command(wheel: Path) -> None:
     """`roomhost` is a console script."""
     with zipfile.ZipFile(wheel) as archive:
-        entry_points = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
+        entry_points = next(
+            name for name in archive.namelist() if name.endswith("entry_points.txt")
+        )
         assert "roomhost = roomhost.runtime.commands:main" in archive.read(entry_points).decode()
 
 

@@ -51,7 +51,9 @@ def test_the_list_is_a_sorted_tuple_of_what_is_there(module: str) -> None:
     found = importlib.import_module(module)
     assert isinstance(found.__all__, tuple)
     # Constants, then classes, then functions, each in order: as isort sorts them.
-    order = sorted(set(found.__all__), key=lambda name: (not name.isupper(), name[0].islower(), name))
+    order = sorted(
+        set(found.__all__), key=lambda name: (not name.isupper(), name[0].islower(), name)
+    )
     assert list(found.__all__) == order
     for name in found.__all__:
         getattr(found, name)

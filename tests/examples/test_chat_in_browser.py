@@ -104,4 +104,6 @@ def test_nothing_a_page_has_seen_is_lost_when_the_host_is_killed(
     assert browser.evaluate("ann", SHOWN) == browser.evaluate("bob", SHOWN)
 
     browser.fill_and_send("ann", "Message", "still here")
-    browser.wait_for("bob", 'document.getElementById("messages").textContent.includes("still here")')
+    browser.wait_for(
+        "bob", 'document.getElementById("messages").textContent.includes("still here")'
+    )

@@ -1,0 +1,199 @@
+"""Group commit: one thread, one transaction for all that waits, answers in order."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from roomhost.storage import UNCHANGED, Batch, StorageError, Writer
+
+Answer = Callable[[], None]
+TIMEOUT_SECONDS = 20
+
+
+class Disk:
+    """A commit function that a test holds, and whose batches it can let fail."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.failing: set[int] = set()
+        self.begun = threading.Semaphore(0)
+        self.go = threading.Semaphore(0)
+        self.held = False
+
+    def commit(self, batches: Sequence[Batch]) -> None:
+        if self.held:
+            self.begun.release()
+            assert self.go.acquire(timeout=TIMEOUT_SECONDS)
+        numbers = [batch.number for batch in batches]
+        if self.failing & set(numbers):
+            raise StorageError("the disk is full")
+        self.groups.append(numbers)
+
+
+class Owner:
+    """The thread that submits, and is told."""
+
+    def __init__(self, disk: Disk) -> None:
+        self.answers: queue.Queue[Answer] = queue.Queue()
+        self.outcomes: list[tuple[int, str | None]] = []
+        self.writer = Writer(disk.commit, self.answers.put)
+        self.writer.start()
+
+    def submit(self, number: int) -> None:
+        """A batch of an object."""
+
+        def done(error: StorageError | None) -> None:
+            self.outcomes.append((number, None if error is None else str(error)))
+
+        self.writer.submit(Batch(number, None, False, {}, UNCHANGED), done)
+
+    def hear(self, count: int) -> list[tuple[int, str | None]]:
+        """The next `count` outcomes."""
+        while len(self.outcomes) < count:
+            self.answers.get(timeout=TIMEOUT_SECONDS)()
+        heard, self.outcomes = self.outcomes[:count], self.outcomes[count:]
+        return heard
+
+
+@pytest.fixture
+def disk() -> Disk:
+    """A disk that works."""
+    return Disk()
+
+
+@pytest.fixture
+def owner(disk: Disk) -> Iterator[Owner]:
+    """An owner whose writer is closed afterwards, if the test did not."""
+    made = Owner(disk)
+    yield made
+    disk.held = False
+    disk.go.release(100)
+    try:
+        made.writer.close()
+    except StorageError:
+        pass
+
+
+def test_what_waits_while_the_disk_works_is_one_group(disk: Disk, owner: Owner) -> None:
+    """The first batch goes alone, everything behind it together, in order."""
+    disk.held = True
+    owner.submit(1)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    for number in (2, 3, 2, 4):
+        owner.submit(number)
+    assert not owner.writer.idle
+    disk.held = False
+    disk.go.release()
+    assert owner.hear(5) == [(1, None), (2, None), (3, None), (2, None), (4, None)]
+    assert disk.groups == [[1], [2, 3, 2, 4]]
+    assert owner.writer.idle
+    statistics = owner.writer.statistics()
+    assert (statistics.commits, statistics.batches, statistics.largest_group) == (2, 5, 4)
+
+
+def test_nobody_is_told_before_the_commit_is_over(disk: Disk, owner: Owner) -> None:
+    """While the disk works there is no answer."""
+    disk.held = True
+    owner.submit(1)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    assert owner.answers.empty()
+    disk.go.release()
+    assert owner.hear(1) == [(1, None)]
+
+
+def test_a_batch_that_cannot_be_stored_fails_alone(disk: Disk, owner: Owner) -> None:
+    """Its neighbours in the group are stored one by one."""
+    disk.held = True
+    owner.submit(1)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    disk.failing = {3}
+    for number in (2, 3, 4):
+        owner.submit(number)
+    disk.held = False
+    disk.go.release()
+    assert owner.hear(4) == [(1, None), (2, None), (3, "the disk is full"), (4, None)]
+    assert disk.groups == [[1], [2], [4]]
+
+
+def test_what_was_made_on_a_failed_batch_fails_too_until_it_is_forgiven(
+    disk: Disk, owner: Owner
+) -> None:
+    """A later batch of the object is never applied over a lost one; other objects go on."""
+    disk.failing = {1}
+    owner.submit(1)
+    assert owner.hear(1) == [(1, "the disk is full")]
+    disk.failing = set()
+    owner.submit(1)
+    owner.submit(2)
+    assert owner.hear(2) == [(1, "the disk is full"), (2, None)]
+    owner.writer.forgive(1)
+    owner.submit(1)
+    assert owner.hear(1) == [(1, None)]
+    assert disk.groups == [[2], [1]]
+
+
+def test_an_unexpected_error_fails_its_group_and_the_thread_lives(owner: Owner, disk: Disk) -> None:
+    """A bug in the commit is told like a broken disk."""
+    commit, disk.groups = disk.commit, None  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
+    owner.submit(1)
+    assert "failed unexpectedly" in (owner.hear(1)[0][1] or "")
+    disk.groups = []
+    assert commit is not None
+    owner.submit(2)
+    assert owner.hear(1) == [(2, None)]
+
+
+def test_close_commits_and_answers_everything(disk: Disk, owner: Owner) -> None:
+    """Nothing that was submitted is dropped; nothing more is taken."""
+    for number in range(100):
+        owner.submit(number)
+    owner.writer.close()
+    assert [number for number, _ in owner.hear(100)] == list(range(100))
+    assert sum(disk.groups, []) == list(range(100))
+    with pytest.raises(StorageError, match="closed"):
+        owner.submit(1)
+
+
+def test_abandon_writes_nothing_more_and_tells_nobody(disk: Disk, owner: Owner) -> None:
+    """A commit that has begun may end; what waits behind it is lost."""
+    disk.held = True
+    owner.submit(1)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    owner.submit(2)
+    releasing = threading.Timer(0, disk.go.release)
+    abandoning = threading.Thread(target=owner.writer.abandon)
+    abandoning.start()
+    releasing.start()
+    abandoning.join(TIMEOUT_SECONDS)
+    releasing.join()
+    assert disk.groups == [[1]]
+    assert owner.answers.empty()
+    with pytest.raises(StorageError, match="abandoned"):
+        owner.submit(3)
+
+
+def test_an_owner_that_is_gone_stops_nothing(disk: Disk) -> None:
+    """Its loop has ended: what it submitted is stored all the same."""
+
+    def gone(_answer: Answer) -> None:
+        raise RuntimeError("Event loop is closed")
+
+    writer = Writer(disk.commit, gone)
+    writer.start()
+    for number in range(3):
+        writer.submit(Batch(number, None, False, {}, UNCHANGED), lambda _: None)
+    writer.close()
+    assert sum(disk.groups, []) == [0, 1, 2]
+
+
+def test_a_life_has_one_order() -> None:
+    """A writer starts once, before it is used."""
+    writer = Writer(Disk().commit, lambda answer: None)
+    with pytest.raises(StorageError, match="new"):
+        writer.submit(Batch(1, None, False, {}, UNCHANGED), lambda _: None)
+    with pytest.raises(StorageError, match="cannot become closing"):
+        writer.close()
