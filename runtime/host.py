@@ -252,6 +252,7 @@ class Host:
             )
         self.env = engine.env = self.app.make_env(self)
         self.clock.attach(self.settle)
+        self._group.start_soon(engine.pool.start_tasks)
         self._group.start_soon(engine.timers.run)
         engine.alarms.start()
 

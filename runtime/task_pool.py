@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from anyio import CancelScope
@@ -34,9 +35,11 @@ class TaskPool:
         self._group = group
         self._new_waiter = backend.waiter
         self._idle: list[Waiter] = []
+        self._unserved: deque[Job] = deque()
+        self._starter: Waiter | None = None
 
     def run(self, job: Job) -> None:
-        """Have `job` served soon."""
+        """Have `job` served soon. Called from any task, and from callbacks of the loop."""
         idle = self._idle
         while idle:
             waiter = idle.pop()
@@ -44,7 +47,21 @@ class TaskPool:
                 waiter.set_result(job)
                 return
 
-        self._group.start_soon(self._serve, job)
+        self._unserved.append(job)
+        if self._starter is not None and not self._starter.done():
+            self._starter.set_result(None)
+
+    async def start_tasks(self) -> None:
+        """Start a task for each job that found none waiting, until cancelled.
+
+        In a task of its own, because a task group takes new tasks from tasks alone, not from
+        callbacks; and a task started by an actor's code would inherit its frame.
+        """
+        while True:
+            while self._unserved:
+                self._group.start_soon(self._serve, self._unserved.popleft())
+            self._starter = self._new_waiter()
+            await self._starter
 
     async def _serve(self, job: Job | None) -> None:
         while job is not None:

@@ -144,7 +144,11 @@ class Writer:
             def answer(outcomes: list[tuple[Done, StorageError | None]] = outcomes) -> None:
                 for done, error in outcomes:
                     self._unanswered -= 1
-                    done(error)
+                    try:
+                        done(error)
+                    except Exception:
+                        # One submitter's bug must not keep the others from being told.
+                        logger.exception("a submitter failed on its answer")
                 if self._unanswered == 0 and self.on_idle is not None:
                     self.on_idle()
 
