@@ -113,9 +113,18 @@ class AlarmScheduler:
     def finished(self, number: int, due_ms: int, outcome: AlarmOutcome) -> None:
         """A run ended, and what it wrote is durable."""
         self._running.pop(number, None)
+        if not self._stopped:
+            self._decide(number, due_ms, outcome)
+        if not self._running:
+            quiet, self._on_quiet = self._on_quiet, []
+            for callback in quiet:
+                callback()
+
+    def _decide(self, number: int, due_ms: int, outcome: AlarmOutcome) -> None:
+        """What follows a run: a retry, the end, or the alarm that took its place."""
         stored_ms = self._partition.store(number).alarm()
         same = stored_ms == due_ms
-        if outcome.error is not None and same and not self._stopped:
+        if outcome.error is not None and same:
             self._failed(number, due_ms, outcome)
         else:
             self._forget(number)
@@ -125,10 +134,6 @@ class AlarmScheduler:
                 self.changed(number, stored_ms)
         if len(self._running) == limits.MAX_ALARMS_IN_FLIGHT - 1:
             self._set_timer()
-        if not self._running:
-            quiet, self._on_quiet = self._on_quiet, []
-            for callback in quiet:
-                callback()
 
     def _failed(self, number: int, due_ms: int, outcome: AlarmOutcome) -> None:
         assert outcome.error is not None

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from ..storage import Batch
+    from .activation import Activation
     from .application import Application, ASGIApp
     from .backend import Backend, Waiter
     from .channel import LocalChannel
@@ -296,8 +297,8 @@ class Host:
         self._directory.close()
 
 
-def _is_busy(activation: Any) -> bool:
-    return activation is not None and not activation.idle
+def _is_busy(activation: Activation | None) -> bool:
+    return activation is not None and activation.broken is None and not activation.idle
 
 
 def _wake(waiter: Waiter) -> None:

@@ -45,5 +45,7 @@ class Disk:
 
     async def reached(self) -> None:
         """Return when a commit has come to the hold."""
-        came = await anyio.to_thread.run_sync(lambda: self._reached.acquire(timeout=TIMEOUT_SECONDS))
+        came = await anyio.to_thread.run_sync(
+            lambda: self._reached.acquire(timeout=TIMEOUT_SECONDS)
+        )
         assert came

@@ -26,7 +26,9 @@ class Scripted(DurableObject):
     async def web_socket_message(self, ws: WebSocket, message: str | bytes) -> None:
         await self._handle("message", ws, message)
 
-    async def web_socket_close(self, ws: WebSocket, code: int, reason: str, was_clean: bool) -> None:
+    async def web_socket_close(
+        self, ws: WebSocket, code: int, reason: str, was_clean: bool
+    ) -> None:
         await self._handle("close", ws, code, reason, was_clean)
 
     async def web_socket_error(self, ws: WebSocket, error: Exception) -> None:

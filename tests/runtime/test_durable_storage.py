@@ -90,7 +90,9 @@ async def test_several_keys_at_once() -> None:
         ("naive", DataCloneError, "naive"),
     ],
 )
-async def test_bad_input_writes_nothing_and_the_actor_lives(name: str, error: Any, match: str) -> None:
+async def test_bad_input_writes_nothing_and_the_actor_lives(
+    name: str, error: Any, match: str
+) -> None:
     """Each with the error of semantics.md; a failing member takes its whole put with it."""
     from datetime import datetime
 

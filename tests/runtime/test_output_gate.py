@@ -103,7 +103,9 @@ def test_a_reset_refuses_whatever_waits() -> None:
     assert Output(gate).error is not None
 
 
-@given(st.lists(st.tuples(st.sampled_from(["lock", "soft", "emit", "sync", "end"]), st.integers(0, 9))))
+@given(
+    st.lists(st.tuples(st.sampled_from(["lock", "soft", "emit", "sync", "end"]), st.integers(0, 9)))
+)
 def test_any_order_of_events_equals_a_search_over_all_locks(steps: list[tuple[str, int]]) -> None:
     """Each output has left exactly when every lock it depends on is released."""
     gate = OutputGate()

@@ -86,7 +86,9 @@ async def test_rollback_undoes_and_the_value_still_comes_back() -> None:
             return "value"
 
         result = await actor.ctx.storage.transaction(inside)
-        with pytest.raises(RuntimeError, match=r"Cannot call get\(\) on transaction that has already"):
+        with pytest.raises(
+            RuntimeError, match=r"Cannot call get\(\) on transaction that has already"
+        ):
             await kept[0].get("a")
         return [result]
 
@@ -131,7 +133,9 @@ async def test_an_outer_transaction_is_not_rolled_back_under_an_inner_one() -> N
     async def story(actor: Scripted) -> None:
         async def outer(txn: DurableObjectTransaction) -> None:
             async def inner(_: DurableObjectTransaction) -> None:
-                with pytest.raises(RuntimeError, match="while a nested transaction is still running"):
+                with pytest.raises(
+                    RuntimeError, match="while a nested transaction is still running"
+                ):
                     txn.rollback()
 
             await actor.ctx.storage.transaction(inner)
