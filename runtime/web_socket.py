@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from ..storage import decode, encode
 from . import limits
@@ -20,7 +20,7 @@ from .events import CURRENT
 from .inbox import Inbox
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import Iterator
     from datetime import datetime
 
     from .activation import Activation
@@ -198,6 +198,7 @@ class WebSocket:
         answers = self.ready_state is ReadyState.CLOSING
         self.ready_state = ReadyState.CLOSED if answers else ReadyState.CLOSING
         self._emit(Close(NO_CODE if code is None else code, reason or ""))
+        self._unpin()
         if answers:
             self.forget()
 
@@ -227,14 +228,14 @@ class WebSocket:
 
         return frame
 
-    async def __aiter__(self) -> AsyncIterator[str | bytes]:
-        while True:
-            try:
-                message = await self.receive()
-            except WebSocketClosed:
-                return
+    def __aiter__(self) -> Self:
+        return self
 
-            yield message
+    async def __anext__(self) -> str | bytes:
+        try:
+            return await self.receive()
+        except WebSocketClosed:
+            raise StopAsyncIteration from None
 
     def serialize_attachment(self, value: Any) -> None:
         """Keep a copy of `value` with the socket, across hibernation (7.3). LimitError: over 16,384
@@ -242,7 +243,7 @@ class WebSocket:
         data = encode(value)
         if len(data) > limits.MAX_ATTACHMENT_BYTES:
             raise LimitError(
-                f"A WebSocket 'attachment' cannot be larger than {limits.MAX_ATTACHMENT_BYTES} bytes. "
+                f"A WebSocket 'attachment' cannot be larger than {limits.MAX_ATTACHMENT_BYTES} bytes."
                 f"'attachment' was {len(data)} bytes."
             )
 
@@ -373,6 +374,10 @@ class WebSocket:
 
     def _ended(self, close: Close) -> None:
         self._inbox.put(close)
+        self._unpin()
+
+    def _unpin(self) -> None:
+        """This end no longer keeps the instance that accepted it in memory."""
         pinned, self._pinned = self._pinned, None
         if pinned is not None:
             pinned.pin(-1)

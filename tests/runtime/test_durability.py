@@ -37,11 +37,6 @@ class Calls:
             self.outcomes.append((label, error))
 
 
-@script
-def _unused(actor: Scripted) -> None:
-    """Keeps the type of `script` in view."""
-
-
 async def put(actor: Scripted, key: str, value: Any) -> str:
     await actor.ctx.storage.put(key, value)
     return "put"
