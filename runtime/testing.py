@@ -8,6 +8,8 @@ import tempfile
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
 from .backend import current_backend
 from .clock import Clock
 from .host import Host
@@ -86,6 +88,7 @@ class ManualClock(Clock):
         return when_ms, waiter
 
     async def _settle(self) -> None:
+        await anyio.wait_all_tasks_blocked()
         for settle in list(self._settles):
             await settle()
 

@@ -1,438 +1,573 @@
-"""Alarms, as semantics.md 6 has them; no test waits, the clock is moved."""
+"""Alarms: when they run, how often, and what a crash leaves of them (semantics.md 6)."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from roomhost.bindings import App
-from roomhost.runtime import AlarmInfo, DurableObject, DurableObjectError, Host, StorageError
-from roomhost.runtime.alarm_retry import Retries, after_failure, delay_seconds, is_counted
+from roomhost.runtime import AlarmInfo, Host
 from roomhost.runtime.testing import ManualClock, host_for
 
-from ..helpers.disk import Disk
-from ..helpers.scripted import Scripted, app, script
+from ..helpers.actors import Clockwork, Disk, Laboratory, app, objects, within
 
 pytestmark = pytest.mark.anyio
 
-MINUTE_MS = 60_000
-
-
-@pytest.fixture
-def clock() -> ManualClock:
-    """It stands still."""
-    return ManualClock()
-
 
 @pytest.fixture(autouse=True)
-def runs() -> list[tuple[int, AlarmInfo]]:
-    """When alarms ran, in milliseconds since the start, and what they were told."""
-    return []
+def handler() -> Iterator[None]:
+    """No handler of another test."""
+    Clockwork.handler = None
+    yield
+    Clockwork.handler = None
 
 
-def record(clock: ManualClock, runs: list[tuple[int, AlarmInfo]]) -> None:
-    """The usual scripts: an alarm that notes its run, and calls of each alarm function."""
-    start = clock.now_ms()
+class Runs:
+    """A handler that notes each of its runs: the seconds since the start, and its info."""
 
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        runs.append((clock.now_ms() - start, info))
+    def __init__(self, clock: ManualClock) -> None:
+        self._clock = clock
+        self._start_ms = clock.now_ms()
+        self.at: list[float] = []
+        self.infos: list[AlarmInfo] = []
+        self.names: list[str | None] = []
+        Clockwork.handler = self.note
 
-    @script
-    async def set_alarm(actor: Scripted, when: Any) -> None:
-        await actor.ctx.storage.set_alarm(when)
-
-    @script
-    async def get_alarm(actor: Scripted) -> int | None:
-        return await actor.ctx.storage.get_alarm()
-
-    @script
-    async def delete_alarm(actor: Scripted) -> None:
-        await actor.ctx.storage.delete_alarm()
+    def note(self, actor: Clockwork, info: AlarmInfo) -> None:
+        """What happens first in each run."""
+        self.at.append((self._clock.now_ms() - self._start_ms) / 1_000)
+        self.infos.append(info)
+        self.names.append(actor.ctx.id.name)
 
 
-async def test_an_alarm_runs_once_at_its_time_and_never_before(
-    clock: ManualClock, runs: list[tuple[int, AlarmInfo]]
-) -> None:
-    """It is told when it was due; afterwards there is none."""
-    record(clock, runs)
-    due = clock.now_ms() + MINUTE_MS
+async def set_in(host: Host, seconds: float, name: str = "a") -> None:
+    """Set the alarm of an object, counted from now."""
+    due_ms = host.clock.now_ms() + round(seconds * 1_000)
+    await within(objects(host, name), lambda actor: actor.ctx.storage.set_alarm(due_ms))
+
+
+async def alarm_of(host: Host, name: str = "a") -> int | None:
+    """The alarm of an object, as its code sees it."""
+    due_ms: int | None = await within(
+        objects(host, name), lambda actor: actor.ctx.storage.get_alarm()
+    )
+    return due_ms
+
+
+async def test_an_alarm_runs_once_at_its_time_and_never_before() -> None:
+    """It is there until then and gone during the run and afterwards."""
+    clock = ManualClock()
+    runs = Runs(clock)
+    seen: list[int | None] = []
+
+    async def note(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        seen.append(await actor.ctx.storage.get_alarm())
+
+    Clockwork.handler = note
     async with host_for(app, clock=clock) as host:
-        stub = host.env.OBJECT.get_by_name("a")
-        await stub.run("set_alarm", due)
-        assert await stub.run("get_alarm") == due
-        await clock.advance(59.999)
-        assert runs == []
+        await set_in(host, 10)
+        due_ms = await alarm_of(host)
+        assert due_ms == clock.now_ms() + 10_000
+        await clock.advance(9.999)
+        assert runs.at == []
+        assert await host.run_due_alarms() == 0
         await clock.advance(0.001)
-        assert runs == [(MINUTE_MS, AlarmInfo(due, 0, False))]
-        assert await stub.run("get_alarm") is None
-        await clock.advance(3_600)
-        assert len(runs) == 1
+        assert (runs.at, seen) == ([10], [None])
+        assert runs.infos == [AlarmInfo(due_ms, 0, False)]
+        assert await alarm_of(host) is None
+        await clock.advance(100)
+        assert runs.at == [10]
 
 
-async def test_a_new_alarm_replaces_the_old_one(
-    clock: ManualClock, runs: list[tuple[int, AlarmInfo]]
-) -> None:
-    """Earlier or later; deleted it does not run; a datetime is a time too."""
-    record(clock, runs)
-    now = clock.now_ms()
+async def test_the_last_alarm_set_is_the_only_one() -> None:
+    """Moved later, earlier, to the same time, deleted twice, by a datetime, cut to milliseconds."""
+    clock = ManualClock()
+    runs = Runs(clock)
     async with host_for(app, clock=clock) as host:
-        stub = host.env.OBJECT.get_by_name("a")
-        for minutes in (3, 1, 2):
-            await stub.run("set_alarm", now + minutes * MINUTE_MS)
-        other = host.env.OBJECT.get_by_name("b")
-        await other.run("set_alarm", datetime.fromtimestamp(now / 1000, UTC) + timedelta(minutes=1))
-        await other.run("delete_alarm")
-        await other.run("delete_alarm")
-        await clock.advance(600)
-        assert [at for at, _ in runs] == [2 * MINUTE_MS]
-
-
-async def test_a_time_that_has_passed_is_now(
-    clock: ManualClock, runs: list[tuple[int, AlarmInfo]]
-) -> None:
-    """`get_alarm` shows now, and it runs as soon as possible."""
-    record(clock, runs)
-    async with host_for(app, clock=clock) as host:
-        await host.env.OBJECT.get_by_name("a").run("set_alarm", 5.9)
-        await clock.advance(0)
-        assert runs == [(0, AlarmInfo(clock.now_ms()))]
-
-
-@pytest.mark.parametrize("when", [None, "soon", True, float("nan"), float("inf"), 0, -5, 2**53])
-async def test_what_is_no_time_is_refused(clock: ManualClock, when: Any) -> None:
-    """A TypeError, and no alarm is set."""
-    record(clock, [])
-    async with host_for(app, clock=clock) as host:
-        stub = host.env.OBJECT.get_by_name("a")
-        with pytest.raises(TypeError):
-            await stub.run("set_alarm", when)
-        assert await stub.run("get_alarm") is None
-
-
-class NoHandler(DurableObject):
-    """Has no alarm handler."""
-
-    async def arm(self) -> None:
-        await self.ctx.storage.set_alarm(4_000_000_000_000)
-
-
-async def test_a_class_without_a_handler_cannot_set_one(clock: ManualClock) -> None:
-    """The error says what is missing."""
-    async with host_for(App(name="none", bindings={"OBJECT": NoHandler}), clock=clock) as host:
-        with pytest.raises(TypeError, match=r"must have an alarm\(\) handler"):
-            await host.env.OBJECT.get_by_name("a").arm()
-
-
-async def test_while_it_runs_there_is_no_alarm_and_others_may_run(clock: ManualClock) -> None:
-    """Not exclusive: a call comes in the middle, and sees none."""
-    record(clock, [])
-    release = anyio.Event()
-    ended: list[str] = []
-
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        assert await actor.ctx.storage.get_alarm() is None
-        await release.wait()
-        ended.append("alarm")
-
-    async with host_for(app, clock=clock) as host:
-        stub = host.env.OBJECT.get_by_name("a")
-        await stub.run("set_alarm", clock.now_ms() + 1)
-        await clock.advance(1)
-        assert await stub.run("get_alarm") is None
-        assert ended == []
-        release.set()
-        await clock.advance(0)
-        assert ended == ["alarm"]
-
-
-async def test_an_alarm_set_by_the_handler_runs_after_it(
-    clock: ManualClock, runs: list[tuple[int, AlarmInfo]]
-) -> None:
-    """Each run arms the next: like a clock."""
-    record(clock, runs)
-
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        runs.append((clock.now_ms(), info))
-        if len(runs) < 4:
-            await actor.ctx.storage.set_alarm(info.scheduled_time + 1_000)
-
-    start = clock.now_ms()
-    async with host_for(app, clock=clock) as host:
-        await host.env.OBJECT.get_by_name("a").run("set_alarm", start + 1_000)
-        await clock.advance(60)
-        assert [at - start for at, _ in runs] == [1_000, 2_000, 3_000, 4_000]
-        assert all(not info.is_retry for _, info in runs)
-
-
-async def test_a_failing_alarm_runs_seven_times(clock: ManualClock) -> None:
-    """After 2, 4, ... 64 s, each up to a quarter longer; between runs it shows its time; what the
-    runs wrote stays; then it is dropped."""
-    record(clock, [])
-    times: list[int] = []
-    infos: list[AlarmInfo] = []
-
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        times.append(clock.now_ms())
-        infos.append(info)
-        await actor.ctx.storage.put("runs", await actor.ctx.storage.get("runs", 0) + 1)
-        raise ValueError("no")
-
-    @script
-    async def runs_stored(actor: Scripted) -> Any:
-        return await actor.ctx.storage.get("runs")
-
-    due = clock.now_ms() + 1
-    async with host_for(app, clock=clock) as host:
-        stub = host.env.OBJECT.get_by_name("a")
-        await stub.run("set_alarm", due)
-        await clock.advance(1)
-        assert await stub.run("get_alarm") == due
-        await clock.advance(3_600)
-        waits = [(later - earlier) / 1000 for earlier, later in zip(times, times[1:], strict=False)]
-        assert len(waits) == 6
-        for wait, least in zip(waits, (2, 4, 8, 16, 32, 64), strict=True):
-            assert least <= wait <= least * 1.25 + 0.001
-        assert [info.retry_count for info in infos] == list(range(7))
-        assert [info.is_retry for info in infos] == [False] + [True] * 6
-        assert {info.scheduled_time for info in infos} == {due}
-        assert await stub.run("get_alarm") is None
-        assert await stub.run("runs_stored") == 7
-
-
-async def test_a_retry_that_succeeds_ends_it(clock: ManualClock) -> None:
-    """No further run."""
-    record(clock, [])
-    counts: list[int] = []
-
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        counts.append(info.retry_count)
-        if info.retry_count < 2:
-            raise ValueError("not yet")
-
-    async with host_for(app, clock=clock) as host:
-        await host.env.OBJECT.get_by_name("a").run("set_alarm", clock.now_ms())
-        await clock.advance(3_600)
-        assert counts == [0, 1, 2]
-
-
-@pytest.mark.parametrize("step", ["set", "delete", "abandon"])
-async def test_what_the_failing_handler_did_to_its_alarm_stands(
-    clock: ManualClock, step: str
-) -> None:
-    """A new alarm replaces the retry and counts from 0; a deleted one is not retried, an abandoned
-    one neither."""
-    record(clock, [])
-    counts: list[int] = []
-
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        counts.append(info.retry_count)
-        if len(counts) > 1:
-            return
-        if step == "set":
-            await actor.ctx.storage.set_alarm(clock.now_ms() + MINUTE_MS)
-        elif step == "delete":
-            await actor.ctx.storage.delete_alarm()
-        else:
-            actor.ctx.abort("give it up", retry_alarm=False)
-        raise ValueError("and then it failed")
-
-    async with host_for(app, clock=clock) as host:
-        await host.env.OBJECT.get_by_name("a").run("set_alarm", clock.now_ms())
-        await clock.advance(50)
-        assert counts == [0]
-        await clock.advance(3_600)
-        assert counts == ([0, 0] if step == "set" else [0])
-        assert await host.env.OBJECT.get_by_name("a").run("get_alarm") is None
-
-
-async def test_an_aborted_alarm_is_retried(clock: ManualClock) -> None:
-    """It counts as a failed run."""
-    record(clock, [])
-    counts: list[int] = []
-
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        counts.append(info.retry_count)
-        if info.retry_count == 0:
-            actor.ctx.abort("oops")
-
-    async with host_for(app, clock=clock) as host:
-        await host.env.OBJECT.get_by_name("a").run("set_alarm", clock.now_ms())
-        await clock.advance(60)
-        assert counts == [0, 1]
-
-
-async def test_an_alarm_wakes_its_object_which_knows_its_name(clock: ManualClock) -> None:
-    """After an eviction, and by the name it was set under."""
-    record(clock, [])
-    names: list[str | None] = []
-
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        names.append(actor.ctx.id.name)
-
-    async with host_for(app, clock=clock) as host:
-        for name in ("lobby", "n" * 1_024, "n" * 1_025):
-            await host.env.OBJECT.get_by_name(name).run("set_alarm", clock.now_ms() + MINUTE_MS)
-        by_id = host.env.OBJECT.get(
-            host.env.OBJECT.id_from_string(str(host.env.OBJECT.id_from_name("lobby")))
-        )
-        await clock.advance(11)
-        await by_id.run("set_alarm", clock.now_ms() + MINUTE_MS)
+        await set_in(host, 10)
+        await set_in(host, 20)
+        await clock.advance(15)
+        assert runs.at == []
+        await set_in(host, 1)
+        await set_in(host, 1)
         await clock.advance(20)
-        assert host.statistics().activations == 0
-        await clock.advance(60)
-        assert sorted(names, key=str) == sorted(["lobby", "n" * 1_024, None], key=str)
+        assert runs.at == [16]
+
+        async def twice(actor: Laboratory) -> None:
+            await actor.ctx.storage.set_alarm(clock.now_ms() + 1)
+            await actor.ctx.storage.delete_alarm()
+            await actor.ctx.storage.delete_alarm()
+
+        await within(objects(host), twice)
+        await clock.advance(20)
+        assert runs.at == [16]
+
+        when = datetime.fromtimestamp((clock.now_ms() + 5_000) / 1_000, UTC)
+        await within(objects(host), lambda actor: actor.ctx.storage.set_alarm(when))
+        assert await alarm_of(host) == clock.now_ms() + 5_000
+        fraction = clock.now_ms() + 7_000.9
+        await within(objects(host), lambda actor: actor.ctx.storage.set_alarm(fraction))
+        assert await alarm_of(host) == clock.now_ms() + 7_000
+        await clock.advance(7)
+        assert runs.at == [16, 62]
 
 
-async def test_overdue_alarms_run_when_the_host_starts(
-    clock: ManualClock, runs: list[tuple[int, AlarmInfo]], tmp_path: Path
-) -> None:
-    """After a crash, too; those that are not due keep waiting."""
-    record(clock, runs)
-    due = clock.now_ms() + 1_000
-    async with host_for(app, clock=clock, data_dir=tmp_path) as host:
-        await host.env.OBJECT.get_by_name("a").run("set_alarm", due)
-        await host.env.OBJECT.get_by_name("b").run("set_alarm", due + 10 * MINUTE_MS)
-        await host.crash()
-    await clock.advance(120)
-    assert runs == []
-    async with host_for(app, clock=clock, data_dir=tmp_path):
+async def test_a_time_that_has_passed_is_now() -> None:
+    """It shows as now, and runs without time moving on."""
+    clock = ManualClock()
+    runs = Runs(clock)
+
+    async def story(actor: Laboratory) -> int | None:
+        await actor.ctx.storage.set_alarm(1)
+        due_ms: int | None = await actor.ctx.storage.get_alarm()
+        return due_ms
+
+    async with host_for(app, clock=clock) as host:
+        assert await within(objects(host), story) == clock.now_ms()
         await clock.advance(0)
-        assert [info for _, info in runs] == [AlarmInfo(due)]
-        await clock.advance(600)
-        assert len(runs) == 2
+        assert runs.at == [0]
 
 
-async def test_a_crash_before_the_commit_of_its_success_runs_it_again(
-    clock: ManualClock, tmp_path: Path
+@pytest.mark.parametrize(
+    ("when", "message"),
+    [
+        (None, "not a valid Date"),
+        ("tomorrow", "not a valid Date"),
+        (True, "not a valid Date"),
+        (float("nan"), "not a valid Date"),
+        (float("inf"), "not a valid Date"),
+        (float("-inf"), "not a valid Date"),
+        (datetime(2030, 1, 1), "tzinfo"),
+        (0, "alarm time <= 0"),
+        (0.9, "alarm time <= 0"),
+        (-5, "alarm time <= 0"),
+        (datetime(1969, 1, 1, tzinfo=UTC), "alarm time <= 0"),
+        (datetime(2190, 1, 1, tzinfo=UTC), "after 2189"),
+        (8_640_000_000_000_000, "after 2189"),
+        (10**400, "after 2189|not a valid Date"),
+    ],
+)
+async def test_what_is_no_time_is_a_type_error(when: Any, message: str) -> None:
+    """The alarm there was stays as it was."""
+    clock = ManualClock()
+    async with host_for(app, clock=clock) as host:
+        await set_in(host, 10)
+        with pytest.raises(TypeError, match=message):
+            await within(objects(host), lambda actor: actor.ctx.storage.set_alarm(when))
+        assert await alarm_of(host) == clock.now_ms() + 10_000
+
+
+async def test_a_class_without_a_handler_cannot_set_an_alarm() -> None:
+    """A TypeError that says what is missing."""
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.PLAIN.get_by_name("a")
+        with pytest.raises(TypeError, match=r"must have an alarm\(\) handler"):
+            await within(stub, lambda actor: actor.ctx.storage.set_alarm(2_000_000_000_000))
+
+
+async def test_a_failing_alarm_runs_seven_times_then_is_dropped() -> None:
+    """2, 4, .. 64 s apart, each up to a quarter more. What the runs wrote stays."""
+    clock = ManualClock()
+    runs = Runs(clock)
+    shown: list[int | None] = []
+
+    async def fail(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        storage = actor.ctx.storage
+        shown.append(await storage.get_alarm())
+        await storage.put("runs", await storage.get("runs", 0) + 1)
+        raise ValueError("always")
+
+    Clockwork.handler = fail
+    async with host_for(app, clock=clock) as host:
+        due_ms = clock.now_ms() + 1_000
+        await set_in(host, 1)
+        await clock.advance(1)
+        for retry in range(6):
+            assert len(runs.at) == retry + 1
+            assert await alarm_of(host) == due_ms
+            delay = 2.0 ** (retry + 1)
+            await clock.advance(runs.at[-1] + delay - (clock.now_ms() - due_ms) / 1_000 - 1.001)
+            assert len(runs.at) == retry + 1
+            await clock.advance(delay / 4 + 0.002)
+        assert len(runs.at) == 7
+        assert await alarm_of(host) is None
+        await clock.advance(10_000)
+        assert len(runs.at) == 7
+        assert await within(objects(host), lambda actor: actor.ctx.storage.get("runs")) == 7
+    assert [(info.retry_count, info.is_retry) for info in runs.infos] == [
+        (count, count > 0) for count in range(7)
+    ]
+    assert {info.scheduled_time for info in runs.infos} == {due_ms}
+    assert shown == [None] * 7
+
+
+@pytest.mark.parametrize("change", ["set", "delete", "delete_all", "set and roll back"])
+@pytest.mark.parametrize("suspends", [False, True])
+async def test_a_handler_that_changes_the_alarm_and_fails_is_not_retried(
+    change: str, suspends: bool
 ) -> None:
-    """The deletion is durable together with the handler's writes, or not at all."""
-    record(clock, [])
-    ran: list[str] = []
+    """The new alarm is what is left, from zero; a change that was undone is none."""
+    clock = ManualClock()
+    runs = Runs(clock)
 
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        ran.append("run")
-        await actor.ctx.storage.put("n", await actor.ctx.storage.get("n", 0) + 1)
+    async def fail_once(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        storage = actor.ctx.storage
+        if len(runs.at) > 1:
+            return
+        if change == "set":
+            await storage.set_alarm(clock.now_ms() + 50_000)
+        elif change == "delete":
+            await storage.delete_alarm()
+        elif change == "delete_all":
+            await storage.delete_all()
+        else:
 
-    @script
-    async def stored(actor: Scripted) -> Any:
-        return await actor.ctx.storage.get("n")
+            async def undone(txn: Any) -> None:
+                await txn.set_alarm(clock.now_ms() + 50_000)
+                txn.rollback()
 
-    disk = Disk()
-    async with host_for(app, clock=clock, data_dir=tmp_path, wrap_commit=disk.wrap) as host:
-        await host.env.OBJECT.get_by_name("a").run("set_alarm", clock.now_ms() + 1)
-        disk.hold()
+            await storage.transaction(undone)
+        if suspends:
+            await anyio.lowlevel.checkpoint()
+        raise ValueError("once")
+
+    Clockwork.handler = fail_once
+    async with host_for(app, clock=clock) as host:
+        await set_in(host, 1)
+        await clock.advance(200)
+        expected = {
+            "set": [(1, 0, False), (51, 0, False)],
+            "delete": [(1, 0, False)],
+            "delete_all": [(1, 0, False)],
+        }
+        seen = [
+            (at, info.retry_count, info.is_retry)
+            for at, info in zip(runs.at, runs.infos, strict=True)
+        ]
+        if change in expected:
+            assert seen == expected[change]
+        else:
+            assert [each[1:] for each in seen] == [(0, False), (1, True)]
+        assert await alarm_of(host) is None
+
+
+async def test_an_alarm_set_between_two_runs_starts_anew() -> None:
+    """The retry is off, its count forgotten; the other runs at its own time."""
+    clock = ManualClock()
+    runs = Runs(clock)
+
+    async def fail(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        if len(runs.at) < 3:
+            raise ValueError("twice")
+
+    Clockwork.handler = fail
+    async with host_for(app, clock=clock) as host:
+        await set_in(host, 1)
+        await clock.advance(4)  # runs at 1 and between 3 and 3.5
+        assert len(runs.at) == 2
+        await set_in(host, 100)
+        await clock.advance(200)
+    assert [info.retry_count for info in runs.infos] == [0, 1, 0]
+    assert runs.at[2] == 104
+
+
+async def test_an_alarm_set_by_its_handler_runs_after_it() -> None:
+    """At its own time, again and again; or at once, and still never two runs together."""
+    clock = ManualClock()
+    runs = Runs(clock)
+    inside = 0
+
+    async def again(actor: Clockwork, info: AlarmInfo) -> None:
+        nonlocal inside
+        inside += 1
+        assert inside == 1
+        runs.note(actor, info)
+        if len(runs.at) < 5:
+            await actor.ctx.storage.set_alarm(clock.now_ms() + 10_000 * (len(runs.at) % 2))
+            await anyio.lowlevel.checkpoint()
+        inside -= 1
+
+    Clockwork.handler = again
+    async with host_for(app, clock=clock) as host:
+        await set_in(host, 1)
+        await clock.advance(200)
+        assert runs.at == [1, 11, 11, 21, 21]
+        assert await alarm_of(host) is None
+
+
+async def test_other_events_run_in_the_middle_of_an_alarm() -> None:
+    """They see no alarm; what they set is kept for after it, and what they delete is not."""
+    clock = ManualClock()
+    runs = Runs(clock)
+    go = anyio.Event()
+
+    async def wait(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        actor.memory.append("in the alarm")
+        if len(runs.at) == 1:
+            await go.wait()
+
+    Clockwork.handler = wait
+    async with host_for(app, clock=clock) as host:
+        await set_in(host, 1)
         async with anyio.create_task_group() as group:
             group.start_soon(clock.advance, 1)
-            await disk.reached()
-            assert ran == ["run"]
-            disk.failing = True
+            await anyio.wait_all_tasks_blocked()
+            assert await within(objects(host), lambda actor: actor.memory) == ["in the alarm"]
+            assert await alarm_of(host) is None
+            assert host.statistics().alarms_running == 1
+            await set_in(host, 30)
+            await set_in(host, 20)
+            await within(objects(host), lambda actor: actor.ctx.storage.delete_alarm())
+            assert await alarm_of(host) is None
+            await set_in(host, 0)
+            await anyio.wait_all_tasks_blocked()
+            assert runs.at == [1]
+            go.set()
+        await clock.advance(100)
+        assert runs.at == [1, 1]
+
+
+@pytest.mark.parametrize("newer", ["none", "in the turn", "on its way", "on disk"])
+async def test_abort_without_a_retry_drops_the_alarm_it_ran_for(newer: str) -> None:
+    """And no other: one that the handler had set in an earlier turn is kept, on disk or not yet."""
+    clock = ManualClock()
+    disk = Disk()
+    runs = Runs(clock)
+
+    async def abort(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        if len(runs.at) > 1:
+            return
+        storage = actor.ctx.storage
+        if newer != "none":
+            await storage.set_alarm(clock.now_ms() + 50_000)
+        if newer == "on its way":
+            disk.hold()
+            await anyio.lowlevel.checkpoint()
+        elif newer == "on disk":
+            await storage.sync()
+        actor.ctx.abort("enough", retry_alarm=False)
+
+    Clockwork.handler = abort
+    async with host_for(app, clock=clock, wrap_commit=disk) as host:
+        await set_in(host, 1)
+        async with anyio.create_task_group() as group:
+            group.start_soon(clock.advance, 200)
+            await anyio.wait_all_tasks_blocked()
             disk.release()
-            await host.crash()
-            group.cancel_scope.cancel()
+        kept = newer in ("on its way", "on disk")
+        assert runs.at == ([1, 51] if kept else [1])
+        assert await alarm_of(host) is None
+
+
+async def test_abort_is_a_failure_like_any_other() -> None:
+    """The alarm runs again, in a new instance, and counts."""
+    clock = ManualClock()
+    runs = Runs(clock)
+
+    def abort(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        actor.memory.append(len(runs.at))
+        assert actor.memory == [len(runs.at)]
+        actor.ctx.abort("again")
+
+    Clockwork.handler = abort
+    async with host_for(app, clock=clock) as host:
+        await set_in(host, 1)
+        await clock.advance(1_000)
+        assert [info.retry_count for info in runs.infos] == list(range(7))
+        assert await alarm_of(host) is None
+
+
+async def test_giving_up_is_not_undone_by_a_transaction_that_runs_then() -> None:
+    """The last run has failed while a transaction is open: its rollback is not the alarm's."""
+    clock = ManualClock()
+    disk = Disk()
+    runs = Runs(clock)
+    go = anyio.Event()
+
+    async def fail(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        if info.retry_count == 6:
+            disk.hold()
+            await actor.ctx.storage.put("last", True)
+        raise ValueError("always")
+
+    async def transact(actor: Laboratory) -> None:
+        async def callback(txn: Any) -> None:
+            await go.wait()
+            txn.rollback()
+
+        await actor.ctx.storage.transaction(callback)
+
+    Clockwork.handler = fail
+    async with host_for(app, clock=clock, wrap_commit=disk) as host:
+        await set_in(host, 1)
+        async with anyio.create_task_group() as group:
+            group.start_soon(clock.advance, 1_000)
+            await anyio.wait_all_tasks_blocked()
+            while len(runs.at) < 7:
+                await anyio.wait_all_tasks_blocked()
+            group.start_soon(within, objects(host), transact)
+            await anyio.wait_all_tasks_blocked()
+            disk.release()
+            await host.settle()
+            go.set()
+        assert await alarm_of(host) is None
+        assert len(runs.at) == 7
+
+
+async def test_a_failing_disk_does_not_count_against_an_alarm() -> None:
+    """The handler's commit fails ten times: it runs ten times more, always as the first try."""
+    clock = ManualClock()
+    disk = Disk()
+    runs = Runs(clock)
+
+    async def write(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        await actor.ctx.storage.put("runs", len(runs.at))
+        disk.fail(len(runs.at) <= 10)
+
+    Clockwork.handler = write
+    async with host_for(app, clock=clock, wrap_commit=disk) as host:
+        await set_in(host, 1)
+        await clock.advance(10_000)
+        assert [info.retry_count for info in runs.infos] == [0] * 11
+        assert [info.is_retry for info in runs.infos] == [False] + [True] * 10
+        assert await within(objects(host), lambda actor: actor.ctx.storage.get("runs")) == 11
+        assert await alarm_of(host) is None
+    gaps = [later - earlier for earlier, later in zip(runs.at, runs.at[1:], strict=False)]
+    for number, gap in enumerate(gaps):
+        delay = 2 ** min(number + 1, 10)
+        assert delay <= gap <= delay * 1.25 + 0.001
+
+
+async def test_an_alarm_starts_an_evicted_object_under_its_name() -> None:
+    """One reached by digits, or without a name, has none."""
+    clock = ManualClock()
+    runs = Runs(clock)
+    async with host_for(app, clock=clock) as host:
+        await set_in(host, 100, "named")
+        namespace = host.env.OBJECT
+        unnamed = namespace.get(namespace.new_unique_id())
+        due_ms = clock.now_ms() + 101_000
+        await within(unnamed, lambda actor: actor.ctx.storage.set_alarm(due_ms))
+        await clock.advance(50)
+        assert host.statistics().activations == 0
+        await clock.advance(60)
+    assert (runs.at, runs.names) == ([100, 101], ["named", None])
+
+
+async def test_alarms_survive_a_restart(tmp_path: Path) -> None:
+    """One that is overdue runs at once, the other at its time, a deleted one never; with names."""
+    clock = ManualClock()
+    runs = Runs(clock)
+    async with host_for(app, clock=clock, data_dir=tmp_path) as host:
+        await set_in(host, 10, "overdue")
+        await set_in(host, 100, "later")
+        await set_in(host, 10, "deleted")
+        await within(objects(host, "deleted"), lambda actor: actor.ctx.storage.delete_alarm())
+        await host.crash()
+    await clock.advance(50)
+    assert runs.at == []
     async with host_for(app, clock=clock, data_dir=tmp_path) as host:
         await clock.advance(0)
-        assert ran == ["run", "run"]
-        assert await host.env.OBJECT.get_by_name("a").run("stored") == 1
+        assert (runs.at, runs.names) == ([50], ["overdue"])
+        await clock.advance(50)
+    assert (runs.at, runs.names) == ([50, 100], ["overdue", "later"])
 
 
-async def test_a_failed_commit_does_not_count_as_a_failed_run(clock: ManualClock) -> None:
-    """The disk's fault: it runs again, as for the first time, as often as it takes."""
-    record(clock, [])
-    counts: list[tuple[int, bool]] = []
-
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        counts.append((info.retry_count, info.is_retry))
-
+async def test_an_alarm_whose_success_was_not_stored_runs_again(tmp_path: Path) -> None:
+    """The crash comes between the handler's end and its commit: all it wrote is lost with it."""
+    clock = ManualClock()
     disk = Disk()
-    async with host_for(app, clock=clock, wrap_commit=disk.wrap) as host:
-        await host.env.OBJECT.get_by_name("a").run("set_alarm", clock.now_ms())
-        disk.failing = True
-        await clock.advance(600)
-        assert len(counts) == 9
-        disk.failing = False
-        await clock.advance(3_600)
-        assert counts == [(0, False)] + [(0, True)] * 9
+    runs = Runs(clock)
+
+    async def count(actor: Clockwork, info: AlarmInfo) -> None:
+        runs.note(actor, info)
+        storage = actor.ctx.storage
+        await storage.put("count", await storage.get("count", 0) + 1)
+
+    Clockwork.handler = count
+    async with host_for(app, clock=clock, data_dir=tmp_path, wrap_commit=disk) as host:
+        await set_in(host, 10)
+        disk.hold()
+        async with anyio.create_task_group() as group:
+            group.start_soon(clock.advance, 10)
+            await anyio.wait_all_tasks_blocked()
+            assert runs.at == [10]
+            disk.fail()
+            disk.release()
+            await host.crash()
+    disk.fail(False)
+    async with host_for(app, clock=clock, data_dir=tmp_path, wrap_commit=disk) as host:
+        await clock.advance(0)
+        assert [info.is_retry for info in runs.infos] == [False, False]
+        assert await within(objects(host), lambda actor: actor.ctx.storage.get("count")) == 1
+        assert await alarm_of(host) is None
+        await clock.advance(1_000)
+        await host.crash()
+    async with host_for(app, clock=clock, data_dir=tmp_path) as host:
+        await clock.advance(1_000)
+    assert len(runs.at) == 2
 
 
-async def test_run_due_alarms_runs_retries_too(clock: ManualClock) -> None:
-    """What a test calls instead of waiting."""
-    record(clock, [])
-    counts: list[int] = []
+async def test_five_thousand_alarms_due_at_once_all_run_once() -> None:
+    """And thousands that fail do not keep the others from running."""
+    clock = ManualClock()
+    counts: dict[str | None, int] = {}
 
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        counts.append(info.retry_count)
-        raise ValueError("no")
+    async def count(actor: Clockwork, info: AlarmInfo) -> None:
+        name = actor.ctx.id.name
+        counts[name] = counts.get(name, 0) + 1
+        if name is not None and name.startswith("bad") and not info.is_retry:
+            raise ValueError("first time")
 
+    Clockwork.handler = count
+    names = [f"{'bad' if number % 3 == 0 else 'good'} {number}" for number in range(5_000)]
     async with host_for(app, clock=clock) as host:
-        await host.env.OBJECT.get_by_name("a").run("set_alarm", clock.now_ms() + 1)
-        assert await host.run_due_alarms() == 0
-        await clock.advance(1)
-        for _ in range(3):
-            assert await host.run_due_alarms() == 1
-        assert counts == [0, 1, 2, 3]
+        async with anyio.create_task_group() as group:
+            for name in names:
+                group.start_soon(set_in, host, 5, name)
+        await clock.advance(5)
+        assert counts == dict.fromkeys(names, 1)
+        await clock.advance(5)
+        assert counts == {name: 2 if name.startswith("bad") else 1 for name in names}
 
 
-async def test_thousands_of_alarms_due_at_once_all_run(clock: ManualClock) -> None:
-    """More than may run at the same time."""
-    ran: set[str] = set()
-
-    @script
-    async def arm(actor: Scripted, due: int) -> None:
-        await actor.ctx.storage.set_alarm(due)
-
-    @script
-    async def alarm(actor: Scripted, info: AlarmInfo) -> None:
-        assert str(actor.ctx.id) not in ran
-        ran.add(str(actor.ctx.id))
-
-    async with host_for(app, clock=clock) as host:
-        await arm_many(host, clock.now_ms() + 1_000, 3_000)
-        await clock.advance(1)
-        assert len(ran) == 3_000
-
-
-async def arm_many(host: Host, due: int, count: int) -> None:
-    """The same alarm for many objects."""
-    stubs = [host.env.OBJECT.get_by_name(str(number)) for number in range(count)]
-    for call in [stub.run("arm", due) for stub in stubs]:
-        await call
-
-
-def test_the_rule_counts_the_handlers_failures_alone() -> None:
-    """Seven runs for the handler's own; the host's for ever, 1,024 s apart at most; the back-off
-    starts again when the kind of failure changes."""
-    retries: Retries | None = Retries()
-    for _ in range(6):
-        assert retries is not None
-        retries = after_failure(retries, counted=True)
-    assert retries is not None
-    assert (retries.counted, delay_seconds(retries, 0), delay_seconds(retries, 1)) == (6, 64, 80)
-    assert after_failure(retries, counted=True) is None
-
-    for _ in range(50):
-        following = after_failure(retries, counted=False)
-        assert following is not None
-        retries = following
-    assert (retries.counted, delay_seconds(retries, 0)) == (6, 1_024)
-    assert delay_seconds(after_failure(Retries(1, 1, 1, True), counted=False) or Retries(), 0) == 2
-
-    retryable = DurableObjectError("the host stops")
-    retryable.retryable = True
-    assert not is_counted(retryable)
-    assert not is_counted(StorageError("disk"))
-    assert is_counted(ValueError("the handler's"))
+async def test_alarms_of_a_class_that_is_gone_stop_nobody(tmp_path: Path) -> None:
+    """Neither those of a binding the application dropped, nor of a class that lost its handler."""
+    clock = ManualClock()
+    runs = Runs(clock)
+    old = App(
+        name="laboratory", bindings={"OBJECT": Clockwork, "GONE": Clockwork, "CHANGED": Clockwork}
+    )
+    new = App(name="laboratory", bindings={"OBJECT": Clockwork, "CHANGED": Laboratory})
+    async with host_for(old, clock=clock, data_dir=tmp_path) as host:
+        for binding in ("GONE", "CHANGED"):
+            for number in range(1_100):
+                due_ms = clock.now_ms() + 1_000
+                stub = host.env[binding].get_by_name(f"{number}")
+                await within(
+                    stub, lambda actor, due_ms: actor.ctx.storage.set_alarm(due_ms), due_ms
+                )
+        await set_in(host, 2)
+        await host.crash()
+    async with host_for(new, clock=clock, data_dir=tmp_path) as host:
+        await clock.advance(5)
+        assert len(runs.at) == 1
+        assert host.statistics().alarms_running == 0
+        with anyio.move_on_after(10) as scope:
+            await host.run_due_alarms()
+        assert not scope.cancelled_caught

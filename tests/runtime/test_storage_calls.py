@@ -461,7 +461,9 @@ async def test_storage_of_one_object_is_not_seen_by_another() -> None:
         stubs = [objects(host, name) for name in ("a", "b", "c")]
         for value, stub in enumerate(stubs):
             await within(
-                stub, lambda actor, value: actor.ctx.storage.put({"": value, "\U0010ffff": 1}), value
+                stub,
+                lambda actor, value: actor.ctx.storage.put({"": value, "\U0010ffff": 1}),
+                value,
             )
         await within(stubs[1], lambda actor: actor.ctx.storage.delete_all())
         got = [await within(stub, lambda actor: actor.ctx.storage.list()) for stub in stubs]

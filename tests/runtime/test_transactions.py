@@ -65,7 +65,9 @@ async def state_of(storage: Any) -> dict[str, Any]:
     return {**await storage.list(), **({} if due_ms is None else {ALARM: due_ms})}
 
 
-async def run_tree(actor: Laboratory, used: Any, tree: tuple[Any, ...], model: dict[str, Any]) -> None:
+async def run_tree(
+    actor: Laboratory, used: Any, tree: tuple[Any, ...], model: dict[str, Any]
+) -> None:
     """Do `tree` in the object and in the model; `used` is storage or the transaction around."""
     storage = actor.ctx.storage
     kind, ending, *rest = tree if len(tree) == 3 and tree[0] in ("async", "sync") else (*tree, None)
