@@ -1,0 +1,64 @@
+"""Rounds, medians and ratios: how every figure here is made.
+
+The sides of a comparison take turns within one run, round by round, so that a machine that slows
+down slows all of them.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+import anyio
+
+Step = Callable[[], Awaitable[object]]
+BATCH = 16  # steps between two looks at the time
+
+
+@dataclass(slots=True)
+class Figure:
+    """One thing measured: steps per second, round by round. `per_round` is what else was counted."""
+
+    name: str
+    unit: str
+    rates: list[float] = field(default_factory=list[float])
+    notes: list[str] = field(default_factory=list[str])
+
+    @property
+    def median(self) -> float:
+        """Of all rounds."""
+        return statistics.median(self.rates)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The slowest round and the fastest."""
+        return min(self.rates), max(self.rates)
+
+
+async def rate(step: Step, callers: int, seconds: float) -> tuple[float, int]:
+    """Steps per second of `callers` that each do one after the other, for about `seconds`; and how
+    many steps that were."""
+    done = 0
+    deadline = time.perf_counter() + seconds
+
+    async def call() -> None:
+        nonlocal done
+        while time.perf_counter() < deadline:
+            for _ in range(BATCH):
+                await step()
+            done += BATCH
+
+    begun = time.perf_counter()
+    async with anyio.create_task_group() as group:
+        for _ in range(callers):
+            group.start_soon(call)
+    return done / (time.perf_counter() - begun), done
+
+
+def ratio(figure: Figure, reference: Figure) -> float:
+    """The median of the ratios of rounds that followed each other."""
+    return statistics.median(
+        ours / theirs for ours, theirs in zip(figure.rates, reference.rates, strict=True)
+    )
