@@ -4,27 +4,30 @@ PORT ?= 8787
 DATA_DIR ?= state
 VENV := .venv
 BIN := $(VENV)/bin
+GUARDS := tests/test_typing.py tests/test_packaging.py
 
 .PHONY: help serve test check bench browser clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
+	@echo "             PORT=$(PORT) DATA_DIR=$(DATA_DIR)"
 	@echo "make test    run the whole suite, real clients included"
 	@echo "make check   lint, types and packaging"
 	@echo "make bench   measure this machine"
+	@echo "make clean   remove what these made; never the data"
 
 # Run the host with the example application on embedded storage.
 serve: $(VENV)/.installed
-	$(BIN)/roomhost serve examples.chat:app --data-dir $(DATA_DIR) --port $(PORT)
+	$(BIN)/roomhost serve examples.chat:app --data-dir "$(DATA_DIR)" --port $(PORT)
 
 # Everything but what `check` does: lint, types and packaging have their own target.
 test: $(VENV)/.developed browser
-	$(BIN)/pytest --ignore tests/test_typing.py --ignore tests/test_packaging.py
+	$(BIN)/pytest $(GUARDS:%=--ignore %)
 
 check: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pytest tests/test_typing.py tests/test_packaging.py
+	$(BIN)/pytest $(GUARDS)
 
 bench: $(VENV)/.developed
 	$(BIN)/python -m benchmarks
@@ -42,9 +45,13 @@ $(VENV)/.developed: pyproject.toml $(VENV)/.installed
 # What drives a real browser; the tests that need it say so where npm is missing.
 browser: node_modules/.installed
 
+# No stamp without npm: once it is there, the next run installs.
 node_modules/.installed: package.json
-	if command -v npm > /dev/null; then npm install --no-audit --no-fund --no-package-lock --silent; fi
-	mkdir -p node_modules && touch $@
+	@if command -v npm > /dev/null; then \
+		npm install --silent && touch $@; \
+	else \
+		echo "npm is not installed: the tests that need a browser are skipped"; \
+	fi
 
 clean:
-	rm -rf $(VENV) node_modules build dist *.egg-info
+	rm -rf $(VENV) node_modules build dist *.egg-info .hypothesis .pytest_cache .ruff_cache .mypy_cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .events import CallEvent, FetchEvent, RpcEvent, copy_for_rpc
+from .events import CallEvent, FetchEvent, RpcEvent, copy_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -66,12 +66,7 @@ class LocalChannel:
     ) -> Coroutine[Any, Any, Any]:
         """Call a method; the arguments are copied before this returns."""
         try:
-            event = RpcEvent(
-                self._id,
-                method,
-                copy_for_rpc(arguments) if arguments else (),
-                copy_for_rpc(keywords) if keywords else {},
-            )
+            event = RpcEvent(self._id, method, *copy_arguments(arguments, keywords))
         except Exception as error:
             return _raise(error)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from ..storage import decode, encode
+from ..storage import DataCloneError, decode, encode
 from . import limits
 from .errors import DurableObjectError, LimitError, cross
 from .http import Response
@@ -214,14 +214,51 @@ def copy_for_rpc(value: Any) -> Any:
     """The receiver's own copy of a value (semantics.md 2.2). DataCloneError: an unsupported type.
     LimitError: more than 32 MiB encoded.
     """
+    copy, size = _copy(value)
+    if size > limits.MAX_RPC_BYTES:
+        raise _too_large(size)
+
+    return copy
+
+
+def copy_arguments(
+    arguments: tuple[Any, ...], keywords: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The callee's own copies of the arguments of a call, together as `copy_for_rpc`."""
+    total = 0
+    copies: list[Any] = []
+    for number, value in enumerate(arguments):
+        copy, size = _copy(value, f"argument {number + 1}")
+        copies.append(copy)
+        total += size
+    named: dict[str, Any] = {}
+    for name, value in keywords.items():
+        named[name], size = _copy(value, f"argument {name!r}")
+        total += size
+    if total > limits.MAX_RPC_BYTES:
+        raise _too_large(total)
+
+    return tuple(copies), named
+
+
+def _copy(value: Any, where: str = "") -> tuple[Any, int]:
+    """A copy, and about how many bytes it takes encoded."""
     if type(value) in UNCHANGING:
-        return value
+        return value, 0
 
-    data = encode(value)
-    if len(data) > limits.MAX_RPC_BYTES:
-        raise LimitError(
-            "Serialized RPC arguments or return values are limited to 32MiB, "
-            f"but the size of this value was: {len(data)} bytes."
-        )
+    if type(value) is bytes or (type(value) is str and value.isascii()):
+        return value, len(value)  # cannot change, and needs no check
 
-    return decode(data)
+    try:
+        data = encode(value)
+    except DataCloneError as error:
+        raise DataCloneError(f"{where}: {error}" if where else str(error)) from None
+
+    return decode(data), len(data)
+
+
+def _too_large(size: int) -> LimitError:
+    return LimitError(
+        "Serialized RPC arguments or return values are limited to 32MiB, "
+        f"but the size of this value was: {size} bytes."
+    )

@@ -81,10 +81,6 @@ def clone(value: Any) -> Any:
     return decode(encode(value))
 
 
-def _pack(value: object) -> bytes:
-    return messagepack.pack(value, _extend)
-
-
 def _unpack(data: bytes) -> Any:
     return messagepack.unpack(data, _restore)
 
@@ -93,6 +89,11 @@ def _extend(value: object) -> Any:
     """What MessagePack has no type of its own for. `_check` has let only these come here."""
     extension, to_bytes = _EXTENSIONS[type(value)]
     return messagepack.extension(extension, to_bytes(value))
+
+
+# Making a packer costs more than most values, and one in use cannot be used inside itself, for the
+# members of a tuple say: hence a stock of them.
+_pack = messagepack.PackerStock(_extend).pack
 
 
 def _restore(code: int, data: bytes) -> Any:
