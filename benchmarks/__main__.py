@@ -38,9 +38,7 @@ def main() -> None:
     print(f"{machine()}, {options.loop}, {options.rounds} rounds of {options.seconds} s")
     results: Results = []
     for name in options.names or BENCHES:
-        results += anyio.run(
-            BENCHES[name], options.rounds, options.seconds, **LOOPS[options.loop]
-        )
+        results += anyio.run(BENCHES[name], options.rounds, options.seconds, **LOOPS[options.loop])
     print(table(results))
     if options.json is not None:
         options.json.write_text(json.dumps([row(*result) for result in results], indent=2) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,7 @@ class HandOver:
 
 
 @contextmanager
-def raw_lmdb(directory: Path, group: int) -> Iterator[Any]:
+def raw_lmdb(directory: Path, group: int) -> Generator[Any]:
     """A function that commits `group` puts like ours, with one fsync, in the calling thread."""
     environment = lmdb.open(str(directory), map_size=1 << 32, max_dbs=2)
     table = environment.open_db(b"entries")

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from starlette.applications import Starlette
 from starlette.responses import FileResponse, RedirectResponse
@@ -191,10 +191,11 @@ def parse(message: str | bytes) -> tuple[str, str]:
     except (ValueError, RecursionError):
         raise ValueError("a frame is JSON") from None
 
-    if not isinstance(parsed, dict) or parsed.get("type") != "message":
+    fields = cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
+    if fields.get("type") != "message":
         raise ValueError('a frame is an object of type "message"')
 
-    message_id, text = parsed.get("id"), parsed.get("text")
+    message_id, text = fields.get("id"), fields.get("text")
     if not isinstance(message_id, str) or not 0 < len(message_id) <= MAX_ID_CHARACTERS:
         raise ValueError(f"id is a string of 1 to {MAX_ID_CHARACTERS} characters")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
 from ..storage import decode, encode, encode_user_key, prefix_end
 from ..storage.limits import MAX_ENTRY_BYTES
@@ -12,21 +12,42 @@ from . import limits
 from .errors import DurableObjectError, LimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 
     from .activation import Activation
     from .commits import Commits
     from .transaction import DurableObjectTransaction
 
 MISSING: Any = object()
+T = TypeVar("T")
+
+
+class Done(Generic[T]):
+    """What a storage call returns: awaited it gives the result at once, without a suspension.
+
+    Not a coroutine, because the call is done already (semantics.md 5.2: a value is taken when `put`
+    is called): one that nobody awaits is no mistake.
+    """
+
+    __slots__ = ("_result",)
+
+    def __init__(self, result: T) -> None:
+        self._result = result
+
+    def __await__(self) -> Generator[Any, None, T]:
+        return self._result
+        yield  # makes it a generator, as the protocol wants
+
+
+DONE = Done(None)
 
 
 class Operations:
     """The calls that storage and a transaction on it share (semantics.md 5.1 to 5.4 and 6.1).
 
-    None of them suspends: nothing else of the object runs between two of them, so `get`, add one,
-    `put` is atomic as it stands. `allow_concurrency` and `no_cache` are accepted and change nothing.
-    Keys are strings of up to 2,048 UTF-8 bytes; an int is taken as its decimal digits.
+    Each is done when it is called, awaited or not, and none of them suspends: nothing else of the
+    object runs between two of them, so `get`, add one, `put` is atomic as it stands.
+    `allow_concurrency` and `no_cache` are accepted and change nothing. Keys are strings of up to 2,048 UTF-8 bytes; an int is taken as its decimal digits.
     """
 
     __slots__ = ("_activation",)
@@ -39,32 +60,32 @@ class Operations:
         raise NotImplementedError
 
     @overload
-    async def get(
+    def get(
         self, key: str, default: Any = None, *, allow_concurrency: bool = ..., no_cache: bool = ...
-    ) -> Any: ...
+    ) -> Awaitable[Any]: ...
 
     @overload
-    async def get(
+    def get(
         self, key: Iterable[str], *, allow_concurrency: bool = ..., no_cache: bool = ...
-    ) -> dict[str, Any]: ...
+    ) -> Awaitable[dict[str, Any]]: ...
 
-    async def get(
+    def get(
         self,
         key: str | Iterable[str],
         default: Any = None,
         *,
         allow_concurrency: bool = False,
         no_cache: bool = False,
-    ) -> Any:
+    ) -> Awaitable[Any]:
         """The value of `key`, or `default` when there is none; a fresh copy each time.
 
         With several keys, a dict of those that exist, in ascending UTF-8 order (5.1).
         TypeError: a key is no string. ValueError: a key is over 2,048 bytes.
         """
-        return self.get_now("get", key, default)
+        return Done(self.get_now("get", key, default))
 
     @overload
-    async def put(
+    def put(
         self,
         key: str,
         value: Any,
@@ -72,19 +93,19 @@ class Operations:
         allow_concurrency: bool = ...,
         allow_unconfirmed: bool = ...,
         no_cache: bool = ...,
-    ) -> None: ...
+    ) -> Awaitable[None]: ...
 
     @overload
-    async def put(
+    def put(
         self,
         key: Mapping[str, Any],
         *,
         allow_concurrency: bool = ...,
         allow_unconfirmed: bool = ...,
         no_cache: bool = ...,
-    ) -> None: ...
+    ) -> Awaitable[None]: ...
 
-    async def put(
+    def put(
         self,
         key: str | Mapping[str, Any],
         value: Any = MISSING,
@@ -92,7 +113,7 @@ class Operations:
         allow_concurrency: bool = False,
         allow_unconfirmed: bool = False,
         no_cache: bool = False,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Store `value`, as it is now, under `key`; or every member of a mapping, all or none (5.2).
 
         With `allow_unconfirmed` output does not wait for this write; a failure resets the object all
@@ -100,39 +121,40 @@ class Operations:
         bytes, or key and encoded value over 2 MiB together.
         """
         self.put_now("put", key, value, confirmed=not allow_unconfirmed)
+        return DONE
 
     @overload
-    async def delete(
+    def delete(
         self,
         key: str,
         *,
         allow_concurrency: bool = ...,
         allow_unconfirmed: bool = ...,
         no_cache: bool = ...,
-    ) -> bool: ...
+    ) -> Awaitable[bool]: ...
 
     @overload
-    async def delete(
+    def delete(
         self,
         key: Iterable[str],
         *,
         allow_concurrency: bool = ...,
         allow_unconfirmed: bool = ...,
         no_cache: bool = ...,
-    ) -> int: ...
+    ) -> Awaitable[int]: ...
 
-    async def delete(
+    def delete(
         self,
         key: str | Iterable[str],
         *,
         allow_concurrency: bool = False,
         allow_unconfirmed: bool = False,
         no_cache: bool = False,
-    ) -> bool | int:
+    ) -> Awaitable[bool | int]:
         """Delete `key`; whether it existed. With several keys, how many of them did (5.3)."""
-        return self.delete_now("delete", key, confirmed=not allow_unconfirmed)
+        return Done(self.delete_now("delete", key, confirmed=not allow_unconfirmed))
 
-    async def list(
+    def list(
         self,
         *,
         start: str | None = None,
@@ -143,26 +165,26 @@ class Operations:
         limit: int | None = None,
         allow_concurrency: bool = False,
         no_cache: bool = False,
-    ) -> dict[str, Any]:
+    ) -> Awaitable[dict[str, Any]]:
         """The entries from `start` (or after `start_after`) up to, not including, `end`, with
         `prefix`, in ascending UTF-8 order, or descending; at most `limit` of them (5.4).
 
         TypeError: both starts are given, or `limit` is not positive.
         """
-        return self.list_now("list", start, start_after, end, prefix, reverse, limit)
+        return Done(self.list_now("list", start, start_after, end, prefix, reverse, limit))
 
-    async def get_alarm(self, *, allow_concurrency: bool = False) -> int | None:
+    def get_alarm(self, *, allow_concurrency: bool = False) -> Awaitable[int | None]:
         """When the alarm is due, milliseconds since the epoch; None without one, and while its
         handler runs (6.2)."""
-        return self._use("getAlarm").use().get_alarm()
+        return Done(self._use("getAlarm").use().get_alarm())
 
-    async def set_alarm(
+    def set_alarm(
         self,
         scheduled_time: int | float | datetime,
         *,
         allow_concurrency: bool = False,
         allow_unconfirmed: bool = False,
-    ) -> None:
+    ) -> Awaitable[None]:
         """Have `alarm()` run at a time: milliseconds since the epoch, or an aware datetime. It
         replaces the alarm there was; a time that has passed becomes now (6.1).
 
@@ -179,15 +201,17 @@ class Operations:
         commits.use().set_alarm(max(due_ms, activation.now_ms()))
         if commits.overlay.open:
             commits.wrote(not allow_unconfirmed)
+        return DONE
 
-    async def delete_alarm(
+    def delete_alarm(
         self, *, allow_concurrency: bool = False, allow_unconfirmed: bool = False
-    ) -> None:
+    ) -> Awaitable[None]:
         """Have no alarm. A handler that runs is not stopped; its retry is cancelled (6.3)."""
         commits = self._use("deleteAlarm")
         commits.use().set_alarm(None)
         if commits.overlay.open:
             commits.wrote(not allow_unconfirmed)
+        return DONE
 
     def get_now(self, operation: str, key: str | Iterable[str], default: Any) -> Any:
         """`get`, synchronously."""
@@ -339,7 +363,10 @@ def alarm_time(when: object) -> int:
         if when.tzinfo is None:
             raise TypeError("setAlarm() takes an aware datetime: this one has no tzinfo")
         when = when.timestamp() * 1000
-    if isinstance(when, bool) or not isinstance(when, (int, float)) or not math.isfinite(when):
+    if isinstance(when, bool) or not isinstance(when, (int, float)):
+        raise TypeError(f"setAlarm() was called with {when!r}, which is not a valid Date.")
+
+    if isinstance(when, float) and not math.isfinite(when):
         raise TypeError(f"setAlarm() was called with {when!r}, which is not a valid Date.")
 
     due_ms = int(when)
@@ -376,13 +403,14 @@ class DurableObjectStorage(Operations):
             self._kv = SyncKeyValueStorage(self)
         return self._kv
 
-    async def delete_all(
+    def delete_all(
         self, *, allow_concurrency: bool = False, allow_unconfirmed: bool = False
-    ) -> None:
+    ) -> Awaitable[None]:
         """Delete every entry and the alarm (5.6). RuntimeError: inside a transaction."""
         commits = self._commits
         commits.use().delete_all()
         commits.wrote(confirmed=True)
+        return DONE
 
     async def sync(self) -> None:
         """Return once every write made before this call is on disk, unconfirmed ones too (4.6).

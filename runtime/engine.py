@@ -13,10 +13,10 @@ from weakref import WeakValueDictionary
 
 from ..storage import Batch, ObjectRecord, Partition
 from .activation import Activation
-from .alarm_event import AlarmEvent
+from .alarm_event import AlarmEvent, AlarmOutcome
 from .alarm_scheduler import AlarmScheduler
 from .commits import Commits
-from .events import CURRENT
+from .events import CURRENT, RunEvent
 from .object_id import DurableObjectId, visible_name
 from .slot import Slot
 from .task_pool import TaskPool
@@ -64,9 +64,9 @@ class Engine:
         self._slots: WeakValueDictionary[tuple[int, bytes], Slot] = WeakValueDictionary()
         self._resident: set[Slot] = set()
         # Objects that were reset while the writer had batches of theirs: see `may_start`.
-        self._unsettled: dict[tuple[int, bytes], list[Slot]] = {}
+        self._unsettled: dict[tuple[int, bytes], list[Callable[[], object]]] = {}
         self._on_quiet: list[Callable[[], object]] = []
-        partition.on_idle(self._became_quiet)
+        partition.on_idle(self.became_quiet)
 
     @property
     def resident(self) -> list[Slot]:
@@ -118,7 +118,7 @@ class Engine:
         if waiting is None:
             return True
 
-        waiting.append(slot)
+        waiting.append(partial(self.pool.run, slot))
         return False
 
     def discard(self, slot: Slot, activation: Activation) -> None:
@@ -137,8 +137,8 @@ class Engine:
             return
 
         self.partition.forgive(activation.commits.number)
-        for slot in waiting:
-            self.pool.run(slot)
+        for callback in waiting:
+            callback()
 
     def forget(self, slot: Slot) -> None:
         """Nothing of the object is in memory."""
@@ -161,7 +161,8 @@ class Engine:
         else:
             gate.when_open(lambda: slot.deliver(event), event.fail)
 
-    def _became_quiet(self) -> None:
+    def became_quiet(self) -> None:
+        """The writer has answered everything, or will answer no more."""
         waiting, self._on_quiet = self._on_quiet, []
         for callback in waiting:
             callback()
@@ -170,6 +171,7 @@ class Engine:
         record = self.partition.record(number)
         if record is None or record.namespace not in self.classes:
             logger.warning("an alarm of an unknown object (number %d) is passed over", number)
+            self.alarms.finished(number, due_ms, AlarmOutcome(ran=False))
             return
 
         object_id = DurableObjectId(record.id, record.name)
@@ -181,20 +183,35 @@ class Engine:
     def _give_up_alarm(self, number: int, due_ms: int) -> None:
         """Delete an alarm that failed too often, unless a newer one took its place."""
         record = self.partition.record(number)
-        slot = None if record is None else self._slots.get((record.namespace, record.id))
-        if slot is not None and slot.activation is not None:
-            commits = slot.activation.commits
-            if commits.overlay.get_alarm() == due_ms:
-                commits.overlay.set_alarm(None)
-                commits.wrote(confirmed=False)
-                commits.flush()
+        if record is None:
             return
 
-        batch = Batch(number=number, record=None, clear=False, writes={}, alarm=None)
-        self.partition.submit(batch, lambda error: self._gave_up(number, error))
+        unsettled = self._unsettled.get((record.namespace, record.id))
+        slot = self._slots.get((record.namespace, record.id))
+        if unsettled is not None:
+            # The instance that failed may have set a newer one, which is on its way to the disk.
+            unsettled.append(partial(self._give_up_alarm, number, due_ms))
+        elif slot is not None and slot.activation is not None:
+            activation = slot.activation
+            # Through the gate: a transaction that runs must not undo it.
+            give_up = partial(_delete_alarm, activation.commits, due_ms)
+            activation.run_soon(RunEvent(give_up, _ignore, _ignore))
+        elif self.partition.store(number).alarm() == due_ms:
+            batch = Batch(number=number, record=None, clear=False, writes={}, alarm=None)
+            self.partition.submit(batch, partial(self._gave_up, number))
 
     def _gave_up(self, number: int, error: BaseException | None) -> None:
         if error is None:
             self.alarms.changed(number, None)
         else:
             self.partition.forgive(number)
+
+
+def _delete_alarm(commits: Commits, due_ms: int) -> None:
+    if commits.use().get_alarm() == due_ms:
+        commits.overlay.set_alarm(None)
+        commits.wrote(confirmed=False)
+
+
+def _ignore(_outcome: object) -> None:
+    """Nobody waits for it."""

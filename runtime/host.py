@@ -137,14 +137,15 @@ class Host:
         kind: type[BaseException] | None,
         error: BaseException | None,
         traceback: TracebackType | None,
-    ) -> bool | None:
+    ) -> None:
         assert self._outer is not None
         if self._engine is not None:
             with CancelScope(shield=True):
                 await self._drain()
                 await anyio.to_thread.run_sync(self._engine.partition.close)
                 await self._stop()
-        return await self._outer.__aexit__(kind, error, traceback)
+        # Not given to the group, which would wrap it: an error of the block leaves as it is.
+        await self._outer.__aexit__(None, None, None)
 
     async def crash(self) -> None:
         """Drop everything as `kill -9` would: nothing more is written, nothing drains, callers get a
@@ -233,7 +234,8 @@ class Host:
         """
         while self._engine is not None:
             await anyio.wait_all_tasks_blocked()
-            if self._engine.quiet:
+            # It may have stopped meanwhile.
+            if self._engine is None or self._engine.quiet:  # pyright: ignore[reportUnnecessaryComparison]
                 return
 
             # No task waits for the disk: the writer's thread wakes the loop when a group is done.
@@ -291,7 +293,8 @@ class Host:
     async def _stop(self) -> None:
         assert self._directory is not None
         self.clock.detach(self.settle)
-        self._engine = None
+        engine, self._engine = self.engine, None
+        engine.became_quiet()
         self._group.cancel_scope.cancel()
         await self._ended.wait()
         self._directory.close()

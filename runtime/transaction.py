@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from .durable_storage import Operations
 from .sections import run_section
@@ -50,7 +50,7 @@ class DurableObjectTransaction(Operations):
 
         return self._commits
 
-    async def delete_all(self) -> None:
+    def delete_all(self) -> NoReturn:
         """Not allowed in a transaction: always a RuntimeError (semantics.md 5.6)."""
         self._use("deleteAll")
         raise RuntimeError("Cannot call deleteAll() within a transaction")

@@ -11,12 +11,14 @@ import struct
 from datetime import date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
-from . import messagepack
 from .errors import DataCloneError
 from .limits import MAX_VALUE_DEPTH
+from .messagepack import PackerStock, pack_scalar, unpack, unpack_inside
+from .messagepack import extension as make_extension
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -51,24 +53,41 @@ _DATE = struct.Struct(">I")
 
 
 def encode(value: object) -> bytes:
-    """`value` as bytes. DataCloneError: an unsupported type anywhere in it, a cycle, or nesting
-    deeper than 128."""
-    if type(value) in CONTAINERS:
-        _check(value, 0)
-    elif type(value) not in FLAT:
-        raise _refusal(value, "$")
+    """`value` as bytes.
+
+    Of an aware datetime the offset is kept, the name of its zone is not. DataCloneError: an
+    unsupported type anywhere in it, a subclass of a supported one too, a naive datetime, a lone
+    surrogate, a cycle, or nesting deeper than 128.
+    """
+    kind = type(value)
     try:
+        if kind in UNCHANGING:
+            try:
+                return pack_scalar(value)
+            except OverflowError:  # an integer beyond 64 bits, which is an extension
+                return _pack(value)
+        if kind in CONTAINERS:
+            _check(value, 0)
+        elif kind not in FLAT:
+            raise _refusal(value, "$")
         return _pack(value)
-    except (ValueError, OverflowError, TypeError) as error:
+    except DataCloneError:
+        raise
+    except RecursionError:
+        raise _too_deep("the calls around it leave room for,") from None
+    except Exception as error:  # what a tzinfo of the user's raises, too
         raise _explain(value, error) from None
 
 
 def decode(data: bytes) -> Any:
-    """The value that `encode` made `data` from. ValueError: it is damaged."""
+    """The value that `encode` made `data` from. ValueError, and nothing else, for bytes that it did
+    not make, whoever made them."""
     try:
-        return _unpack(data)
+        return unpack(data, _RESTORE_AT[0])
     except ValueError:
         raise
+    except RecursionError:
+        raise ValueError("nested too deep to be decoded so far down in calls") from None
     except Exception as error:
         raise ValueError(f"not an encoded value: {error or type(error).__name__}") from error
 
@@ -81,22 +100,26 @@ def clone(value: Any) -> Any:
     return decode(encode(value))
 
 
-def _unpack(data: bytes) -> Any:
-    return messagepack.unpack(data, _restore)
-
-
 def _extend(value: object) -> Any:
     """What MessagePack has no type of its own for. `_check` has let only these come here."""
-    extension, to_bytes = _EXTENSIONS[type(value)]
-    return messagepack.extension(extension, to_bytes(value))
+    code, to_bytes = _EXTENSIONS[type(value)]
+    return make_extension(code, to_bytes(value))
 
 
 # Making a packer costs more than most values, and one in use cannot be used inside itself, for the
 # members of a tuple say: hence a stock of them.
-_pack = messagepack.PackerStock(_extend).pack
+_pack = PackerStock(_extend).pack
 
 
-def _restore(code: int, data: bytes) -> Any:
+def _restore(depth: int, code: int, data: bytes) -> Any:
+    """The value of an extension inside of `depth` others."""
+    collect = _COLLECT.get(code)
+    if collect is not None:
+        if depth >= MAX_VALUE_DEPTH:
+            raise ValueError(f"not an encoded value: nested deeper than {MAX_VALUE_DEPTH} levels")
+
+        return collect(unpack_inside(data, _RESTORE_AT[depth + 1]))
+
     try:
         restore = _RESTORE[code]
     except KeyError:
@@ -148,15 +171,19 @@ _EXTENSIONS: dict[type, tuple[Extension, Callable[[Any], bytes]]] = {
 }
 _RESTORE: dict[int, Callable[[bytes], Any]] = {
     Extension.INTEGER: lambda data: int.from_bytes(data, "big", signed=True),
-    Extension.TUPLE: lambda data: tuple(_unpack(data)),
-    Extension.SET: lambda data: set(_unpack(data)),
-    Extension.FROZENSET: lambda data: frozenset(_unpack(data)),
     Extension.DATETIME: _datetime_from_bytes,
     Extension.DATE: lambda data: date.fromordinal(_DATE.unpack(data)[0]),
     Extension.TIMEDELTA: lambda data: timedelta(*_TIMEDELTA.unpack(data)),
     Extension.DECIMAL: lambda data: Decimal(data.decode()),
     Extension.UUID: lambda data: UUID(bytes=data),
 }
+_COLLECT: dict[int, Callable[[Iterable[Any]], Any]] = {
+    Extension.TUPLE: tuple,
+    Extension.SET: set,
+    Extension.FROZENSET: frozenset,
+}
+# Made once, so that a level of nesting costs a look-up: the index is how deep it stands.
+_RESTORE_AT = [partial(_restore, depth) for depth in range(MAX_VALUE_DEPTH + 1)]
 
 
 def _check(value: Any, depth: int, path: str = "$") -> None:
@@ -165,10 +192,7 @@ def _check(value: Any, depth: int, path: str = "$") -> None:
     Containers of plain values are looked through at C speed; only what holds containers is walked.
     """
     if depth >= MAX_VALUE_DEPTH:
-        raise DataCloneError(
-            f"Could not serialize a value nested deeper than {MAX_VALUE_DEPTH} levels, or one that "
-            "contains itself."
-        )
+        raise _too_deep(f"{MAX_VALUE_DEPTH} levels,")
 
     members: Iterable[object] = value
     if type(value) is dict:
@@ -186,6 +210,13 @@ def _check(value: Any, depth: int, path: str = "$") -> None:
             _check(member, depth + 1, f"{path}[{place!r}]" if depth < 8 else path)
         elif kind not in FLAT:
             raise _refusal(member, f"{path}[{place!r}]")
+
+
+def _too_deep(limit: str) -> DataCloneError:
+    return DataCloneError(
+        f"Could not serialize a value nested deeper than {limit} or one that contains itself: "
+        "store its parts under keys of their own."
+    )
 
 
 def _refusal(value: object, path: str) -> DataCloneError:

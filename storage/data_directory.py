@@ -15,7 +15,9 @@ from .errors import DataDirectoryError
 
 FORMAT_VERSION = 1
 FORMAT_FILE = "FORMAT"
+FORMAT_DRAFT = "FORMAT.draft"
 LOCK_FILE = "lock"
+OURS = {LOCK_FILE, FORMAT_DRAFT}  # what a crash may leave behind before there is a format
 
 
 class DataDirectory:
@@ -37,17 +39,18 @@ class DataDirectory:
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
             _check_owner(path)
             lock = os.open(path / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                _take(path, lock)
+                _check_format(path)
+            except BaseException:
+                os.close(lock)
+                raise
+
         except OSError as error:
             raise DataDirectoryError(
-                f"the data directory {path} cannot be used: {error.strerror or error}"
+                f"the data directory {path} cannot be used ({error.strerror or error}): name a "
+                "directory that this user may write, on a disk with space"
             ) from error
-
-        try:
-            _take(path, lock)
-            _check_format(path)
-        except BaseException:
-            os.close(lock)
-            raise
 
         return cls(path, lock)
 
@@ -63,7 +66,7 @@ class DataDirectory:
 def _check_owner(path: Path) -> None:
     """Never write into a directory that holds something else."""
     if not (path / FORMAT_FILE).exists():
-        others = {entry.name for entry in path.iterdir()} - {LOCK_FILE}
+        others = {entry.name for entry in path.iterdir()} - OURS
         if others:
             raise DataDirectoryError(
                 f"{path} is no roomhost data directory: it holds {sorted(others)[0]!r}; "
@@ -102,10 +105,7 @@ def _check_format(path: Path) -> None:
     try:
         version = json.loads(file.read_text())["format"]
     except FileNotFoundError:
-        # Written beside and moved, so that a crash leaves the whole file or none.
-        draft = path / f"{LOCK_FILE}.draft"
-        draft.write_text(json.dumps({"format": FORMAT_VERSION}) + "\n")
-        draft.replace(file)
+        _write_format(path)
         return
     except (ValueError, KeyError, TypeError):
         version = "of an unknown kind"
@@ -114,3 +114,19 @@ def _check_format(path: Path) -> None:
             f"the data directory {path} has format {version}, this roomhost reads {FORMAT_VERSION}: "
             "use the version that wrote it"
         )
+
+
+def _write_format(path: Path) -> None:
+    """Written beside and moved, and on the disk before anything else is, so that a crash or a power
+    cut leaves the whole file or none."""
+    draft = path / FORMAT_DRAFT
+    with draft.open("w") as file:
+        file.write(json.dumps({"format": FORMAT_VERSION}) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path / FORMAT_FILE)
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

@@ -1,7 +1,7 @@
 """One LMDB environment: the tables, the reads, and the one transaction that writes.
 
 Reads come from one thread, the event loop's, one short transaction each.
-Writes come from the writer's thread alone: LMDB's write transaction belongs to the thread that
+Batches come from the writer's thread alone: LMDB's write transaction belongs to the thread that
 began it. Between the two stands only the growth of the map, for which no transaction may be open.
 """
 
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import lmdb as untyped_lmdb  # pyright: ignore[reportMissingTypeStubs]
 
 from .batch import UNCHANGED
-from .errors import StorageError
+from .errors import DataDirectoryError, StorageError
 from .keyspace import NUMBER_BYTES, number_bytes, stored_key, stored_value
 from .limits import MAX_MAP_BYTES
 from .messagepack import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
 
     from .batch import Batch, ObjectRecord, Unchanged
@@ -45,22 +45,45 @@ class Environment:
     `entries`: object number and user key to value (`keyspace`). `objects`: namespace and id to
     number. `records`: number to namespace, id, name. `alarms`: due time and number, in order.
     `alarm_of`: number to due time. `namespaces`: name to number and unique key.
+
+    Once LMDB cannot know any more what is on the disk, or lost its map, it is broken for good: every
+    read and write raises a StorageError with the first cause. Only a restart reads the disk again.
     """
 
-    def __init__(self, path: Path, map_bytes: int, sync: bool = True) -> None:
-        path.mkdir(mode=0o700, exist_ok=True)
-        self._lmdb = lmdb.open(
-            str(path),
-            map_size=map_bytes,
-            max_dbs=len(TABLES),
-            max_spare_txns=2,
-            sync=sync,
-            metasync=sync,
-            readahead=False,
-        )
-        self._map_bytes = map_bytes
-        self._tables: dict[str, Any] = {name: self._lmdb.open_db(name.encode()) for name in TABLES}
+    def __init__(
+        self,
+        path: Path,
+        map_bytes: int,
+        sync: bool = True,
+        max_map_bytes: int = MAX_MAP_BYTES,
+    ) -> None:
+        """Open the environment at `path`, which is made when missing. DataDirectoryError: there is
+        something else, it is damaged, or the system refuses."""
+        try:
+            path.mkdir(mode=0o700, exist_ok=True)
+            self._lmdb = lmdb.open(
+                str(path),
+                map_size=map_bytes,
+                max_dbs=len(TABLES),
+                max_spare_txns=2,
+                sync=sync,
+                metasync=sync,
+                readahead=False,
+            )
+            self._tables: dict[str, Any] = {
+                name: self._lmdb.open_db(name.encode()) for name in TABLES
+            }
+        except (lmdb.Error, OSError) as error:
+            raise DataDirectoryError(
+                f"the storage at {path} cannot be opened ({error}): check that it is whole and that "
+                "this user may write it, or restore a backup"
+            ) from error
+
+        # What is stored already may need more than was asked for.
+        self._map_bytes: int = self._lmdb.info()["map_size"]
+        self._max_map_bytes = max_map_bytes
         self._guard = threading.Lock()  # held while a read transaction is open, and by growth
+        self._writing = threading.Lock()  # held while anybody writes, growth included
         self._writer: int | None = None
         self._broken: StorageError | None = None
 
@@ -71,18 +94,25 @@ class Environment:
 
     @contextlib.contextmanager
     def reading(self) -> Generator[Any]:
-        """A read transaction at the newest commit. Keep no cursor beyond the block."""
-        with self._guard:
-            with self._lmdb.begin() as transaction:
+        """A read transaction at the newest commit. Keep no cursor beyond the block.
+
+        StorageError, here and in `get`: storage is closed, broken or damaged.
+        """
+        try:
+            with self._guard, self._lmdb.begin() as transaction:
                 yield transaction
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
 
     def get(self, table: str, key: bytes) -> bytes | None:
         """The value of a key in a table, if there is one."""
-        with self._guard:
+        try:
             # The binding keeps an ended read transaction and renews it here: beginning is cheap.
-            with self._lmdb.begin(db=self._tables[table]) as transaction:
+            with self._guard, self._lmdb.begin(db=self._tables[table]) as transaction:
                 value: bytes | None = transaction.get(key)
                 return value
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
 
     def cursor(self, transaction: Any, table: str) -> Any:
         """A cursor over a table, for the length of `transaction`."""
@@ -96,32 +126,37 @@ class Environment:
         thread, ever, may call this.
         """
         self._check_thread()
-        while True:
-            try:
-                with self._lmdb.begin(write=True) as transaction:
-                    for batch in batches:
-                        self._write(transaction, batch)
-                return
-            except lmdb.MapFullError:
-                self._grow()
-            except lmdb.Error as error:
-                raise self._failure(error) from error
+
+        def write(transaction: Any) -> None:
+            for batch in batches:
+                self._write(transaction, batch)
+
+        self._commit(write)
 
     def put(self, table: str, key: bytes, value: bytes) -> None:
-        """Store one key, durably, before the writer's thread has started."""
-        try:
-            with self._lmdb.begin(write=True) as transaction:
-                transaction.put(key, value, db=self._tables[table])
-        except lmdb.MapFullError:
-            self._grow()
-            self.put(table, key, value)
-        except lmdb.Error as error:
-            raise self._failure(error) from error
+        """Store one key, durably, in the thread that asks: it waits for a commit under way, and for
+        its own. For what is written once, when a host starts. StorageError as `apply`."""
+        self._commit(lambda transaction: transaction.put(key, value, db=self._tables[table]))
 
     def close(self) -> None:
         """Give up the map. No read or write may be in progress."""
         with self._guard:
             self._lmdb.close()
+
+    def _commit(self, write: Callable[[Any], object]) -> None:
+        with self._writing:
+            while True:
+                if self._broken is not None:
+                    raise self._broken
+
+                try:
+                    with self._lmdb.begin(write=True) as transaction:
+                        write(transaction)
+                    return
+                except lmdb.MapFullError:
+                    self._grow()
+                except lmdb.Error as error:
+                    raise self._failure(error) from error
 
     def _write(self, transaction: Any, batch: Batch) -> None:
         number = number_bytes(batch.number)
@@ -168,16 +203,27 @@ class Environment:
 
     def _grow(self) -> None:
         size = self._map_bytes * 2
-        if size > MAX_MAP_BYTES:
-            raise StorageError(f"the storage map has reached its limit of {MAX_MAP_BYTES} bytes")
+        if size > self._max_map_bytes:
+            raise StorageError(
+                f"storage has reached its limit of {self._max_map_bytes} bytes: delete what is not "
+                "needed, then call again; nothing of this commit is stored"
+            )
 
         with self._guard:
-            self._lmdb.set_mapsize(size)
+            try:
+                self._lmdb.set_mapsize(size)
+            except lmdb.Error as error:
+                # The old map is gone already.
+                raise self._break(
+                    f"storage is unusable, its map could not grow to {size} bytes ({error}): allow "
+                    "the process more address space (ulimit -v), then restart the host"
+                ) from error
         self._map_bytes = size
 
     def _failure(self, error: Exception) -> StorageError:
-        if self._broken is not None:
-            return self._broken
+        """What a failed commit means for its batches, and for all that follow."""
+        if self._is_panicked(error):
+            return self._break(f"storage is unusable ({error}): check the disk, restart the host")
 
         if isinstance(error, lmdb.DiskError) or any(text in str(error) for text in DISK_FULL):
             return StorageError(
@@ -185,12 +231,29 @@ class Environment:
                 "call again; nothing of this commit is stored"
             )
 
-        failure = StorageError(f"storage failed ({error}): check the disk; nothing is stored")
+        return StorageError(f"storage failed ({error}): check the disk; nothing is stored")
+
+    def _is_panicked(self, error: Exception) -> bool:
+        """Whether LMDB gives up. The commit that makes it do so fails with the system's reason, only
+        the next transaction says that it has: so ask now, while the reason is known."""
         if isinstance(error, lmdb.PanicError):
-            # LMDB cannot know any more what is on the disk: only a restart reads it again.
-            failure = StorageError(f"storage is unusable ({error}): restart the host")
-            self._broken = failure
-        return failure
+            return True
+
+        try:
+            with self._guard, self._lmdb.begin():
+                return False
+        except lmdb.Error:
+            return True
+
+    def _unreadable(self, error: Exception) -> StorageError:
+        return self._broken or StorageError(
+            f"storage cannot be read ({error}): check the disk, restart the host"
+        )
+
+    def _break(self, message: str) -> StorageError:
+        if self._broken is None:
+            self._broken = StorageError(message)
+        return self._broken
 
     def _check_thread(self) -> None:
         thread = threading.get_ident()

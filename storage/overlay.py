@@ -8,17 +8,25 @@ trace. Batches that were taken stay visible until `settle` says that the store h
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Literal, Protocol
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
 
+from .alarm_state import AlarmState
 from .batch import UNCHANGED, Batch, ObjectRecord, Unchanged
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Undo = list[Callable[[], object]]
-
-Alarm = int | None | Literal[Unchanged.UNCHANGED]
 Entries = list[tuple[bytes, bytes]]
+Before = bytes | None | Literal[Unchanged.UNCHANGED]  # UNCHANGED: the key was not written
+
+
+@dataclass(slots=True)
+class Savepoint:
+    """How to undo what was written since it was opened: for each key its value in all that is not
+    settled, and in the open batch; and the alarm."""
+
+    alarm: AlarmState
+    before: dict[bytes, tuple[Before, Before]] = field(
+        default_factory=dict[bytes, tuple[Before, Before]]
+    )
 
 
 class Committed(Protocol):
@@ -38,14 +46,11 @@ class Overlay:
 
     __slots__ = (
         "_alarm",
-        "_alarm_known",
         "_clear",
         "_clears_in_flight",
-        "_deferred",
         "_dirty",
         "_number",
         "_open",
-        "_open_alarm",
         "_savepoints",
         "_store",
         "_taken",
@@ -58,21 +63,17 @@ class Overlay:
         # Every value the store does not have, of the open batch and of those in flight. None: deleted.
         self._dirty: dict[bytes, bytes | None] = {}
         self._open: dict[bytes, bytes | None] = {}  # the open batch
-        # Which batch in flight wrote a key last, by the number of the batch.
-        self._taken_in: dict[bytes, int] = {}
-        self._taken: deque[int] = deque()
+        self._taken: deque[Batch] = deque()  # in flight
+        self._taken_in: dict[bytes, Batch] = {}  # which batch in flight wrote a key last
         self._clear = False  # the open batch begins by deleting everything
         self._clears_in_flight = 0
-        self._open_alarm: Alarm = UNCHANGED
-        self._alarm: int | None = None
-        self._alarm_known = False  # the store has been asked
-        self._deferred: int | None = None  # the hidden alarm whose handler runs
-        self._savepoints: list[Undo] = []  # for each, how to undo what was written in it
+        self._alarm = AlarmState()
+        self._savepoints: list[Savepoint] = []
 
     @property
     def open(self) -> bool:
         """Whether something is written that no batch has taken."""
-        return bool(self._open) or self._clear or self._open_alarm is not UNCHANGED
+        return bool(self._open) or self._clear or self._alarm.written is not UNCHANGED
 
     @property
     def depth(self) -> int:
@@ -139,78 +140,89 @@ class Overlay:
 
     def get_alarm(self) -> int | None:
         """When the alarm is due; None without one, and while it is hidden (`arm_alarm`)."""
-        if not self._alarm_known:
-            self._alarm = self._store.alarm()
-            self._alarm_known = True
-        return None if self._deferred is not None else self._alarm
+        alarm = self._alarm
+        due = alarm.due
+        if due is UNCHANGED:
+            due = self._store.alarm()
+            self._alarm = replace(alarm, due=due)
+        return None if alarm.deferred else due
 
     def set_alarm(self, due_ms: int | None) -> None:
         """Set the alarm, or delete it. The one that is due already stays as it is."""
-        if self.get_alarm() == due_ms and self._deferred is None:
+        if self.get_alarm() == due_ms and not self._alarm.deferred:
             return
 
-        self._set_alarm_state(due_ms, due_ms, None)
+        self._alarm = AlarmState(due_ms, due_ms)
 
     def arm_alarm(self, due_ms: int) -> bool:
         """The handler of the alarm due at `due_ms` starts: hide it, if it is still the one.
 
-        Its deletion is deferred to `finish_alarm`; setting or deleting the alarm cancels that.
+        Its deletion is deferred to `finish_alarm`; setting or deleting the alarm cancels that, and a
+        rollback of that brings it back. Arming itself is not undone by a rollback.
         """
-        if self._deferred is not None or self.get_alarm() != due_ms:
+        if self.get_alarm() != due_ms:
             return False
 
-        self._deferred = due_ms
+        self._alarm = self._alarm.armed(due_ms)
+        for savepoint in self._savepoints:
+            savepoint.alarm = savepoint.alarm.armed(due_ms)
         return True
 
     def finish_alarm(self, succeeded: bool) -> None:
         """The handler ended. Unless the alarm was set or deleted meanwhile: its deletion joins the
-        open batch, or after a failure it shows again."""
-        if self._deferred is None:
-            return
-
-        if succeeded:
-            self._set_alarm_state(None, None, None)
-        else:
-            self._deferred = None
+        open batch, or after a failure it shows again. A rollback does not undo it."""
+        self._alarm = self._alarm.finished(succeeded)
+        for savepoint in self._savepoints:
+            savepoint.alarm = savepoint.alarm.finished(succeeded)
 
     def begin(self) -> None:
-        """Open a savepoint."""
-        self._savepoints.append([])
+        """Open a savepoint, inside the one that is open, if one is."""
+        self.get_alarm()  # so that the savepoint knows it
+        self._savepoints.append(Savepoint(self._alarm))
 
     def release(self) -> None:
-        """Close the innermost savepoint and keep what was written in it."""
-        undo = self._innermost()
+        """Close the innermost savepoint and keep what was written in it. RuntimeError: none is open."""
+        released = self._innermost()
         if self._savepoints:
-            self._savepoints[-1] += undo
+            outer = self._savepoints[-1].before
+            for key, before in released.before.items():
+                outer.setdefault(key, before)
 
     def rollback(self) -> None:
-        """Close the innermost savepoint and undo what was written in it."""
-        for step in reversed(self._innermost()):
-            step()
+        """Close the innermost savepoint and undo what was written in it. RuntimeError: none is open."""
+        savepoint = self._innermost()
+        self._alarm = savepoint.alarm
+        for key, (dirty, written) in savepoint.before.items():
+            # Its batch may have settled since the savepoint was opened: then the store has the value.
+            settled = written is UNCHANGED and key not in self._taken_in
+            _put_back(self._dirty, key, UNCHANGED if settled else dirty)
+            _put_back(self._open, key, written)
 
     def take(self, record: ObjectRecord | None = None) -> Batch:
         """Close the open batch and return it, for the writer. RuntimeError: a savepoint is open."""
         if self._savepoints:
             raise RuntimeError("a batch ends outside of transactions")
 
-        batch = Batch(self._number, record, self._clear, self._open, self._open_alarm)
-        sequence = self._taken[-1] + 1 if self._taken else 0
-        self._taken.append(sequence)
+        batch = Batch(self._number, record, self._clear, self._open, self._alarm.written)
+        self._taken.append(batch)
         for key in self._open:
-            self._taken_in[key] = sequence
+            self._taken_in[key] = batch
         self._clears_in_flight += self._clear
         self._open = {}
         self._clear = False
-        self._open_alarm = UNCHANGED
+        self._alarm = self._alarm.taken()
         return batch
 
     def settle(self, batch: Batch) -> None:
-        """The store has this batch now. Batches settle in the order they were taken."""
+        """The store has this batch now. RuntimeError: it is not the one taken longest ago."""
+        if not self._taken or self._taken[0] is not batch:
+            raise RuntimeError("batches settle in the order they were taken")
+
+        self._taken.popleft()
         self._clears_in_flight -= batch.clear
-        sequence = self._taken.popleft()
         for key in batch.writes:
             # A later batch, or the open one, may have written the key again: then that value stays.
-            if self._taken_in.get(key) == sequence:
+            if self._taken_in.get(key) is batch:
                 del self._taken_in[key]
                 if key not in self._open:
                     self._dirty.pop(key, None)
@@ -221,28 +233,13 @@ class Overlay:
 
     def _write(self, key: bytes, value: bytes | None) -> None:
         if self._savepoints:
-            self._remember(key)
+            before = self._savepoints[-1].before
+            if key not in before:
+                before[key] = (self._dirty.get(key, UNCHANGED), self._open.get(key, UNCHANGED))
         self._dirty[key] = value
         self._open[key] = value
 
-    def _remember(self, key: bytes) -> None:
-        undo = self._savepoints[-1]
-        for values in (self._dirty, self._open):
-            if key in values:
-                undo.append(_setter(values, key, values[key]))
-            else:
-                undo.append(_remover(values, key))
-
-    def _set_alarm_state(self, alarm: int | None, written: Alarm, deferred: int | None) -> None:
-        if self._savepoints:
-            before = (self._alarm, self._open_alarm, self._deferred)
-            self._savepoints[-1].append(lambda: self._restore_alarm(*before))
-        self._restore_alarm(alarm, written, deferred)
-
-    def _restore_alarm(self, alarm: int | None, written: Alarm, deferred: int | None) -> None:
-        self._alarm, self._open_alarm, self._deferred = alarm, written, deferred
-
-    def _innermost(self) -> Undo:
+    def _innermost(self) -> Savepoint:
         if not self._savepoints:
             raise RuntimeError("no savepoint is open")
 
@@ -253,11 +250,8 @@ def _key_of(entry: tuple[bytes, bytes | None]) -> bytes:
     return entry[0]
 
 
-def _setter(
-    values: dict[bytes, bytes | None], key: bytes, value: bytes | None
-) -> Callable[[], object]:
-    return lambda: values.__setitem__(key, value)
-
-
-def _remover(values: dict[bytes, bytes | None], key: bytes) -> Callable[[], object]:
-    return lambda: values.pop(key, None)
+def _put_back(values: dict[bytes, bytes | None], key: bytes, before: Before) -> None:
+    if before is UNCHANGED:
+        values.pop(key, None)
+    else:
+        values[key] = before

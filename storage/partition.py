@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .alarm_table import AlarmTable
 from .batch import ObjectRecord
 from .environment import NAMESPACE_BYTES, Environment, object_key
-from .keyspace import number_bytes
+from .keyspace import NUMBER_BYTES, number_bytes
 from .limits import INITIAL_MAP_BYTES
 from .messagepack import pack, unpack
 from .store import ObjectStore
@@ -77,7 +77,7 @@ class Partition:
 
     def namespace(self, name: str, unique_key: str) -> NamespaceRecord:
         """The namespace of that name. The first time it is made, durably, with `unique_key`; later
-        the stored key stands. Only before the first `submit`."""
+        the stored key stands. Making one waits for its own commit: do it when the host starts."""
         known: dict[str, NamespaceRecord] = {}
         with self._environment.reading() as transaction:
             for key, value in self._environment.cursor(transaction, "namespaces"):
@@ -149,6 +149,13 @@ class Partition:
         self._environment.close()
 
     def _greatest_number(self) -> int:
+        """The greatest number with anything stored under it, a record or not: a number given twice
+        would show one object's entries to another."""
+        greatest = 0
         with self._environment.reading() as transaction:
-            cursor = self._environment.cursor(transaction, "records")
-            return int.from_bytes(cursor.key(), "big") if cursor.last() else 0
+            for table in ("records", "entries", "alarm_of"):
+                cursor = self._environment.cursor(transaction, table)
+                if cursor.last():
+                    number = int.from_bytes(cursor.key()[:NUMBER_BYTES], "big")
+                    greatest = max(greatest, number)
+        return greatest

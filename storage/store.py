@@ -72,8 +72,12 @@ class ObjectStore:
         return self._ordered(cursor, cursor.set_range(begin), cursor.next, reverse=False)
 
     def _backward(self, cursor: Any, end: bytes | None) -> Iterator[tuple[bytes, bytes]]:
-        # Just behind everything that may come before `end`: long keys with its first bytes, too.
-        last = prefix_end(self._number if end is None else floor_key(self._number, end))
+        if end is None:
+            last = prefix_end(self._number)
+        elif len(end) <= PREFIX_BYTES:
+            last = self._number + end  # in LMDB too, every key before `end` stands before it
+        else:
+            last = prefix_end(floor_key(self._number, end))  # behind the run of long keys around it
         if last is not None and cursor.set_range(last):
             found = cursor.prev()
         else:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     Done = Callable[[StorageError | None], object]
     Submitted = tuple[Batch, Done]
+    Outcome = tuple[Done, StorageError | None]
 
 logger = logging.getLogger("roomhost.storage")
 
@@ -72,13 +73,14 @@ class Writer:
         self._commit = commit
         self._deliver = deliver
         self._state = WriterState.NEW
-        self._waiting: deque[Submitted] = deque()
+        # Batches, and among them the numbers of objects that were forgiven: what was submitted before
+        # fails still, what comes after is accepted.
+        self._waiting: deque[Submitted | int] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._unanswered = 0  # submitted and not answered; the owner's thread alone
         self.on_idle: Callable[[], object] | None = None  # called in the owner's thread
-        # Objects of which a batch failed, with the cause: the thread alone but for `_forgiven`.
+        # Objects of which a batch failed, with the cause; the writer's thread alone.
         self._failed: dict[int, StorageError] = {}
-        self._forgiven: deque[int] = deque()
         self._commits = 0
         self._batches = 0
         self._largest_group = 0
@@ -97,18 +99,25 @@ class Writer:
 
     def submit(self, batch: Batch, done: Done) -> None:
         """Have `batch` committed after those submitted before. StorageError: the writer is closed."""
-        if self._state is not WriterState.RUNNING:
-            raise StorageError(f"storage is {self._state.value}: the host has stopped")
-
-        self._unanswered += 1
         with self._changed:
+            # Under the lock: `close` comes from another thread and must not come in between.
+            if self._state is not WriterState.RUNNING:
+                raise StorageError(f"storage is {self._state.value}: the host has stopped")
+
             self._waiting.append((batch, done))
+            self._unanswered += 1
             if len(self._waiting) == 1:
                 self._changed.notify()
 
     def forgive(self, number: int) -> None:
-        """Accept batches of an object again after one failed: its state in memory was dropped."""
-        self._forgiven.append(number)
+        """Accept batches of an object again after one failed: its state in memory was dropped.
+
+        What was submitted before this call fails still, however late it is looked at.
+        """
+        with self._changed:
+            self._waiting.append(number)
+            if len(self._waiting) == 1:
+                self._changed.notify()
 
     def statistics(self) -> WriterStatistics:
         """What was done so far."""
@@ -127,8 +136,8 @@ class Writer:
         self._end(WriterState.ABANDONED)
 
     def _end(self, state: WriterState) -> None:
-        self._become(state)
         with self._changed:
+            self._become(state)
             if state is WriterState.ABANDONED:
                 self._waiting.clear()
             self._changed.notify()
@@ -136,29 +145,34 @@ class Writer:
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
-            self._forgive()
             outcomes = self._commit_group(group)
             if self._state is WriterState.ABANDONED:
                 return
 
-            def answer(outcomes: list[tuple[Done, StorageError | None]] = outcomes) -> None:
-                for done, error in outcomes:
-                    self._unanswered -= 1
-                    try:
-                        done(error)
-                    except Exception:
-                        # One submitter's bug must not keep the others from being told.
-                        logger.exception("a submitter failed on its answer")
-                if self._unanswered == 0 and self.on_idle is not None:
-                    self.on_idle()
+            if outcomes:
+                self._answer(outcomes)
 
-            try:
-                self._deliver(answer)
-            except RuntimeError:
-                # The owner's loop has ended: there is nobody left to be told.
-                logger.debug("nobody is left to be told of a commit")
+    def _answer(self, outcomes: list[Outcome]) -> None:
+        def answer() -> None:
+            for done, error in outcomes:
+                self._unanswered -= 1
+                try:
+                    done(error)
+                except Exception:
+                    # One submitter's bug must not keep the others from being told.
+                    logger.exception("a submitter failed on its answer")
+            if self._unanswered == 0 and self.on_idle is not None:
+                self.on_idle()
 
-    def _next_group(self) -> list[Submitted] | None:
+        try:
+            self._deliver(answer)
+        except RuntimeError:
+            # The owner's loop has ended: there is nobody left to be told.
+            logger.debug("nobody is left to be told of a commit")
+        except Exception:
+            logger.exception("nobody could be told of a commit")
+
+    def _next_group(self) -> list[Submitted | int] | None:
         """Everything that waits, within limits; waits for something. None: it is over."""
         with self._changed:
             while not self._waiting and self._state is WriterState.RUNNING:
@@ -170,49 +184,68 @@ class Writer:
                 waiting, self._waiting = self._waiting, deque()
             else:
                 waiting = deque(self._waiting.popleft() for _ in range(MAX_GROUP_BATCHES))
-        group: list[Submitted] = []
+        group: list[Submitted | int] = []
         size = 0
-        while waiting and (not group or size < MAX_GROUP_BYTES):
-            submitted = waiting.popleft()
-            size += submitted[0].size()
-            group.append(submitted)
+        while waiting and size < MAX_GROUP_BYTES:
+            item = waiting.popleft()
+            size += 0 if isinstance(item, int) else item[0].size()
+            group.append(item)
         if waiting:
             with self._changed:
                 self._waiting.extendleft(reversed(waiting))
         return group
 
-    def _forgive(self) -> None:
-        while self._forgiven:
-            self._failed.pop(self._forgiven.popleft(), None)
+    def _commit_group(self, group: list[Submitted | int]) -> list[Outcome]:
+        """Commit what can be, in one transaction if that goes; what became of each, in order."""
+        outcomes: list[Outcome] = []
+        accepted: list[Batch] = []
+        submitted: list[Submitted] = []
+        for item in group:
+            if isinstance(item, int):
+                self._failed.pop(item, None)
+                continue
 
-    def _commit_group(self, group: list[Submitted]) -> list[tuple[Done, StorageError | None]]:
-        if not self._failed:
-            error = self._try([batch for batch, _ in group])
-            if error is None:
-                return [(done, None) for _, done in group]
-            if len(group) == 1:
-                return [(group[0][1], self._fail(group[0][0], error))]
+            submitted.append(item)
+            cause = self._failed.get(item[0].number) if self._failed else None
+            outcomes.append((item[1], cause))
+            if cause is None:
+                accepted.append(item[0])
+        self._failed_batches += len(submitted) - len(accepted)
+        error = self._try(accepted) if accepted else None
+        if error is None:
+            return outcomes
 
-        # One after the other, so that a batch that cannot be stored fails alone.
-        outcomes: list[tuple[Done, StorageError | None]] = []
-        for batch, done in group:
-            failed = self._failed.get(batch.number)
-            if failed is None:
-                error = self._try([batch])
-                failed = None if error is None else self._fail(batch, error)
-            else:
-                self._failed_batches += 1
-            outcomes.append((done, failed))
-        return outcomes
+        if len(accepted) > 1:
+            logger.warning("a group of %d commits one by one: %s", len(accepted), error)
+        return [
+            outcome if outcome[1] is not None else (outcome[0], self._retry(batch, error, accepted))
+            for outcome, (batch, _) in zip(outcomes, submitted, strict=True)
+        ]
+
+    def _retry(
+        self, batch: Batch, error: StorageError, accepted: list[Batch]
+    ) -> StorageError | None:
+        """Commit one batch of a group that failed alone, so that what cannot be stored fails alone."""
+        cause = self._failed.get(batch.number)
+        if cause is not None:
+            self._failed_batches += 1
+            return cause
+
+        # A group of one has had its try.
+        retried = error if len(accepted) == 1 else self._try([batch])
+        return None if retried is None else self._fail(batch, retried)
 
     def _try(self, batches: list[Batch]) -> StorageError | None:
+        if self._state is WriterState.ABANDONED:
+            return StorageError("storage is abandoned: the host has stopped")
+
         try:
             self._commit(batches)
         except StorageError as error:
             return error
         except Exception as error:
             logger.exception("a commit failed unexpectedly")
-            return StorageError(f"storage failed unexpectedly: {error!r}")
+            return StorageError(f"storage failed unexpectedly: {error!r}; report this")
 
         self._commits += 1
         self._batches += len(batches)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar, overload
 
 from roomhost.bindings import App
 from roomhost.runtime import AlarmInfo, DurableObject, DurableObjectState, Host
@@ -19,7 +19,7 @@ MINUTE_SECONDS = 60.0
 class Laboratory(DurableObject):
     """Runs the function that a test left in `functions`; only its number crosses the stub."""
 
-    functions: dict[int, Callable[..., Any]] = {}
+    functions: ClassVar[dict[int, Callable[..., Any]]] = {}
 
     def __init__(self, ctx: DurableObjectState, env: Any) -> None:
         super().__init__(ctx, env)
@@ -34,7 +34,7 @@ class Laboratory(DurableObject):
 class Clockwork(Laboratory):
     """A laboratory with an alarm: `handler(actor, info)` runs, whatever a test has put there."""
 
-    handler: Callable[[Clockwork, AlarmInfo], Any] | None = None
+    handler: ClassVar[Callable[[Clockwork, AlarmInfo], Any] | None] = None
 
     async def alarm(self, info: AlarmInfo) -> None:
         handler = Clockwork.handler
@@ -44,7 +44,15 @@ class Clockwork(Laboratory):
                 await result
 
 
-async def within(stub: Any, function: Callable[..., Any], *arguments: Any) -> Any:
+@overload
+async def within(stub: Any, function: Callable[[Any], Any], /) -> Any: ...
+
+
+@overload
+async def within(stub: Any, function: Callable[..., Any], /, *arguments: Any) -> Any: ...
+
+
+async def within(stub: Any, function: Callable[..., Any], /, *arguments: Any) -> Any:
     """Run `function(actor, *arguments)` inside the object of a stub, as one call."""
     number = len(Laboratory.functions) + 1 + max(Laboratory.functions, default=0)
     Laboratory.functions[number] = function

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# pyright: basic, reportPossiblyUnboundVariable=false, reportOptionalIterable=false
 from typing import Any
 
 import pytest
@@ -167,7 +168,9 @@ async def test_a_jurisdiction_is_a_namespace_of_its_own() -> None:
         europe = left.jurisdiction("eu")
         stubs = [left.get_by_name("a"), europe.get_by_name("a")]
         for value, stub in enumerate(stubs):
-            await within(stub, lambda actor, value: actor.ctx.storage.put("value", value), value)
+            await within(
+                stub, lambda actor, value=value: actor.ctx.storage.put("value", value), value
+            )
         got = [await within(stub, lambda actor: actor.ctx.storage.get("value")) for stub in stubs]
         assert got == [0, 1]
 

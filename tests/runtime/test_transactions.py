@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+# pyright: basic, reportPossiblyUnboundVariable=false, reportOptionalIterable=false
 from pathlib import Path
 from typing import Any
 

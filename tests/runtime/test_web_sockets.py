@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture(autouse=True)
-def sockets() -> Any:
+def sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     """`fetch` accepts a socket, with the tags of `?tags=a,b` and the attachment `?name=`."""
 
     async def fetch(self: Scripted, request: Request) -> Response:
@@ -43,9 +43,7 @@ def sockets() -> Any:
         headers = {"sec-websocket-protocol": "chat"}
         return Response(status=101, web_socket=pair.client, headers=headers)
 
-    Scripted.fetch = fetch  # type: ignore[method-assign]
-    yield
-    del Scripted.fetch
+    monkeypatch.setattr(Scripted, "fetch", fetch, raising=False)
 
 
 async def opened(stub: DurableObjectStub, query: str = "") -> WebSocket:
@@ -324,7 +322,8 @@ async def test_a_close_by_the_client_reaches_the_handler_and_is_answered() -> No
             with pytest.raises(WebSocketClosed) as closed:
                 await ws.receive()
             assert (closed.value.code, closed.value.reason) == answer
-            assert ws.ready_state is ReadyState.CLOSED
+            state: ReadyState = ws.ready_state
+            assert state is ReadyState.CLOSED
         assert closes == [
             (1_000, "bye", True, 1, 0),
             (4_000, "answer me", True, 1, 0),

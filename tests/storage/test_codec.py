@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import OrderedDict
-from datetime import UTC, date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -133,6 +134,81 @@ def test_what_contains_itself_or_goes_too_deep_is_refused() -> None:
         assert decode(encode(deep)) == deep
         with pytest.raises(DataCloneError, match="nested deeper"):
             encode(wrap(deep))
+
+
+def nested(levels: int, value: Any = 1) -> Any:
+    """Tuples in tuples, each of which is data inside of data."""
+    for _ in range(levels):
+        value = (value,)
+    return value
+
+
+@pytest.mark.parametrize("code", [2, 3, 4], ids=["tuple", "set", "frozenset"])
+@pytest.mark.parametrize("levels", [MAX_VALUE_DEPTH + 1, 250, 5_000])
+def test_bytes_that_nest_too_deep_are_a_value_error(levels: int, code: int) -> None:
+    """Whoever sent them: they end neither the thread's stack nor the process."""
+    data = b"\xc0"
+    for _ in range(levels):
+        data = msgpack.packb(msgpack.ExtType(code, b"\x91" + data))
+    with pytest.raises(ValueError, match="nested deeper"):
+        decode(data)
+
+
+def test_the_deepest_value_needs_little_stack() -> None:
+    """A thread with a quarter of a megabyte writes and reads it, whatever the platform's default."""
+    value = nested(MAX_VALUE_DEPTH)
+    results: list[Any] = []
+    before = threading.stack_size(256 * 1024)
+    try:
+        thread = threading.Thread(target=lambda: results.append(decode(encode(value))))
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    thread.join(20)
+    assert results == [value]
+
+
+def test_far_down_in_calls_there_is_still_a_clear_error() -> None:
+    """Where Python itself has no room left: the error of the codec, not of the interpreter."""
+    value = nested(MAX_VALUE_DEPTH)
+    data = encode(value)
+    seen: set[type[BaseException]] = set()
+
+    def descend(call: Any, argument: Any) -> None:
+        try:
+            call(argument)
+        except (DataCloneError, ValueError) as error:
+            seen.add(type(error))
+            return
+        descend(call, argument)
+
+    descend(encode, value)
+    descend(decode, data)
+    assert seen == {DataCloneError, ValueError}
+
+
+def test_a_timestamp_of_others_is_a_type_that_is_known() -> None:
+    """MessagePack's own extension, which nothing here writes, brings no type of its own along."""
+    assert decode(msgpack.packb(msgpack.Timestamp(1))) == datetime.fromtimestamp(1, UTC)
+
+
+class Broken(tzinfo):
+    """A zone that fails."""
+
+    def utcoffset(self, _moment: datetime | None) -> timedelta:
+        raise LookupError("no such zone")
+
+    def dst(self, _moment: datetime | None) -> None:
+        return None
+
+    def tzname(self, _moment: datetime | None) -> None:
+        return None
+
+
+def test_a_zone_that_fails_is_a_refusal() -> None:
+    """Code of the user's runs while a datetime is encoded: what it raises is told by path."""
+    with pytest.raises(DataCloneError, match=r"\$\['when'\]: .*no such zone"):
+        encode({"when": datetime(2026, 1, 1, tzinfo=Broken())})
 
 
 @given(st.binary(max_size=60))

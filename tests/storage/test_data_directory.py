@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -76,3 +77,32 @@ def test_a_path_that_is_no_directory_is_one_line(tmp_path: Path) -> None:
         with pytest.raises(DataDirectoryError, match="cannot be used") as refused:
             DataDirectory.open(path)
         assert "\n" not in str(refused.value)
+
+
+def test_a_crash_while_it_was_made_leaves_it_usable(tmp_path: Path) -> None:
+    """Half a format file, and a lock that nobody holds."""
+    (tmp_path / "lock").write_text('{"pid": 1')
+    (tmp_path / "FORMAT.draft").write_text('{"for')
+    DataDirectory.open(tmp_path).close()
+    DataDirectory.open(tmp_path).close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["FORMAT", "lock"]
+
+
+def test_a_disk_without_space_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the directory is free for the next try."""
+
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(DataDirectoryError, match=r"No space left.*name a directory") as refused:
+            DataDirectory.open(tmp_path / "state")
+    assert "\n" not in str(refused.value)
+    DataDirectory.open(tmp_path / "state").close()
+
+
+def test_only_its_owner_may_look_in(tmp_path: Path) -> None:
+    """Keys and users' data are nobody else's."""
+    DataDirectory.open(tmp_path / "state").close()
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import lmdb
 import pytest
 
-from roomhost.storage import UNCHANGED, Batch, ObjectRecord, ObjectStore
+from roomhost.storage import UNCHANGED, Batch, DataDirectoryError, ObjectStore, StorageError
 from roomhost.storage.environment import Environment
 
 FULL_DISK_CHILD = """
@@ -39,6 +43,46 @@ environment = Environment(Path(sys.argv[1]), 1 << 26)
 stored = {number: ObjectStore(environment, number).get(b"key") for number in range(1, 6)}
 print({number: value and len(value) for number, value in stored.items()})
 """
+
+
+NO_SPACE_CHILD = """
+import resource, sys
+from pathlib import Path
+from roomhost.storage import UNCHANGED, Batch, ObjectStore, StorageError
+from roomhost.storage.environment import Environment
+
+environment = Environment(Path(sys.argv[1]), 1 << 26)
+value = b"x" * (1 << 20)
+taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (taken + (1 << 25), -1))
+acknowledged = 0
+
+def write():
+    global acknowledged
+    for number in range(100):
+        environment.apply([Batch(number, None, False, {b"key": value}, UNCHANGED)])
+        acknowledged += 1
+
+for attempt in (write, write, lambda: ObjectStore(environment, 0).get(b"key")):
+    try:
+        attempt()
+    except StorageError as error:
+        print(error)
+print(acknowledged)
+"""
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Iterator[Environment]:
+    """An empty environment with a small map."""
+    opened = Environment(tmp_path / "partition", 1 << 17)
+    yield opened
+    opened.close()
+
+
+def transactions(environment: Environment) -> int:
+    """How many LMDB has committed."""
+    return int(environment._lmdb.info()["last_txnid"])
 
 
 def batch(number: int, value: bytes) -> Batch:
@@ -77,8 +121,6 @@ def test_a_full_disk_fails_that_group_only(tmp_path: Path) -> None:
 
 def test_only_one_thread_writes(tmp_path: Path) -> None:
     """The write transaction belongs to its thread: another one is a bug, said loudly."""
-    import threading
-
     environment = Environment(tmp_path / "partition", 1 << 20)
     thread = threading.Thread(target=environment.apply, args=([batch(1, b"x")],))
     thread.start()
@@ -88,42 +130,112 @@ def test_only_one_thread_writes(tmp_path: Path) -> None:
     environment.close()
 
 
-def test_a_name_that_is_known_is_not_forgotten(tmp_path: Path) -> None:
-    """An object stored by name and then by id keeps its name."""
-    from roomhost.storage import Partition
-
-    partition = Partition.open(tmp_path / "partition", deliver=lambda answer: answer())
-    namespace = partition.namespace("ROOM", "key").number
-    number = partition.allocate()
-    for name in ("lobby", None):
-        record = ObjectRecord(namespace, b"i" * 32, name)
-        partition.submit(Batch(number, record, False, {}, UNCHANGED), lambda _: None)
-    partition.close()
-
-    again = Partition.open(tmp_path / "partition", deliver=lambda answer: answer())
-    assert again.namespace("ROOM", "another key").unique_key == "key"
-    assert again.find(namespace, b"i" * 32) == number
-    assert again.record(number) == ObjectRecord(namespace, b"i" * 32, "lobby")
-    assert again.allocate() == number + 1
-    assert [record.name for record in again.list_objects(namespace, limit=9)] == ["lobby"]
-    assert again.list_objects(namespace, after=b"i" * 32, limit=9) == []
-    again.close()
-
-
-def test_alarms_stand_in_the_order_they_are_due(tmp_path: Path) -> None:
-    """Set, moved and deleted; a position is passed over."""
-    from roomhost.storage import AlarmTable
-
+def test_a_group_is_one_transaction(tmp_path: Path) -> None:
+    """However many batches: LMDB counts one commit, which is one fsync."""
     environment = Environment(tmp_path / "partition", 1 << 20)
-    table = AlarmTable(environment)
-    dues: dict[int, int | None] = {1: 300, 2: 100, 3: 200, 4: 100}
-    environment.apply([Batch(number, None, False, {}, due) for number, due in dues.items()])
-    assert table.due(200, limit=9) == [(100, 2), (100, 4), (200, 3)]
-    assert table.due(200, after=(100, 2), limit=1) == [(100, 4)]
-    assert table.first() == (100, 2)
-    environment.apply([Batch(2, None, False, {}, 400), Batch(4, None, False, {}, None)])
-    assert table.due(999, limit=9) == [(200, 3), (300, 1), (400, 2)]
-    assert table.first(after=(400, 2)) is None
-    assert ObjectStore(environment, 2).alarm() == 400
-    assert ObjectStore(environment, 4).alarm() is None
+    before = transactions(environment)
+    environment.apply([batch(number, b"x") for number in range(100)])
+    assert transactions(environment) == before + 1
+    environment.apply([batch(1, b"y")])
+    assert transactions(environment) == before + 2
     environment.close()
+
+
+def test_a_map_at_its_limit_fails_that_group_only(tmp_path: Path) -> None:
+    """It says what to do, and deleting makes room again."""
+    environment = Environment(tmp_path / "partition", 1 << 20, max_map_bytes=1 << 20)
+    environment.apply([batch(1, b"x" * 300_000)])
+    with pytest.raises(StorageError, match="limit of 1048576 bytes: delete what is not needed"):
+        environment.apply([batch(2, b"small"), batch(3, b"x" * 1_000_000)])
+    assert [ObjectStore(environment, number).get(b"key") for number in (2, 3)] == [None, None]
+    environment.apply([Batch(1, None, True, {}, UNCHANGED)])
+    environment.apply([batch(2, b"x" * 300_000)])
+    assert len(ObjectStore(environment, 2).get(b"key") or b"") == 300_000
+    environment.close()
+
+
+def test_a_map_that_cannot_grow_breaks_storage_for_good(tmp_path: Path) -> None:
+    """The process has no address space: what was acknowledged is there after a restart."""
+    done = subprocess.run(
+        [sys.executable, "-c", NO_SPACE_CHILD, str(tmp_path / "partition")],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    *said, acknowledged = done.stdout.splitlines()
+    assert len(said) == 3
+    assert all(line.startswith("storage is unusable, its map could not grow") for line in said)
+    environment = Environment(tmp_path / "partition", 1 << 26)
+    stored = [ObjectStore(environment, number).get(b"key") for number in range(100)]
+    assert sum(value is not None for value in stored) == int(acknowledged)
+    environment.close()
+
+
+def test_a_panic_keeps_the_reason_of_the_commit_that_caused_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every read and write after it fails with that first cause."""
+    environment = Environment(tmp_path / "partition", 1 << 20)
+    environment.apply([batch(1, b"x")])
+    real, panicking = environment._lmdb, Panicking()
+    monkeypatch.setattr(environment, "_lmdb", panicking)
+    for attempt in (
+        lambda: environment.apply([batch(1, b"y")]),
+        lambda: environment.apply([batch(2, b"y")]),
+        lambda: ObjectStore(environment, 1).get(b"key"),
+        lambda: ObjectStore(environment, 1).scan(None, None),
+    ):
+        with pytest.raises(StorageError, match=r"unusable .*meta page.*restart the host"):
+            attempt()
+    assert panicking.writes == 1
+    real.close()
+
+
+class Panicking:
+    """An LMDB whose first commit cannot write its meta page, and which is dead afterwards."""
+
+    def __init__(self) -> None:
+        self.writes = 0
+
+    def begin(self, write: bool = False, **_options: Any) -> Any:
+        if write and not self.writes:
+            self.writes += 1
+            raise lmdb.Error("mdb_txn_commit: meta page: Input/output error")
+        raise lmdb.PanicError("mdb_txn_begin: MDB_PANIC")
+
+
+def test_reading_what_is_closed_is_a_storage_error(environment: Environment) -> None:
+    """Not one of LMDB's own, which nobody above knows."""
+    environment.close()
+    with pytest.raises(StorageError, match="cannot be read"):
+        ObjectStore(environment, 1).get(b"key")
+    with pytest.raises(StorageError, match="cannot be read"):
+        ObjectStore(environment, 1).scan(None, None)
+
+
+def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
+    """It names the place and says what to do."""
+    (tmp_path / "partition").mkdir()
+    (tmp_path / "partition" / "data.mdb").write_bytes(b"no database" * 5_000)
+    with pytest.raises(DataDirectoryError, match="restore a backup") as refused:
+        Environment(tmp_path / "partition", 1 << 20)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_key_may_be_put_while_the_writer_commits(environment: Environment) -> None:
+    """It waits for that commit, and both are stored."""
+    barrier = threading.Barrier(2, timeout=20)
+
+    def apply() -> None:
+        barrier.wait()
+        for number in range(50):
+            environment.apply([batch(number, b"x" * 50_000)])
+
+    thread = threading.Thread(target=apply)
+    thread.start()
+    barrier.wait()
+    for number in range(50):
+        environment.put("namespaces", b"%d" % number, b"y" * 50_000)
+    thread.join(20)
+    assert ObjectStore(environment, 49).get(b"key") == b"x" * 50_000
+    assert environment.get("namespaces", b"49") == b"y" * 50_000

@@ -63,6 +63,9 @@ def select(
     return (found[::-1] if reverse else found)[:limit]
 
 
+Setting = tuple[int | None, int]
+
+
 class OverlayMachine(RuleBasedStateMachine):
     """Writes, savepoints, batches in flight and their commits, in any order; the model is what the
     object should see."""
@@ -72,8 +75,12 @@ class OverlayMachine(RuleBasedStateMachine):
         self.store = DictStore()
         self.overlay = Overlay(self.store, 1)
         self.model: dict[bytes, bytes] = {}
-        self.alarm: int | None = None
-        self.saved: list[tuple[dict[bytes, bytes], int | None]] = []
+        # The alarm is its due time and which setting of it this is; a hidden one's handler runs.
+        self.alarm: Setting = (None, 0)
+        self.settings = 0
+        self.hidden: set[Setting] = set()
+        self.running = False
+        self.saved: list[tuple[dict[bytes, bytes], Setting]] = []
         self.flying: deque[Batch] = deque()
         self.committed: deque[Batch] = deque()
 
@@ -87,17 +94,48 @@ class OverlayMachine(RuleBasedStateMachine):
         assert self.overlay.delete(key) == (key in self.model)
         self.model.pop(key, None)
 
+    @property
+    def due(self) -> int | None:
+        """What the object sees of its alarm."""
+        return None if self.alarm in self.hidden else self.alarm[0]
+
     @rule(due=st.none() | st.integers(1, 3))
     def set_alarm(self, due: int | None) -> None:
         self.overlay.set_alarm(due)
-        self.alarm = due
+        if self.alarm in self.hidden or self.due != due:
+            self.settings += 1
+            self.alarm = (due, self.settings)
+
+    @precondition(lambda self: not self.running)
+    @rule(due=st.integers(1, 3))
+    def arm_alarm(self, due: int) -> None:
+        self.running = self.overlay.arm_alarm(due)
+        assert self.running == (self.due == due)
+        if self.running:
+            states = {self.alarm, *(alarm for _, alarm in self.saved)}
+            self.hidden |= {alarm for alarm in states if alarm[0] == due}
+
+    @precondition(lambda self: self.running)
+    @rule(succeeded=st.booleans())
+    def finish_alarm(self, succeeded: bool) -> None:
+        self.overlay.finish_alarm(succeeded)
+        self.running = False
+        if succeeded:
+            self.saved = [(entries, self.after_success(alarm)) for entries, alarm in self.saved]
+            self.alarm = self.after_success(self.alarm)
+        self.hidden.clear()
+
+    def after_success(self, alarm: Setting) -> Setting:
+        """The handler of this alarm, if it is that one, has done its work."""
+        return (None, 0) if alarm in self.hidden else alarm
 
     @precondition(lambda self: not self.saved)
     @rule()
     def delete_all(self) -> None:
         self.overlay.delete_all()
         self.model.clear()
-        self.alarm = None
+        self.settings += 1
+        self.alarm = (None, self.settings)
 
     @rule()
     def begin(self) -> None:
@@ -150,18 +188,23 @@ class OverlayMachine(RuleBasedStateMachine):
     def reads_see_every_write(self) -> None:
         for key in (b"", b"a", b"aa", b"b", b"c"):
             assert self.overlay.get(key) == self.model.get(key)
-        assert self.overlay.get_alarm() == self.alarm
+        assert self.overlay.get_alarm() == self.due
 
     def teardown(self) -> None:
         """Everything written is stored in the end, and nothing is kept twice."""
         while self.saved:
             self.release()
+        if self.running:
+            self.finish_alarm(succeeded=True)
         self.take()
         while self.flying or self.committed:
             self.commit()
             self.settle()
         assert self.store.entries == self.model
-        assert self.store.due == self.alarm
+        assert self.store.due == self.due
+        # From here on it reads the store alone.
+        self.store.entries = {b"elsewhere": b"!"}
+        assert self.overlay.list(None, None) == [(b"elsewhere", b"!")]
 
 
 TestOverlay = OverlayMachine.TestCase
@@ -210,6 +253,52 @@ def test_a_rollback_restores_the_deferred_deletion() -> None:
     overlay.rollback()
     overlay.finish_alarm(succeeded=True)
     assert overlay.take().alarm is None
+
+
+@pytest.mark.parametrize("succeeded", [True, False])
+def test_a_handler_that_ends_inside_a_transaction_is_not_undone_by_it(succeeded: bool) -> None:
+    """A rollback undoes what the transaction wrote, not that the alarm was handled."""
+    store = DictStore()
+    store.due = 5
+    overlay = Overlay(store, 1)
+    assert overlay.arm_alarm(5)
+    overlay.begin()
+    overlay.set_alarm(9)
+    overlay.finish_alarm(succeeded)
+    assert overlay.get_alarm() == 9
+    overlay.rollback()
+    assert overlay.get_alarm() == (None if succeeded else 5)
+    assert overlay.take().alarm is (None if succeeded else UNCHANGED)
+
+
+def test_a_rollback_behind_a_commit_leaves_the_value_to_the_store() -> None:
+    """A batch that settles inside a transaction is not kept in memory for ever."""
+    store = DictStore()
+    overlay = Overlay(store, 1)
+    overlay.put(b"a", b"1")
+    batch = overlay.take()
+    overlay.begin()
+    overlay.put(b"a", b"2")
+    store.apply(batch)
+    overlay.settle(batch)
+    overlay.rollback()
+    store.entries[b"a"] = b"seen in the store"
+    assert overlay.get(b"a") == b"seen in the store"
+
+
+def test_batches_settle_in_the_order_they_were_taken() -> None:
+    """Anything else is a bug, said loudly."""
+    overlay = Overlay(DictStore(), 1)
+    batches = []
+    for value in (b"1", b"2"):
+        overlay.put(b"a", value)
+        batches.append(overlay.take())
+    with pytest.raises(RuntimeError, match="in the order"):
+        overlay.settle(batches[1])
+    for batch in batches:
+        overlay.settle(batch)
+    with pytest.raises(RuntimeError, match="in the order"):
+        overlay.settle(batches[1])
 
 
 def test_misuse_is_refused() -> None:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from roomhost.storage import UNCHANGED, Batch, ObjectStore, encode_user_key, prefix_end
+from roomhost.storage import UNCHANGED, Batch, ObjectStore
 from roomhost.storage.environment import Environment
-from roomhost.storage.limits import MAX_KEY_BYTES, PREFIX_BYTES
+from roomhost.storage.keyspace import split
+from roomhost.storage.limits import PREFIX_BYTES
 
 LONG = b"p" * (PREFIX_BYTES - 1)
 keys = st.one_of(
@@ -72,6 +73,38 @@ def test_a_clear_removes_one_object_and_comes_before_the_writes(environment: Env
         assert len(ObjectStore(environment, number).scan(None, None)) == 2
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "reverse", "first"),
+    [
+        (None, b"m", True, b"l"),
+        (b"m", None, False, b"m:000"),
+        (None, b"m:100", True, b"m:099"),
+        (None, b"", True, None),
+    ],
+)
+def test_a_scan_reads_no_more_than_it_returns(
+    environment: Environment,
+    monkeypatch: pytest.MonkeyPatch,
+    start: bytes | None,
+    end: bytes | None,
+    reverse: bool,
+    first: bytes | None,
+) -> None:
+    """The entry next to a bound costs one look, not one for each of its neighbours."""
+    writes: dict[bytes, bytes | None] = {b"m:%03d" % number: b"" for number in range(200)}
+    environment.apply([batch(1, {**writes, b"l": b""})])
+    looks = []
+
+    def counted(stored: bytes, value: bytes) -> tuple[bytes, bytes]:
+        looks.append(stored)
+        return split(stored, value)
+
+    monkeypatch.setattr("roomhost.storage.store.split", counted)
+    found = ObjectStore(environment, 1).scan(start, end, reverse=reverse, limit=1)
+    assert found == ([] if first is None else [(first, b"")])
+    assert len(looks) <= 1
+
+
 def test_an_object_that_was_never_written_is_empty(environment: Environment) -> None:
     """No entry, no alarm."""
     store = ObjectStore(environment, 77)
@@ -88,27 +121,3 @@ def test_a_batch_may_be_applied_twice(environment: Environment) -> None:
     store = ObjectStore(environment, 1)
     assert store.scan(None, None) == [(b"a", b"1")]
     assert store.alarm() == 5
-
-
-@given(st.text(max_size=4))
-def test_a_key_is_its_utf_8(key: str) -> None:
-    """Surrogates aside, every string is a key."""
-    assert encode_user_key(key) == key.encode()
-
-
-def test_a_key_has_a_limit_and_a_type() -> None:
-    """2,048 bytes pass, one more does not, and the error says how many came."""
-    assert len(encode_user_key("é" * (MAX_KEY_BYTES // 2))) == MAX_KEY_BYTES
-    with pytest.raises(ValueError, match=r"2048 bytes\. A key of size 2049 was provided"):
-        encode_user_key("x" * (MAX_KEY_BYTES + 1))
-    with pytest.raises(ValueError, match="lone surrogate"):
-        encode_user_key("\udc00")
-    with pytest.raises(TypeError, match="bytes"):
-        encode_user_key(b"x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
-
-
-@given(st.binary(max_size=3), st.binary(max_size=5))
-def test_the_end_of_a_prefix_bounds_what_has_it(prefix: bytes, key: bytes) -> None:
-    """A key has the prefix exactly when it stands between the prefix and its end."""
-    end = prefix_end(prefix)
-    assert key.startswith(prefix) == (key >= prefix and (end is None or key < end))

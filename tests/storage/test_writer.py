@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from roomhost.storage import UNCHANGED, Batch, StorageError, Writer
+from roomhost.storage.batch import BATCH_OVERHEAD_BYTES
 
 Answer = Callable[[], None]
 TIMEOUT_SECONDS = 20
@@ -20,6 +21,7 @@ class Disk:
     def __init__(self) -> None:
         self.groups: list[list[int]] = []
         self.failing: set[int] = set()
+        self.failures_left: dict[int, int] = {}  # how often batches of these fail alone
         self.begun = threading.Semaphore(0)
         self.go = threading.Semaphore(0)
         self.held = False
@@ -30,6 +32,12 @@ class Disk:
             assert self.go.acquire(timeout=TIMEOUT_SECONDS)
         numbers = [batch.number for batch in batches]
         if self.failing & set(numbers):
+            raise StorageError("the disk is full")
+        for number in self.failures_left.keys() & set(numbers):
+            # The group, and then the batch alone.
+            self.failures_left[number] -= len(batches) == 1
+            if self.failures_left[number] == 0:
+                del self.failures_left[number]
             raise StorageError("the disk is full")
         self.groups.append(numbers)
 
@@ -136,6 +144,94 @@ def test_what_was_made_on_a_failed_batch_fails_too_until_it_is_forgiven(
     assert disk.groups == [[2], [1]]
 
 
+def test_what_was_submitted_before_it_was_forgiven_fails_however_late(
+    disk: Disk, owner: Owner
+) -> None:
+    """The writer may come to the batch only after `forgive`: it was made on a lost one all the same."""
+    disk.held, disk.failing = True, {1}
+    owner.submit(1)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    owner.submit(9)
+    disk.go.release()
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)  # the first has failed, 9 is with the disk
+    disk.failing = set()
+    owner.submit(1)  # made before its owner heard of the failure
+    assert owner.hear(1) == [(1, "the disk is full")]
+    owner.writer.forgive(1)
+    owner.submit(1)
+    disk.held = False
+    disk.go.release()
+    assert owner.hear(3) == [(9, None), (1, "the disk is full"), (1, None)]
+    assert disk.groups == [[9], [1]]
+
+
+def test_a_later_batch_of_the_group_fails_with_the_earlier_one(disk: Disk, owner: Owner) -> None:
+    """In the very group that failed, too: it is not tried over a lost one."""
+    disk.held = True
+    owner.submit(5)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    disk.failures_left = {1: 1}
+    for number in (1, 2, 1):
+        owner.submit(number)
+    disk.held = False
+    disk.go.release()
+    failed = (1, "the disk is full")
+    assert owner.hear(4) == [(5, None), failed, (2, None), failed]
+    assert disk.groups == [[5], [2]]
+    assert owner.writer.statistics().failed_batches == 2
+
+
+def test_an_object_that_failed_does_not_slow_the_others(disk: Disk, owner: Owner) -> None:
+    """Until it is forgiven, the rest of each group is still one transaction."""
+    disk.failing = {1}
+    owner.submit(1)
+    assert owner.hear(1) == [(1, "the disk is full")]
+    disk.held = True
+    owner.submit(2)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    for number in (3, 1, 4, 5):
+        owner.submit(number)
+    disk.held = False
+    disk.go.release()
+    assert owner.hear(5)[1:] == [(3, None), (1, "the disk is full"), (4, None), (5, None)]
+    assert disk.groups == [[2], [3, 4, 5]]
+
+
+def test_an_object_that_fails_when_it_is_told_stops_nobody(
+    disk: Disk, owner: Owner, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The others of its group are told, and everything counts as answered."""
+
+    def failing(_error: StorageError | None) -> None:
+        raise LookupError("a bug")
+
+    disk.held = True
+    owner.submit(1)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    owner.writer.submit(Batch(2, None, False, {}, UNCHANGED), failing)
+    owner.submit(3)
+    disk.held = False
+    disk.go.release()
+    assert owner.hear(2) == [(1, None), (3, None)]
+    assert owner.writer.idle
+    assert "a bug" in caplog.text
+
+
+def test_a_group_has_a_limit(disk: Disk, owner: Owner, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of batches and of bytes; what is left over is the next group, in order."""
+    monkeypatch.setattr("roomhost.storage.writer.MAX_GROUP_BATCHES", 3)
+    monkeypatch.setattr("roomhost.storage.writer.MAX_GROUP_BYTES", 2 * BATCH_OVERHEAD_BYTES)
+    disk.held = True
+    owner.submit(0)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    for number in range(1, 6):
+        owner.submit(number)
+    disk.held = False
+    disk.go.release()
+    assert [number for number, _ in owner.hear(6)] == list(range(6))
+    assert disk.groups == [[0], [1, 2], [3, 4], [5]]
+
+
 def test_an_unexpected_error_fails_its_group_and_the_thread_lives(owner: Owner, disk: Disk) -> None:
     """A bug in the commit is told like a broken disk."""
     commit, disk.groups = disk.commit, None  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue]
@@ -174,6 +270,50 @@ def test_abandon_writes_nothing_more_and_tells_nobody(disk: Disk, owner: Owner) 
     assert owner.answers.empty()
     with pytest.raises(StorageError, match="abandoned"):
         owner.submit(3)
+
+
+def test_abandon_ends_a_group_that_is_retried_one_by_one(disk: Disk, owner: Owner) -> None:
+    """What no commit has begun with is not written, though its group was looked at."""
+    disk.held = True
+    owner.submit(1)
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)
+    disk.failing = {3}
+    for number in (2, 3, 4):
+        owner.submit(number)
+    disk.go.release()
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)  # the group of three
+    disk.go.release()
+    assert disk.begun.acquire(timeout=TIMEOUT_SECONDS)  # the first of them alone
+    abandoning = threading.Thread(target=owner.writer.abandon)
+    abandoning.start()
+    while True:
+        try:
+            owner.submit(7)
+        except StorageError:
+            break  # it is abandoned now
+    disk.go.release()
+    abandoning.join(TIMEOUT_SECONDS)
+    assert disk.groups == [[1], [2]]
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, LookupError])
+def test_an_owner_that_cannot_be_told_does_not_end_the_thread(
+    disk: Disk, kind: type[Exception]
+) -> None:
+    """Whatever `deliver` raises, what comes next is committed."""
+    told = threading.Semaphore(0)
+
+    def deliver(_answer: Answer) -> None:
+        told.release()
+        raise kind("nobody there")
+
+    writer = Writer(disk.commit, deliver)
+    writer.start()
+    for number in range(3):
+        writer.submit(Batch(number, None, False, {}, UNCHANGED), lambda _: None)
+        assert told.acquire(timeout=TIMEOUT_SECONDS)
+    writer.close()
+    assert disk.groups == [[0], [1], [2]]
 
 
 def test_an_owner_that_is_gone_stops_nothing(disk: Disk) -> None:
