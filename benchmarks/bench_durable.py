@@ -23,6 +23,7 @@ async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
         async with Host(app, data_dir=Path(directory) / "state") as host:
             stubs = [host.env.COUNTER.get_by_name(str(number)) for number in range(100)]
+            raw_directory = Path(directory) / "raw"
             for _, (callers, rooms) in itertools.product(range(rounds), CASES):
                 figure, floor = ours[callers, rooms], raw[callers, rooms]
                 commits = host.statistics().commits
@@ -31,7 +32,7 @@ async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]
                 figure.rates.append(speed)
                 figure.notes.append(f"{puts / commits:.1f} puts a commit")
                 group = max(1, round(puts / commits))
-                floor.rates.append(await raw_rate(Path(directory) / "raw", group, seconds))
+                floor.rates.append(await raw_rate(raw_directory, group, seconds))
                 floor.notes.append(f"{group} puts a commit")
     pairs = [((raw[case], None), (ours[case], raw[case])) for case in CASES]
     one, many = ours[CASES[0]], ours[CASES[1]]
@@ -53,7 +54,6 @@ class Put:
 
 async def raw_rate(directory: Path, group: int, seconds: float) -> float:
     """Puts per second of LMDB alone, in groups."""
-    directory.mkdir(exist_ok=True)
     with raw_lmdb(directory, group) as commit:
 
         async def step() -> None:

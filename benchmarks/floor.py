@@ -42,6 +42,7 @@ class HandOver:
 @contextmanager
 def raw_lmdb(directory: Path, group: int) -> Generator[Any]:
     """A function that commits `group` puts like ours, with one fsync, in the calling thread."""
+    directory.mkdir(exist_ok=True)
     environment = lmdb.open(str(directory), map_size=1 << 32, max_dbs=2)
     table = environment.open_db(b"entries")
     keys = itertools.count()

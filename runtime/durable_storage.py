@@ -47,7 +47,8 @@ class Operations:
 
     Each is done when it is called, awaited or not, and none of them suspends: nothing else of the
     object runs between two of them, so `get`, add one, `put` is atomic as it stands.
-    `allow_concurrency` and `no_cache` are accepted and change nothing. Keys are strings of up to 2,048 UTF-8 bytes; an int is taken as its decimal digits.
+    `allow_concurrency` and `no_cache` are accepted and change nothing. Keys are strings of up to
+    2,048 UTF-8 bytes; an int is taken as its decimal digits.
     """
 
     __slots__ = ("_activation",)

@@ -33,12 +33,14 @@ class Picky(Exception):
 class Unbuildable(Exception):
     """An error that no copy can be made of."""
 
-    def __new__(cls, *arguments: Any) -> Unbuildable:  # pyright: ignore[reportInconsistentConstructor]
+    def __new__(cls, *arguments: Any) -> Unbuildable:
         if len(arguments) < 2:
             raise TypeError("two arguments")
         return super().__new__(cls, *arguments)
 
-    def __init__(self, first: int, second: object) -> None:
+    def __init__(  # pyright: ignore[reportInconsistentConstructor]
+        self, first: int, second: object
+    ) -> None:
         super().__init__("unbuildable")
 
 
@@ -267,7 +269,7 @@ async def test_a_stub_of_a_reset_object_stays_broken_and_a_new_one_works() -> No
         stub = host.env.THING.get_by_name("a")
         waiting = stub.wait()
         for call in (stub.abort(), waiting, stub.echo(1), stub.fetch("http://x/")):
-            with pytest.raises(DurableObjectError, match="^why$") as caught:
+            with pytest.raises(DurableObjectError, match=r"^why$") as caught:
                 await call
             assert caught.value.durable_object_reset
         assert await host.env.THING.get_by_name("a").order() == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from roomhost.bindings import App
 from roomhost.runtime import AlarmInfo, DurableObject, WebSocket
@@ -14,7 +14,7 @@ Step = Callable[..., Any]
 class Scripted(DurableObject):
     """`run(name)` calls the script of that name with the actor first; handlers are scripts too."""
 
-    scripts: dict[str, Step] = {}
+    scripts: ClassVar[dict[str, Step]] = {}
 
     async def run(self, name: str, *arguments: Any) -> Any:
         result = Scripted.scripts[name](self, *arguments)

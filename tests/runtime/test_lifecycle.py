@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import anyio
 import anyio.lowlevel
@@ -23,7 +23,7 @@ events: list[str] = []
 class Scripted(DurableObject):
     """Runs what a test hands it: `starts` in its constructor, functions by their place in `steps`."""
 
-    steps: list[Callable[..., Awaitable[Any]]] = []
+    steps: ClassVar[list[Callable[..., Awaitable[Any]]]] = []
 
     def __init__(self, ctx: Any, env: Any) -> None:
         super().__init__(ctx, env)
@@ -179,7 +179,7 @@ async def test_a_section_that_throws_resets_the_object_even_if_it_is_caught() ->
         stub = host.env.OBJECT.get_by_name("a")
         calls = [stub.run(0), stub.logged()]
         for call in calls:
-            with pytest.raises(ValueError, match="^inside$") as caught:
+            with pytest.raises(ValueError, match=r"^inside$") as caught:
                 await call
             assert caught.value.durable_object_reset  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
         await anyio.wait_all_tasks_blocked()
@@ -322,7 +322,7 @@ async def test_abort_stops_the_code_at_once() -> None:
         waiting = stub.run(1)
         await anyio.wait_all_tasks_blocked()
         for call in (stub.run(0), waiting):
-            with pytest.raises(DurableObjectError, match="^because$"):
+            with pytest.raises(DurableObjectError, match=r"^because$"):
                 await call
         await anyio.wait_all_tasks_blocked()
         assert events == ["unwound", "cancelled"]

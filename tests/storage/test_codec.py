@@ -147,7 +147,7 @@ def nested(levels: int, value: Any = 1) -> Any:
 @pytest.mark.parametrize("levels", [MAX_VALUE_DEPTH + 1, 250, 5_000])
 def test_bytes_that_nest_too_deep_are_a_value_error(levels: int, code: int) -> None:
     """Whoever sent them: they end neither the thread's stack nor the process."""
-    data = b"\xc0"
+    data: Any = b"\xc0"
     for _ in range(levels):
         data = msgpack.packb(msgpack.ExtType(code, b"\x91" + data))
     with pytest.raises(ValueError, match="nested deeper"):
@@ -189,7 +189,8 @@ def test_far_down_in_calls_there_is_still_a_clear_error() -> None:
 
 def test_a_timestamp_of_others_is_a_type_that_is_known() -> None:
     """MessagePack's own extension, which nothing here writes, brings no type of its own along."""
-    assert decode(msgpack.packb(msgpack.Timestamp(1))) == datetime.fromtimestamp(1, UTC)
+    stamp: Any = msgpack.packb(msgpack.Timestamp(1))
+    assert decode(stamp) == datetime.fromtimestamp(1, UTC)
 
 
 class Broken(tzinfo):

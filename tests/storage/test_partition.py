@@ -273,7 +273,7 @@ def test_kill_9_loses_nothing_acknowledged_and_leaves_no_half_batch(tmp_path: Pa
             assert int(newest) >= least
             assert store.get(b"b") == newest * 50
             assert store.alarm() == int(newest)
-            rounds = [int(value) for key, value in store.scan(b"0", b"9")]
+            rounds = [int(value) for _, value in store.scan(b"0", b"9")]
             assert rounds[-1] == int(newest)
             of_this_child = [number for number in rounds if number >= first]
             assert of_this_child == list(range(first, int(newest) + 1))
