@@ -241,7 +241,7 @@ async def test_what_is_no_message_gets_an_error_frame(
 async def test_a_ping_is_answered_without_the_room(host: Host, room: DurableObjectStub) -> None:
     """It sleeps on."""
     ann = await entered(room, "ann")
-    await host.evict(room)
+    assert await host.evict(room)
     before = host.statistics()
     ann.send("ping")
     assert await ann.receive() == "pong"

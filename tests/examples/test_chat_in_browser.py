@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -96,7 +98,9 @@ def test_nothing_a_page_has_seen_is_lost_when_the_host_is_killed(
     for page in ("ann", "bob"):
         browser.wait_for(page, f'document.querySelectorAll("li[data-seq]").length === {everything}')
         browser.wait_for(page, "waiting.size === 0")
-    expected = {f"{who} {number}" for who in ("ann", "bob") for number in range(1, 301)}
+    expected = {
+        f"{who} {number}" for who in ("ann", "bob") for number in range(1, MESSAGES_OF_A_PAGE + 1)
+    }
     for page in ("ann", "bob"):
         shown = browser.evaluate(page, SHOWN)
         assert [seq for seq, _, _ in shown] == list(range(1, everything + 1))
@@ -107,3 +111,37 @@ def test_nothing_a_page_has_seen_is_lost_when_the_host_is_killed(
     browser.wait_for(
         "bob", 'document.getElementById("messages").textContent.includes("still here")'
     )
+
+
+def test_a_page_leaves_a_connection_that_answers_no_ping(
+    host: HostProcess, browser: Browser
+) -> None:
+    """A host that hangs closes nothing; what was typed meanwhile arrives when it goes on, once."""
+    browser.open("ann", host.url, name="ann")
+    browser.wait_for("ann", ONLINE)
+    os.kill(host.pid, signal.SIGSTOP)
+    browser.evaluate("ann", "check()")  # asks
+    browser.evaluate("ann", "heard = false; check()")  # and was not answered
+    browser.wait_for("ann", 'document.getElementById("status").dataset.state === "reconnecting"')
+    browser.fill_and_send("ann", "Message", "is anybody there?")
+    os.kill(host.pid, signal.SIGCONT)
+    browser.wait_for("ann", "waiting.size === 0")
+    assert [message["text"] for message in history(host, "lobby")] == ["is anybody there?"]
+
+
+def test_a_page_starts_over_when_the_room_was_restored_from_before(
+    host: HostProcess, browser: Browser, tmp_path: Path
+) -> None:
+    """It shows what the room has, and what is written then, though its numbers are old ones."""
+    browser.open("ann", host.url, name="ann")
+    browser.wait_for("ann", ONLINE)
+    for number in range(1, 4):
+        browser.fill_and_send("ann", "Message", f"lost {number}")
+        browser.wait_for("ann", f"seen === {number}")
+    host.kill()
+    host.data_dir = tmp_path / "restored"
+    host.start()
+    browser.wait_for("ann", ONLINE)
+    browser.fill_and_send("ann", "Message", "new")
+    browser.wait_for("ann", "waiting.size === 0")
+    assert [text for _, _, text in browser.evaluate("ann", SHOWN)] == ["new"]
