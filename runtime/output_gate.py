@@ -121,12 +121,14 @@ class OutputGate:
                 queue.popleft()[1]()
 
     def failed(self, sequence: int, cause: BaseException) -> None:
-        """Called by `OutputLock.fail` alone. The first failure is the one that counts."""
-        if self.broken is None:
+        """Called by `OutputLock.fail` alone. The first failure breaks the gate; a commit before it
+        that fails later refuses what still waited for that one."""
+        if self.broken is None or sequence < self._failed_at:
             self._break(sequence, cause)
 
     def _break(self, sequence: int, cause: BaseException) -> None:
-        self.broken = cause
+        if self.broken is None:
+            self.broken = cause
         self._failed_at = sequence
         refused: list[Refuse] = []
         for queue in (self._waiting, self._syncing):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roomhost.runtime.output_gate import OutputGate, OutputLock
@@ -127,3 +127,82 @@ def test_any_order_of_events_equals_a_search_over_all_locks(steps: list[tuple[st
             outputs.append((Output(gate, sync=step == "sync"), needed))
         for output, needed in outputs:
             assert output.left == (not needed & open_locks)
+
+
+def test_an_earlier_commit_that_fails_second_refuses_what_waited_for_it() -> None:
+    """Nothing that waits is forgotten; the gate keeps its first cause."""
+    gate = OutputGate()
+    first = gate.lock()
+    before = Output(gate)
+    second = gate.lock()
+    second.fail(ValueError("second"))
+    first.fail(KeyError("first"))
+    assert isinstance(before.error, KeyError)
+    assert str(gate.broken) == "second"
+
+
+class Model:
+    """All locks and what depends on them, searched anew each time."""
+
+    def __init__(self) -> None:
+        self.gate = OutputGate()
+        self.locks: list[OutputLock] = []
+        self.confirmed: list[bool] = []
+        self.open: list[int] = []
+        self.failed: set[int] = set()
+        self.outputs: list[tuple[Output, set[int]]] = []
+
+    def lock(self, confirmed: bool) -> None:
+        """A commit begins."""
+        self.open.append(len(self.locks))
+        self.locks.append(self.gate.lock(confirmed))
+        self.confirmed.append(confirmed)
+
+    def end(self, choice: int, fails: bool) -> None:
+        """One of the open locks settles."""
+        if self.open:
+            number = self.open.pop(choice % len(self.open))
+            if fails:
+                self.failed.add(number)
+                self.locks[number].fail(ValueError(number))
+            else:
+                self.locks[number].release()
+
+    def emit(self, sync: bool) -> None:
+        """Something is emitted, or waits for the disk. It depends on every lock up to the newest
+        that counts for it."""
+        counting = [number for number, sure in enumerate(self.confirmed) if sure or sync]
+        needed = set(range(counting[-1] + 1)) if counting else set[int]()
+        self.outputs.append((Output(self.gate, sync=sync), needed))
+
+    def check(self) -> None:
+        """Refused when one it depends on failed, out when all are released, else it waits."""
+        for output, needed in self.outputs:
+            if needed & self.failed:
+                assert output.error is not None
+                assert not output.left
+            else:
+                assert output.error is None
+                assert output.left == needed.isdisjoint(self.open)
+        assert (self.gate.broken is not None) == bool(self.failed)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["lock", "soft", "emit", "sync", "end", "fail"]), st.integers(0, 9)
+        )
+    )
+)
+@settings(max_examples=500)
+def test_failures_in_any_order_refuse_what_depends_on_them(steps: list[tuple[str, int]]) -> None:
+    """And nothing else: what was emitted before a failing commit leaves as ever."""
+    model = Model()
+    for step, choice in steps:
+        if step in ("lock", "soft"):
+            model.lock(confirmed=step == "lock")
+        elif step in ("end", "fail"):
+            model.end(choice, fails=step == "fail")
+        else:
+            model.emit(sync=step == "sync")
+        model.check()
