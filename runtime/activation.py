@@ -141,6 +141,10 @@ class Activation:
         try:
             if event.lock is None and event.gate.closed:
                 event.lock = await admission(event.gate, self.new_waiter)
+                if event.lock is None:
+                    event.scope = None
+                    return  # it was reset meanwhile, and the event told
+
             result = event.outcome(await drive(event, self.new_waiter))
         except BaseException as error:
             event.scope = None
@@ -162,9 +166,9 @@ class Activation:
         """Run an event that the object's own code started; it has been adopted."""
         self.engine.pool.run(Launch(self, event))
 
-    def run_soon(self, event: Event) -> None:
-        """Adopt and launch an event at the object's own gate."""
-        event.gate = self.input_gate
+    def run_soon(self, event: Event, gate: InputGate) -> None:
+        """Adopt and launch an event at the object's own gate, or at that of a section in it."""
+        event.gate = gate
         self.adopt(event)
         self.launch(event)
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
+import anyio.lowlevel
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
@@ -45,6 +47,11 @@ class Backend(Protocol):
         """Likewise, from any thread. RuntimeError: the loop has ended."""
         ...
 
+    async def cancelled_late(self) -> None:
+        """For a task that was cancelled after it was woken: raise the cancellation all the same,
+        where the code it was woken in expects that."""
+        ...
+
 
 def current_backend() -> Backend:
     """The backend of the loop that is running. RuntimeError: none is."""
@@ -64,6 +71,10 @@ class AsyncioBackend:
         self.call_soon: Callable[[Callable[[], object]], object] = loop.call_soon
         self.call_from_thread: Callable[[Callable[[], object]], object] = loop.call_soon_threadsafe
 
+    async def cancelled_late(self) -> None:
+        """asyncio cancels a task whose future is done already, and its libraries expect that."""
+        await anyio.lowlevel.checkpoint_if_cancelled()
+
 
 class TrioBackend:
     """trio, by its scheduling primitives."""
@@ -75,6 +86,9 @@ class TrioBackend:
         self.waiter: Callable[[], Waiter] = TrioWaiter
         self.call_soon: Callable[[Callable[[], object]], object] = token.run_sync_soon
         self.call_from_thread: Callable[[Callable[[], object]], object] = token.run_sync_soon
+
+    async def cancelled_late(self) -> None:
+        """trio never does: a lock that was handed over, a nursery that is left, would be lost."""
 
 
 class TrioWaiter:

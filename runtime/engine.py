@@ -195,7 +195,7 @@ class Engine:
             activation = slot.activation
             # Through the gate: a transaction that runs must not undo it.
             give_up = partial(_delete_alarm, activation.commits, due_ms)
-            activation.run_soon(RunEvent(give_up, _ignore, _ignore))
+            activation.run_soon(RunEvent(give_up, _ignore, _ignore), activation.input_gate)
         elif self.partition.store(number).alarm() == due_ms:
             batch = Batch(number=number, record=None, clear=False, writes={}, alarm=None)
             self.partition.submit(batch, partial(self._gave_up, number))

@@ -63,10 +63,9 @@ def _resume(
         except BaseException as raised:
             error = raised
 
-        if event.lock is None and event.gate.closed and activation.broken is None:
-            # A refusal means that the object was reset: the handler goes on only to unwind.
+        if activation.broken is not None or (event.lock is None and event.gate.closed):
             try:
-                event.lock = yield from admission(event.gate, new_waiter).__await__()
+                yield from _enter(event, new_waiter, woken=error is None).__await__()
             except BaseException as raised:
                 error = raised
 
@@ -79,22 +78,46 @@ def _resume(
             activation.end_turn(event)
 
 
-async def admission(gate: InputGate, new_waiter: Callable[[], Waiter]) -> Lock:
-    """Wait for the gate. Returns the lock to run the next turn under; raises the cause of a break.
+async def _enter(event: Event, new_waiter: Callable[[], Waiter], woken: bool) -> None:
+    """Wait for the gate, at the start of a turn. Raises what the handler is to get in place of what
+    `woken` it.
+
+    After a reset there is no gate: the handler only unwinds. It gets the cancellation where its
+    await may raise one; else it finds it at its next await, and no storage until then.
+    """
+    activation = event.activation
+    if activation.broken is None:
+        event.lock = await admission(event.gate, new_waiter)
+    if activation.broken is not None and woken:
+        await activation.engine.backend.cancelled_late()
+
+
+async def admission(gate: InputGate, new_waiter: Callable[[], Waiter]) -> Lock | None:
+    """Wait for the gate. Returns the lock to run the next turn under; None when the gate breaks.
 
     Shielded: a deadline inside the handler that passes while it stands here must not unwind this
     wait, or the handler's cancel scopes would be left in the wrong order. The handler meets its
     cancellation at its next await.
     """
     waiter = new_waiter()
-    gate.wait(waiter.set_result, waiter.set_exception)
+
+    def admit(lock: Lock) -> None:
+        if waiter.done():  # the loop itself was ended
+            lock.release()
+        else:
+            waiter.set_result(lock)
+
+    def refuse(_cause: BaseException) -> None:
+        if not waiter.done():
+            waiter.set_result(None)
+
+    gate.wait(admit, refuse)
     lock: Lock | None = None
     if waiter.done():
         lock = await waiter
     else:
         with CancelScope(shield=True):
             lock = await waiter
-    assert lock is not None  # a shielded wait ends with a lock or raises
     return lock
 
 

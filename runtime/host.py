@@ -173,9 +173,16 @@ class Host:
             return False
 
         waiter = self.engine.backend.waiter()
-        activation.when_idle(partial(_wake, waiter))
-        await waiter
-        return activation.evict()
+
+        def evict() -> None:
+            # At once: a caller that is told now may call again before anybody else runs.
+            evicted = activation.evict()
+            if not waiter.done():
+                waiter.set_result(evicted)
+
+        activation.when_idle(evict)
+        evicted: bool = await waiter
+        return evicted
 
     async def abort_all(self) -> None:
         """Reset every object that is in memory; callers in flight get the error."""

@@ -63,6 +63,12 @@ class SectionResult:
             self._waiter.set_result(None)
 
 
+def current_event(activation: Activation) -> Event | None:
+    """The event whose code runs now, if it is one of this activation."""
+    event = CURRENT.get()
+    return event if event is not None and event.activation is activation else None
+
+
 def run_section(
     activation: Activation, callback: Callable[[], Any], *, resets: bool
 ) -> SectionResult:
@@ -72,9 +78,7 @@ def run_section(
     goes to whoever awaits the result. After 30 s the object is reset either way.
     DurableObjectError: 64 sections are around it already.
     """
-    asker = CURRENT.get()
-    if asker is not None and asker.activation is not activation:
-        asker = None
+    asker = current_event(activation)
     gate = (activation.input_gate if asker is None else asker.gate).live()
     if gate.depth >= limits.MAX_SECTION_DEPTH:
         raise DurableObjectError("blockConcurrencyWhile() calls are nested too deeply.")

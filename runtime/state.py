@@ -10,7 +10,7 @@ from .durable_storage import DurableObjectStorage
 from .errors import Aborted, DurableObjectError, annotate
 from .events import RunEvent
 from .object_id import DurableObjectId, visible_name
-from .sections import run_section
+from .sections import current_event, run_section
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -60,10 +60,17 @@ class DurableObjectState:
         activation = self._activation
 
         def failed(error: BaseException) -> None:
+            if inspect.iscoroutine(awaitable):
+                # Reset before it began: nobody is to be warned that it was not awaited.
+                if inspect.getcoroutinestate(awaitable) == inspect.CORO_CREATED:
+                    awaitable.close()
             if not isinstance(error, Aborted) and activation.broken is None:
                 logger.error("wait_until() of %r failed", activation, exc_info=error)
 
-        activation.run_soon(RunEvent(lambda: awaitable, _ignore, failed))
+        # Inside a critical section it is part of that, as long as the section lasts (3.2).
+        asker = current_event(activation)
+        gate = activation.input_gate if asker is None else asker.gate.live()
+        activation.run_soon(RunEvent(lambda: awaitable, _ignore, failed), gate)
 
     def abort(
         self, reason: str | BaseException | None = None, *, retry_alarm: bool = True

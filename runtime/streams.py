@@ -100,7 +100,8 @@ def gated_stream(activation: Activation, response: Response) -> Response:
         def failed(error: BaseException) -> None:
             queue.end(cross(error, remote=True, object_id=str(activation.slot.id)))
 
-        activation.run_soon(RunEvent(lambda: produce(queue), lambda _: queue.end(), failed))
+        event = RunEvent(lambda: produce(queue), lambda _: queue.end(), failed)
+        activation.run_soon(event, activation.input_gate)
         try:
             async for chunk in queue.chunks():
                 yield chunk

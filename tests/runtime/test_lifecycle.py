@@ -10,7 +10,8 @@ import anyio.lowlevel
 import pytest
 
 from roomhost.bindings import App
-from roomhost.runtime import DurableObject, DurableObjectError
+from roomhost.runtime import DurableObject, DurableObjectError, OverloadedError
+from roomhost.runtime.activation import ActivationState
 from roomhost.runtime.testing import ManualClock, host_for
 
 pytestmark = pytest.mark.anyio
@@ -507,3 +508,212 @@ async def test_leaving_the_host_lets_what_is_in_flight_end() -> None:
             await anyio.wait_all_tasks_blocked()
             group.start_soon(refuse_then_release)
     assert results == ["done"]
+
+
+async def test_a_reset_in_a_section_is_caught_by_nobody_who_waits_at_the_gate() -> None:
+    """Their `except Exception` does not see the error of somebody else's section."""
+    release = anyio.Event()
+
+    async def waiter(actor: Scripted) -> None:
+        try:
+            await release.wait()
+        except Exception:
+            events.append("caught")
+        events.append("went on")
+
+    async def breaker(actor: Scripted) -> None:
+        async def inside() -> None:
+            release.set()
+            for _ in range(5):
+                await anyio.lowlevel.checkpoint()
+            raise ValueError("inside")
+
+        await actor.ctx.block_concurrency_while(inside)
+
+    Scripted.steps = [waiter, breaker]
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        for call in [stub.run(0), stub.run(1)]:
+            with pytest.raises(ValueError, match=r"^inside$"):
+                await call
+        await anyio.wait_all_tasks_blocked()
+        assert "caught" not in events
+
+
+async def test_a_reset_ends_a_handler_that_is_leaving_a_task_group_at_the_gate() -> None:
+    """And the host, with its other objects, lives on: no cancel scope is torn."""
+    release = anyio.Event()
+
+    async def grouped(actor: Scripted) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(release.wait)
+
+    async def breaker(actor: Scripted) -> None:
+        async def inside() -> None:
+            release.set()
+            for _ in range(10):
+                await anyio.lowlevel.checkpoint()
+            raise ValueError("inside")
+
+        await actor.ctx.block_concurrency_while(inside)
+
+    Scripted.steps = [grouped, breaker]
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        for call in [stub.run(0), stub.run(1)]:
+            with pytest.raises(ValueError, match=r"^inside$"):
+                await call
+        await anyio.wait_all_tasks_blocked()
+        assert await host.env.OBJECT.get_by_name("a").logged() == []
+        assert await host.env.OBJECT.get_by_name("b").logged() == []
+
+
+async def test_code_that_was_woken_in_the_turn_of_an_abort_does_not_run(
+    anyio_backend_name: str,
+) -> None:
+    """3.4: what is queued for the instance never runs. On trio, whose library code does not expect
+    a cancellation then, it runs up to its next await or storage call."""
+    release = anyio.Event()
+
+    async def waiter(actor: Scripted) -> None:
+        await release.wait()
+        events.append("woken")
+        await actor.ctx.storage.get("key")
+        events.append("ran")
+
+    async def abort(actor: Scripted) -> None:
+        release.set()
+        actor.ctx.abort("because")
+
+    Scripted.steps = [waiter, abort]
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        for call in [stub.run(0), stub.run(1)]:
+            with pytest.raises(DurableObjectError, match=r"^because$"):
+                await call
+        await anyio.wait_all_tasks_blocked()
+        assert events == (["woken"] if anyio_backend_name == "trio" else [])
+
+
+async def test_wait_until_inside_a_section_runs_inside_it() -> None:
+    """The section can wait for what it started; what outlives it goes on as an ordinary task."""
+
+    async def section(actor: Scripted) -> list[str]:
+        done, later = anyio.Event(), anyio.Event()
+
+        async def work() -> None:
+            actor.log.append("work")
+            done.set()
+            await later.wait()
+            actor.log.append("outlived")
+
+        async def inside() -> None:
+            actor.ctx.wait_until(work())
+            await done.wait()
+            actor.log.append("inside")
+
+        await actor.ctx.block_concurrency_while(inside)
+        actor.log.append("after")
+        later.set()
+        return actor.log
+
+    Scripted.steps = [section]
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        assert await stub.run(0) == ["work", "inside", "after"]
+        await anyio.wait_all_tasks_blocked()
+        assert await stub.logged() == ["work", "inside", "after", "outlived"]
+
+
+async def test_a_call_to_itself_inside_a_section_ends_in_a_reset_and_outside_is_fine() -> None:
+    """3.2.9: the gate is open while a handler waits for a call."""
+
+    async def nested(actor: Scripted, inside: bool) -> Any:
+        stub = actor.env.OBJECT.get(actor.ctx.id)
+        if inside:
+            return await actor.ctx.block_concurrency_while(stub.logged)
+        return await stub.logged()
+
+    Scripted.steps = [nested]
+    clock = ManualClock()
+    async with host_for(app, clock=clock) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        assert await stub.run(0, False) == []
+        call = stub.run(0, True)
+        await clock.advance(31)
+        with pytest.raises(OverloadedError, match="waited for too long") as caught:
+            await call
+        assert caught.value.durable_object_reset
+
+
+async def test_evict_drops_the_instance_between_two_calls_of_a_busy_caller() -> None:
+    """The next call of the caller comes at once; it finds a new instance."""
+    release = anyio.Event()
+
+    async def wait(actor: Scripted) -> None:
+        actor.log.append("first")
+        await release.wait()
+
+    Scripted.steps = [wait]
+    seen: list[Any] = []
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+
+        async def busy() -> None:
+            await stub.run(0)
+            seen.append(await stub.logged())
+
+        async def evict() -> None:
+            seen.append(await host.evict(stub))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(busy)
+            await anyio.wait_all_tasks_blocked()
+            group.start_soon(evict)
+            await anyio.wait_all_tasks_blocked()
+            release.set()
+        assert True in seen
+        assert [] in seen
+
+
+async def test_calls_made_while_the_constructor_blocks_arrive_in_order() -> None:
+    """All twenty, after its section."""
+
+    async def note(actor: Scripted, number: int) -> None:
+        actor.log.append(str(number))
+
+    def start(actor: Scripted) -> None:
+        async def load() -> None:
+            for _ in range(5):
+                await anyio.lowlevel.checkpoint()
+            actor.log.append("loaded")
+
+        actor.ctx.block_concurrency_while(load)
+
+    starts.append(start)
+    Scripted.steps = [note]
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        for call in [stub.run(0, number) for number in range(20)]:
+            await call
+        assert await stub.logged() == ["loaded", *(str(number) for number in range(20))]
+
+
+async def test_an_activation_takes_only_the_steps_of_its_life() -> None:
+    """Starting, running, then evicted or broken: nothing comes after."""
+    async with host_for(app, clock=ManualClock()) as host:
+        for name, end in (("a", "evicted"), ("b", "broken")):
+            stub = host.env.OBJECT.get_by_name(name)
+            await stub.logged()
+            activation = stub.__channel__.slot().activation
+            assert activation.state is ActivationState.RUNNING
+            if end == "evicted":
+                assert await host.evict(stub)
+            else:
+                activation.reset(ValueError("first"))
+                activation.reset(ValueError("second"))
+                assert str(activation.broken) == "first"
+            assert activation.state is ActivationState(end)
+            assert not activation.evict()
+            with pytest.raises(RuntimeError, match=f"is {end} cannot become running"):
+                activation._become(ActivationState.RUNNING)
