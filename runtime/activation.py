@@ -17,8 +17,8 @@ from anyio import get_cancelled_exc_class
 
 from .commits import no_longer_accessible
 from .errors import Aborted, DurableObjectError, reset_error
-from .events import CURRENT, CallEvent, Event, RunEvent, StartEvent
-from .gated import admission, drive
+from .events import CURRENT, CallEvent, Event, StartEvent
+from .gated import Suspended, first_turn, later_turns
 from .input_gate import InputGate
 from .state import DurableObjectState
 from .streams import gated_stream
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .durable_object import ActorClass
     from .engine import Engine
     from .http import Response
+    from .input_gate import Lock
     from .object_id import DurableObjectId
     from .slot import Slot
     from .timers import Timer
@@ -134,18 +135,48 @@ class Activation:
         if self.broken is None:
             self._become(ActivationState.RUNNING)
 
-    async def run(self, event: Event, scope: CancelScope) -> None:
-        """Take one event in: through the gate, run its handler, let its outcome leave."""
-        event.scope = scope
-        CURRENT.set(event)
-        try:
-            if event.lock is None and event.gate.closed:
-                event.lock = await admission(event.gate, self.new_waiter)
-                if event.lock is None:
-                    event.scope = None
-                    return  # it was reset meanwhile, and the event told
+    def enter(self, event: Event) -> bool:
+        """Whether the first turn of an adopted event may run now. If not, it is run when the gate
+        lets it in."""
+        if event.lock is not None or not event.gate.closed:
+            return True
 
-            result = event.outcome(await drive(event, self.new_waiter))
+        def admit(lock: Lock) -> None:
+            event.lock = lock
+            self.launch(event)
+
+        event.gate.wait(admit, _ignore)  # a reset has told the event already
+        return False
+
+    def begin(self, event: Event) -> Suspended | None:
+        """Run the first turn of an event that has entered. When that is all, its outcome leaves;
+        otherwise `go_on` with what is returned, in the same task."""
+        CURRENT.set(event)
+        self.begin_turn(event)
+        try:
+            try:
+                result = first_turn(event)
+            finally:
+                self.end_turn(event)
+            if type(result) is Suspended:
+                return result
+
+            result = event.outcome(result)
+        except BaseException as error:
+            self._failed(event, error)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        else:
+            self._ended(event, result)
+        return None
+
+    async def go_on(self, event: Event, suspended: Suspended, scope: CancelScope) -> None:
+        """Run the later turns of an event, and let its outcome leave."""
+        event.scope = scope
+        if self.broken is not None:
+            scope.cancel()
+        try:
+            result = event.outcome(await later_turns(event, suspended, self.new_waiter))
         except BaseException as error:
             event.scope = None
             self._failed(event, error)
@@ -153,7 +184,7 @@ class Activation:
                 raise
         else:
             event.scope = None
-            self._leave(event, partial(self._succeed, event, result))
+            self._ended(event, result)
         finally:
             CURRENT.set(None)
 
@@ -264,6 +295,16 @@ class Activation:
         self.pins += change
         self._check_idle()
 
+    def _ended(self, event: Event, result: Any) -> None:
+        """The handler of `event` ended well: its outcome leaves when it may."""
+        gate = self.commits.gate
+        if gate.is_open or event.internal:
+            self.events.discard(event)
+            event.succeed(result)
+            self._check_idle()
+        else:
+            gate.when_open(partial(self._succeed, event, result), partial(self._fail, event))
+
     def _succeed(self, event: Event, result: Any) -> None:
         self.events.discard(event)
         event.succeed(result)
@@ -289,14 +330,11 @@ class Activation:
             error.retryable = True
         if not isinstance(event, CallEvent):
             logger.debug("a handler of %r raised", self, exc_info=error)
-        self._leave(event, partial(self._fail, event, error))
-
-    def _leave(self, event: Event, opened: Callable[[], object]) -> None:
         gate = self.commits.gate
-        if isinstance(event, RunEvent) or gate.is_open:
-            opened()
+        if gate.is_open or event.internal:
+            self._fail(event, error)
         else:
-            gate.when_open(opened, partial(self._fail, event))
+            gate.when_open(partial(self._fail, event, error), partial(self._fail, event))
 
     def _become(self, state: ActivationState) -> None:
         if state not in NEXT_STATES[self.state]:
@@ -313,7 +351,10 @@ class Activation:
             self._check_idle()
 
     def _check_idle(self) -> None:
-        if self.events or self.state is not ActivationState.RUNNING or not self.idle:
+        if self.events or self.slot.queue:
+            return
+
+        if self.state is not ActivationState.RUNNING or not self.idle:
             return
 
         self._idle_since_ms = self.engine.clock.now_ms()
@@ -347,7 +388,8 @@ class Activation:
 
 
 class Launch:
-    """The job of running one event that an object's own code started."""
+    """The job of running one event apart from the object's queue: code that the object started
+    itself, or an event that waited at the gate."""
 
     __slots__ = ("_activation", "_event")
 
@@ -357,8 +399,11 @@ class Launch:
 
     async def serve(self, scope: CancelScope) -> None:
         """Run the event, unless the object was reset before it began."""
-        if not self._event.finished:
-            await self._activation.run(self._event, scope)
+        activation, event = self._activation, self._event
+        if not event.finished and activation.enter(event):
+            suspended = activation.begin(event)
+            if suspended is not None:
+                await activation.go_on(event, suspended, scope)
 
 
 def _set(waiter: Any, result: object) -> None:
@@ -369,3 +414,7 @@ def _set(waiter: Any, result: object) -> None:
 def _refuse(waiter: Any, error: BaseException) -> None:
     if not waiter.done():
         waiter.set_exception(error)
+
+
+def _ignore(_outcome: object) -> None:
+    """Nobody waits for it."""

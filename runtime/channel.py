@@ -77,8 +77,9 @@ class LocalChannel:
         return self._send(FetchEvent(self._id, request))
 
     def _send(self, event: CallEvent) -> Coroutine[Any, Any, Any]:
-        self._engine.deliver(self.slot(), event)
-        return event.result(self._engine.backend.waiter)
+        engine = self._engine
+        engine.deliver(self._slot or self.slot(), event)
+        return event.result(engine.backend.waiter)
 
 
 async def _raise(error: Exception) -> Any:

@@ -149,14 +149,11 @@ class Engine:
         caller = CURRENT.get()
         if caller is None:
             # What comes from outside is refused while the host stops; what runs may still call.
-            if self.refusal is not None:
-                event.fail(self.refusal())
-            else:
+            if self.refusal is None:
                 slot.deliver(event)
-            return
-
-        gate = caller.activation.commits.gate
-        if gate.is_open:
+            else:
+                event.fail(self.refusal())
+        elif (gate := caller.activation.commits.gate).is_open:
             slot.deliver(event)
         else:
             gate.when_open(lambda: slot.deliver(event), event.fail)

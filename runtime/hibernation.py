@@ -139,10 +139,7 @@ class HibernationManager:
 class SocketEvent(Event):
     """A handler run for a socket. Nobody waits for it: an error is logged, the socket lives on."""
 
-    __slots__ = ("_manager", "_timer", "ws")
-
     def __init__(self, manager: HibernationManager, ws: WebSocket) -> None:
-        super().__init__()
         self.ws = ws
         self._manager = manager
         self._timer: Timer | None = None
@@ -184,8 +181,6 @@ class SocketEvent(Event):
 class MessageEvent(SocketEvent):
     """`web_socket_message`."""
 
-    __slots__ = ("_message", "_started")
-
     def __init__(self, manager: HibernationManager, ws: WebSocket, message: str | bytes) -> None:
         super().__init__(manager, ws)
         self._message = message
@@ -217,8 +212,6 @@ class MessageEvent(SocketEvent):
 class CloseEvent(SocketEvent):
     """`web_socket_close`; afterwards the close is answered and the socket is no longer listed."""
 
-    __slots__ = ("_close",)
-
     def __init__(self, manager: HibernationManager, ws: WebSocket, close: Close) -> None:
         super().__init__(manager, ws)
         self._close = close
@@ -241,8 +234,6 @@ class CloseEvent(SocketEvent):
 
 class ErrorEvent(SocketEvent):
     """`web_socket_error`."""
-
-    __slots__ = ("_error",)
 
     def __init__(self, manager: HibernationManager, ws: WebSocket, error: Exception) -> None:
         super().__init__(manager, ws)

@@ -13,6 +13,9 @@ MAX_QUEUED_EVENTS = 10_000
 # Values in a call (2.2)
 MAX_RPC_BYTES = 32 * 1024 * 1024
 
+# First turns of one object's events that run before others get the loop
+MAX_EVENTS_AT_ONCE = 64
+
 # Tasks kept waiting for the next event, for each host
 MAX_IDLE_TASKS = 1_024
 

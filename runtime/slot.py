@@ -34,6 +34,7 @@ class Slot:
 
     __slots__ = (
         "__weakref__",
+        "_served",
         "activation",
         "actor_class",
         "broken",
@@ -53,6 +54,7 @@ class Slot:
         self.id = object_id
         self.activation: Activation | None = None
         self.queue: deque[Event] = deque()  # delivered, not begun, in order of delivery
+        self._served = False  # a task takes from the queue, or will
         self.sockets: HibernationManager | None = None
         self.broken: BaseException | None = None
 
@@ -69,22 +71,42 @@ class Slot:
             event.fail(OverloadedError("Durable Object is overloaded. Too many requests queued."))
         else:
             self.queue.append(event)
-            if self.activation is not None or self.engine.may_start(self):
-                self.engine.pool.run(self)
+            if not self._served:
+                self._served = True
+                if self.activation is not None or self.engine.may_start(self):
+                    self.engine.pool.run(self)
 
     async def serve(self, scope: CancelScope) -> None:
-        """Run the event at the head of the queue; each delivery is served once."""
-        if not self.queue:
-            return
+        """Run the first turn of each event that is queued, in order. One task at a time does this;
+        when a handler suspends the task stays with it and another one takes the queue."""
+        for _ in range(limits.MAX_EVENTS_AT_ONCE):
+            if not self.queue:
+                self._served = False
+                return
 
-        activation = self.activation or self._start()
-        if activation.broken is not None:
-            return
+            activation = self.activation or self._start()
+            if activation.broken is not None:
+                return
 
-        event = self.queue.popleft()
-        event.gate = activation.input_gate
-        activation.adopt(event)
-        await activation.run(event, scope)
+            event = self.queue.popleft()
+            event.gate = gate = activation.input_gate
+            activation.adopt(event)
+            if gate.closed and not activation.enter(event):
+                continue
+
+            suspended = activation.begin(event)
+            if suspended is not None:
+                self._serve_on()
+                await activation.go_on(event, suspended, scope)
+                return
+
+        self._serve_on()
+
+    def _serve_on(self) -> None:
+        """Let another task take the queue, if there is one."""
+        self._served = bool(self.queue)
+        if self._served:
+            self.engine.pool.run(self)
 
     def accept(self, ws: WebSocket, tags: Iterable[str]) -> None:
         """Make `ws` one of the object's hibernatable sockets."""
