@@ -135,18 +135,24 @@ class Activation:
         if self.broken is None:
             self._become(ActivationState.RUNNING)
 
-    def enter(self, event: Event) -> bool:
-        """Whether the first turn of an adopted event may run now. If not, it is run when the gate
-        lets it in."""
-        if event.lock is not None or not event.gate.closed:
-            return True
+    def wait_at_gate(self, event: Event) -> None:
+        """Run an adopted event when its gate, which is closed, lets it in."""
+        backlog = self.slot.backlog
 
         def admit(lock: Lock) -> None:
-            event.lock = lock
-            self.launch(event)
+            backlog.at_gate(event, -1)
+            backlog.leave(event)
+            if event.finished:
+                lock.release()
+                self._check_idle()
+            else:
+                event.lock = lock
+                self.launch(event)
 
-        event.gate.wait(admit, _ignore)  # a reset has told the event already
-        return False
+        backlog.at_gate(event, 1)
+        if event.overdue is None:
+            backlog.hold(event, self.events.discard)
+        event.gate.wait(admit, _ignore)  # a reset tells the event itself
 
     def begin(self, event: Event) -> Suspended | None:
         """Run the first turn of an event that has entered. When that is all, its outcome leaves;
@@ -237,6 +243,7 @@ class Activation:
         self.input_gate.break_with(cause)
         for event in list(self.events):
             scope = event.scope
+            self.slot.backlog.leave(event)
             event.fail(cause)
             if scope is not None:
                 scope.cancel()
@@ -400,10 +407,16 @@ class Launch:
     async def serve(self, scope: CancelScope) -> None:
         """Run the event, unless the object was reset before it began."""
         activation, event = self._activation, self._event
-        if not event.finished and activation.enter(event):
-            suspended = activation.begin(event)
-            if suspended is not None:
-                await activation.go_on(event, suspended, scope)
+        if event.finished:
+            return
+
+        if event.lock is None and event.gate.closed:
+            activation.wait_at_gate(event)
+            return
+
+        suspended = activation.begin(event)
+        if suspended is not None:
+            await activation.go_on(event, suspended, scope)
 
 
 def _set(waiter: Any, result: object) -> None:

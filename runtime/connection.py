@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from .errors import WebSocketClosed
-from .web_socket import LOST, NO_CODE
+from .web_socket import LOST, NO_CODE, TOO_BIG
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from .web_socket import WebSocket
 
 ABORT_EXTENSION = "roomhost.abort"  # a server that can drop a connection without a close frame
+FAILURE_EXTENSION = (
+    "roomhost.failure"  # a dict: the server sets `failed` when the client broke the protocol
+)
 NORMAL_CLOSURE = 1000
 INTERNAL_ERROR = 1011
 
@@ -36,6 +40,7 @@ class Connection:
         self._response = response
         extensions: dict[str, Any] = scope.get("extensions") or {}
         self._abort: Callable[[], object] | None = extensions.get(ABORT_EXTENSION)
+        self._failure: dict[str, bool] = extensions.get(FAILURE_EXTENSION, {})
 
     async def run(self) -> None:
         """Accept the upgrade and serve it to its end."""
@@ -63,7 +68,9 @@ class Connection:
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
-                self._disconnected(message.get("code", NO_CODE), message.get("reason") or "")
+                # A server's own kind of int is no value that an object can store.
+                code = int(message.get("code", NO_CODE))
+                self._disconnected(code, message.get("reason") or "")
                 return
 
             text = message.get("text")
@@ -80,7 +87,10 @@ class Connection:
         return True
 
     def _disconnected(self, code: int, reason: str) -> None:
-        if code == LOST:
+        if self._failure.get("failed"):
+            # The server has closed with this code already: too large, not UTF-8, no such frame.
+            self._socket.failed(code, "Message is too large" if code == TOO_BIG else reason)
+        elif code == LOST:
             self._socket.terminate()
         else:
             self._socket.closed_by_peer(code, reason)
@@ -95,7 +105,10 @@ class Connection:
                 else:
                     await self._send({"type": "websocket.send", "bytes": message})
         except WebSocketClosed as closed:
-            await self._close(closed)
+            with contextlib.suppress(OSError):
+                await self._close(closed)
+        except OSError:  # the client is gone; `_incoming` says how
+            return
         scope.cancel()
 
     async def _close(self, closed: WebSocketClosed) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .http import Request
     from .input_gate import InputGate, Lock
     from .object_id import DurableObjectId
+    from .timers import Timer
 
 # Values that need no copy and no measuring.
 UNCHANGING = frozenset((type(None), bool, int, float))
@@ -39,6 +40,8 @@ class Event:
     runs in. `lock` is the hold on that gate which its next turn runs under, when it was queued.
     `scope` can cancel the handler, while it is suspended. `after_turn` is called once, at the end
     of the next turn. `internal`: its outcome stays in the object, so it need not be durable first.
+    `refusable`: it may be refused as overloaded; then `size` is what it holds in memory, in bytes,
+    and `overdue` the timer that fails it when it has waited for too long.
     """
 
     activation: Activation
@@ -46,8 +49,11 @@ class Event:
     lock: Lock | None = None
     scope: CancelScope | None = None
     after_turn: Callable[[], object] | None = None
+    overdue: Timer | None = None
     finished = False
     internal = False
+    refusable = False
+    size = 0
 
     @property
     def object_id(self) -> DurableObjectId | None:
@@ -74,6 +80,7 @@ class Event:
 class CallEvent(Event):
     """An event whose caller waits for the outcome."""
 
+    refusable = True
     _waiter: Waiter | None = None
     _result: Any = None
     _error: BaseException | None = None
@@ -122,9 +129,15 @@ class RpcEvent(CallEvent):
     """A method call over a stub; `arguments` are the callee's own copies."""
 
     def __init__(
-        self, object_id: DurableObjectId, method: str, arguments: Any, keywords: dict[str, Any]
+        self,
+        object_id: DurableObjectId,
+        method: str,
+        arguments: Any,
+        keywords: dict[str, Any],
+        size: int,
     ) -> None:
         self._id = object_id
+        self.size = size
         self._method = method
         self._arguments = arguments
         self._keywords = keywords
@@ -138,12 +151,28 @@ class RpcEvent(CallEvent):
         return copy_for_rpc(result)
 
 
+class GetEvent(CallEvent):
+    """A read of a property over a stub (semantics.md 2.1)."""
+
+    def __init__(self, object_id: DurableObjectId, name: str) -> None:
+        super().__init__(object_id)
+        self._name = name
+
+    def invoke(self) -> Any:
+        activation = self.activation
+        return activation.actor_class.getter(self._name)(activation.instance)
+
+    def outcome(self, result: Any) -> Any:
+        return copy_for_rpc(result)
+
+
 class FetchEvent(CallEvent):
     """An HTTP request to `fetch`."""
 
     def __init__(self, object_id: DurableObjectId, request: Request) -> None:
         super().__init__(object_id)
         self._request = request
+        self.size = len(request.buffered or b"")
 
     def invoke(self) -> Any:
         activation = self.activation
@@ -214,10 +243,11 @@ def copy_for_rpc(value: Any) -> Any:
 
 def copy_arguments(
     arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The callee's own copies of the arguments of a call, together as `copy_for_rpc`."""
+) -> tuple[tuple[Any, ...], dict[str, Any], int]:
+    """The callee's own copies of the arguments of a call, together as `copy_for_rpc`, and about how
+    many bytes they take."""
     if not arguments and not keywords:
-        return arguments, keywords
+        return arguments, keywords, 0
 
     total = 0
     copies: list[Any] = []
@@ -232,7 +262,7 @@ def copy_arguments(
     if total > limits.MAX_RPC_BYTES:
         raise _too_large(total)
 
-    return tuple(copies), named
+    return tuple(copies), named, total
 
 
 def _copy(value: Any, where: str = "") -> tuple[Any, int]:

@@ -103,10 +103,8 @@ class HibernationManager:
             ws.bypass(pair.response)
             return
 
-        if len(message) > limits.MAX_MESSAGE_BYTES:
-            self._slot.deliver(ErrorEvent(self, ws, DurableObjectError("Message is too large")))
-            self.remove(ws)
-            ws.end(Close(TOO_BIG, "Message is too large"))
+        if is_too_large(message):
+            self.failed(ws, Close(TOO_BIG, "Message is too large"))
             return
 
         ws.unstarted += 1
@@ -119,6 +117,13 @@ class HibernationManager:
             return
 
         self._slot.deliver(CloseEvent(self, ws, close))
+
+    def failed(self, ws: WebSocket, close: Close) -> None:
+        """A client broke the protocol: an error for the object, the end of the connection."""
+        if self._slot.engine.refusal is None:
+            self._slot.deliver(ErrorEvent(self, ws, DurableObjectError(close.reason)))
+        self.remove(ws)
+        ws.end(close)
 
     def drop(self) -> None:
         """The object was reset: every client sees its connection lost."""
@@ -181,8 +186,11 @@ class SocketEvent(Event):
 class MessageEvent(SocketEvent):
     """`web_socket_message`."""
 
+    refusable = True
+
     def __init__(self, manager: HibernationManager, ws: WebSocket, message: str | bytes) -> None:
         super().__init__(manager, ws)
+        self.size = len(message)
         self._message = message
         self._started = False
 
@@ -244,6 +252,19 @@ class ErrorEvent(SocketEvent):
             return actor.web_socket_error(self.ws, self._error)
 
         return None
+
+
+def is_too_large(message: str | bytes) -> bool:
+    """Whether a message has over 32 MiB, a text in UTF-8 (7.8)."""
+    if len(message) > limits.MAX_MESSAGE_BYTES:
+        return True
+
+    # Four bytes a character at most: only a huge text has to be looked at.
+    return (
+        isinstance(message, str)
+        and len(message) * 4 > limits.MAX_MESSAGE_BYTES
+        and len(message.encode(errors="replace")) > limits.MAX_MESSAGE_BYTES
+    )
 
 
 def check_tags(tags: object) -> tuple[str, ...]:

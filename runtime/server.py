@@ -12,7 +12,7 @@ import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from . import limits
-from .connection import ABORT_EXTENSION
+from .connection import ABORT_EXTENSION, FAILURE_EXTENSION
 from .errors import HostError
 from .host import Host
 
@@ -33,10 +33,33 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         self._transport_to_abort = transport
+        self._failure: dict[str, bool] = {}
 
     async def run_asgi(self) -> None:
-        self.scope.setdefault("extensions", {})[ABORT_EXTENSION] = self._transport_to_abort.abort
+        extensions = self.scope.setdefault("extensions", {})
+        extensions[ABORT_EXTENSION] = self._transport_to_abort.abort
+        extensions[FAILURE_EXTENSION] = self._failure
         await super().run_asgi()
+
+    def data_received(self, data: bytes) -> None:
+        if not self._failure:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """The client broke the protocol. uvicorn closes at once; with input unread that resets the
+        connection, and the client may never see the code. So what still comes is thrown away first."""
+        closed = self.conn.close_sent
+        assert closed is not None
+        self._failure["failed"] = True
+        self.queue.put_nowait(
+            {"type": "websocket.disconnect", "code": closed.code, "reason": closed.reason}
+        )
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(limits.LINGER_SECONDS, self.transport.close)
 
 
 class Server(uvicorn.Server):

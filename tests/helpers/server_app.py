@@ -47,5 +47,10 @@ class Echo(DurableObject):
         closed = await self.ctx.storage.get("closed", [])
         await self.ctx.storage.put("closed", [*closed, [code, reason, was_clean]])
 
+    async def web_socket_error(self, ws: WebSocket, error: Exception) -> None:
+        for other in self.ctx.get_web_sockets():
+            if other is not ws:
+                other.send(f"error: {error}")
+
 
 app = App(name="server", bindings={"ECHO_ROOM": Echo})

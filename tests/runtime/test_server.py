@@ -91,6 +91,22 @@ def test_a_web_socket_speaks_to_the_object(host: HostProcess) -> None:
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4_001, "told to")
 
 
+@pytest.mark.parametrize("unit", ["x", "ö", b"x"])
+def test_a_message_has_32_mebibytes_and_no_byte_more(host: HostProcess, unit: str | bytes) -> None:
+    """7.8: the object is told of an error, the client gets 1009."""
+    limit = 32 * 1024 * 1024
+    units = limit // len(unit.encode() if isinstance(unit, str) else unit)
+    with connect(socket_url(host), max_size=None) as ws, connect(socket_url(host)) as other:
+        ws.send(unit * units)
+        assert len(ws.recv(timeout=30)) == units
+        ws.send(unit * (units + 1))
+        with pytest.raises(ConnectionClosed) as closed:
+            ws.recv(timeout=30)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1_009
+        assert other.recv(timeout=30) == "error: Message is too large"
+
+
 def test_an_upgrade_that_leads_nowhere_is_refused(host: HostProcess) -> None:
     """With an HTTP status."""
     for path in ("/nowhere", "/echo-room"):
