@@ -19,6 +19,7 @@ from .commits import no_longer_accessible
 from .errors import Aborted, DurableObjectError, reset_error
 from .events import CURRENT, CallEvent, Event, StartEvent
 from .gated import Suspended, first_turn, later_turns
+from .idleness import Idleness
 from .input_gate import InputGate
 from .state import DurableObjectState
 from .streams import gated_stream
@@ -61,9 +62,7 @@ class Activation:
     """One instance of an actor class, for one object id."""
 
     __slots__ = (
-        "_idle_since_ms",
-        "_idle_timer",
-        "_on_idle",
+        "_idleness",
         "actor_class",
         "broken",
         "commits",
@@ -94,9 +93,7 @@ class Activation:
         self.events: set[Event] = set()  # from delivery until the outcome has left
         self.pins = 0  # accepted sockets that cannot hibernate
         self.turn: Event | None = None  # whose code runs right now
-        self._idle_since_ms = 0
-        self._idle_timer: Timer | None = None
-        self._on_idle: list[Callable[[], object]] = []
+        self._idleness = Idleness(self, engine)
         commits.on_failed = self.reset
         commits.on_settled = self._settled
 
@@ -237,7 +234,6 @@ class Activation:
         logger.warning("reset of %s %s: %r", self.actor_class.name, self.slot.id, cause)
         self._become(ActivationState.BROKEN)
         self.broken = reset_error(cause)
-        self._stop_idling()
         self.commits.close(no_longer_accessible(broken=True), broken=cause)
         self.slot.broke(self, cause)
         self.input_gate.break_with(cause)
@@ -248,7 +244,7 @@ class Activation:
             if scope is not None:
                 scope.cancel()
         self.events.clear()
-        self._tell_idle()
+        self._idleness.end()
 
     def evict(self) -> bool:
         """Drop the instance if nothing is in it; whether it was dropped."""
@@ -256,7 +252,7 @@ class Activation:
             return False
 
         self._become(ActivationState.EVICTED)
-        self._stop_idling()
+        self._idleness.end()
         self.commits.close(no_longer_accessible(broken=False))
         # Cut the circles through the instance, so that its memory is free now, not at a collection.
         self.commits.on_failed = self.commits.on_settled = None
@@ -269,7 +265,7 @@ class Activation:
         if self.idle or self.state in (ActivationState.EVICTED, ActivationState.BROKEN):
             callback()
         else:
-            self._on_idle.append(callback)
+            self._idleness.wait(callback)
 
     async def settled(self) -> None:
         """Return when every batch handed over so far is durable; raise when one of them fails."""
@@ -364,34 +360,7 @@ class Activation:
         if self.state is not ActivationState.RUNNING or not self.idle:
             return
 
-        self._idle_since_ms = self.engine.clock.now_ms()
-        if self._idle_timer is None:
-            self._idle_timer = self.call_later(self.engine.idle_eviction_seconds, self._sweep)
-        if self._on_idle:
-            self._tell_idle()
-
-    def _sweep(self) -> None:
-        """The idle time has passed once since the timer was set: evict, or look again later."""
-        self._idle_timer = None
-        if not self.idle:
-            return
-
-        wait_ms = round(self.engine.idle_eviction_seconds * 1000)
-        due_ms = self._idle_since_ms + wait_ms
-        if due_ms > self.engine.clock.now_ms():
-            self._idle_timer = self.engine.timers.at(due_ms, self._sweep)
-        else:
-            self.evict()
-
-    def _stop_idling(self) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-
-    def _tell_idle(self) -> None:
-        waiting, self._on_idle = self._on_idle, []
-        for callback in waiting:
-            callback()
+        self._idleness.begin()
 
 
 class Launch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import operator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,6 +120,6 @@ class ActorClass:
             for kind in self.type.__mro__[: self.type.__mro__.index(DurableObject)]:
                 member = vars(kind).get(name)
                 if inspect.isfunction(member) or isinstance(member, PROPERTIES):
-                    return member
+                    return cast("Any", member)
 
         raise TypeError(f'The RPC receiver does not implement the method "{name}".')

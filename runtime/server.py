@@ -36,7 +36,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._failure: dict[str, bool] = {}
 
     async def run_asgi(self) -> None:
-        extensions = self.scope.setdefault("extensions", {})
+        extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
         extensions[ABORT_EXTENSION] = self._transport_to_abort.abort
         extensions[FAILURE_EXTENSION] = self._failure
         await super().run_asgi()

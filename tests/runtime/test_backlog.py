@@ -15,7 +15,11 @@ from ..helpers.scripted import Scripted, app, script
 
 pytestmark = pytest.mark.anyio
 
-LIMITS = {"max_queued_events": 3, "max_queued_bytes": 1_000, "max_queued_seconds": 20.0}
+LIMITS: dict[str, Any] = {
+    "max_queued_events": 3,
+    "max_queued_bytes": 1_000,
+    "max_queued_seconds": 20.0,
+}
 
 
 @pytest.fixture
