@@ -6,15 +6,14 @@ import asyncio
 import contextlib
 import signal
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from . import limits
-from .connection import ABORT_EXTENSION, FAILURE_EXTENSION
 from .errors import HostError
 from .host import Host
+from .server_protocol import WebSocketProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -24,42 +23,6 @@ if TYPE_CHECKING:
 
 BACKLOG = 2_048  # connections not yet accepted
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, whose connections can also be dropped without a close frame: that is how
-    a client sees 1006 when its object was reset (semantics.md 3.4)."""
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._transport_to_abort = transport
-        self._failure: dict[str, bool] = {}
-
-    async def run_asgi(self) -> None:
-        extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
-        extensions[ABORT_EXTENSION] = self._transport_to_abort.abort
-        extensions[FAILURE_EXTENSION] = self._failure
-        await super().run_asgi()
-
-    def data_received(self, data: bytes) -> None:
-        if not self._failure:
-            super().data_received(data)
-
-    def handle_parser_exception(self) -> None:
-        """The client broke the protocol. uvicorn closes at once; with input unread that resets the
-        connection, and the client may never see the code. So what still comes is thrown away first."""
-        closed = self.conn.close_sent
-        assert closed is not None
-        self._failure["failed"] = True
-        self.queue.put_nowait(
-            {"type": "websocket.disconnect", "code": closed.code, "reason": closed.reason}
-        )
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-        self.close_timer = self.loop.call_later(limits.LINGER_SECONDS, self.transport.close)
 
 
 class Server(uvicorn.Server):
