@@ -171,6 +171,7 @@ class Activation:
                 raise
         else:
             self._ended(event, result)
+        CURRENT.set(None)  # or a task that waits would keep the event, and all it holds
         return None
 
     async def go_on(self, event: Event, suspended: Suspended, scope: CancelScope) -> None:
