@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..runtime import DurableObjectId
+from ..runtime.object_id import JURISDICTIONS, bytes_of, maker_of
 from .stub import DurableObjectStub
 
 if TYPE_CHECKING:
@@ -12,8 +13,6 @@ if TYPE_CHECKING:
 
     from ..runtime.channel import Channel
     from ..runtime.object_id import IdFactory
-
-JURISDICTIONS = ("eu", "fedramp", "us")
 
 
 class DurableObjectNamespace:
@@ -36,9 +35,11 @@ class DurableObjectNamespace:
         return self._ids.from_name(_text(name, "name"))
 
     def id_from_string(self, digits: str) -> DurableObjectId:
-        """The id that `str(id)` printed, without its name. TypeError: not 64 hex digits, or not an
-        id of this namespace."""
-        return self._ids.from_string(digits)
+        """The id that `str(id)` printed, without its name but under its jurisdiction. TypeError: not
+        64 hex digits, or not an id of this namespace, or of another jurisdiction than this one's."""
+        data = bytes_of(digits)
+        ids = self._ids if self._ids.jurisdiction is not None else maker_of(data, self._ids_of)
+        return ids.from_bytes(data)
 
     def new_unique_id(self, jurisdiction: str | None = None) -> DurableObjectId:
         """A new random id. TypeError: an unknown jurisdiction."""

@@ -83,8 +83,9 @@ class ActorClass:
     def method(self, name: str) -> Callable[..., Any]:
         """The function that a stub's call of `name` runs, to be called with the instance first.
 
-        Only what the class and its parents up to `DurableObject` define counts, never an attribute
-        of the instance (semantics.md 2.1). TypeError: no such member, reserved, or not a method.
+        Only what the class, its parents and its mixins define counts, not what `DurableObject`
+        does, and never an attribute of the instance (semantics.md 2.1). TypeError: no such member,
+        reserved, or not a method.
         """
         found = self._methods.get(name)
         if found is None:
@@ -117,9 +118,11 @@ class ActorClass:
             raise TypeError(f"'{name}' is a reserved method and cannot be called over RPC.")
 
         if not (name.startswith("__") and name.endswith("__")):
-            for kind in self.type.__mro__[: self.type.__mro__.index(DurableObject)]:
-                member = vars(kind).get(name)
-                if inspect.isfunction(member) or isinstance(member, PROPERTIES):
-                    return cast("Any", member)
+            # The first class that has the name decides, as it does inside the object.
+            owners = (kind for kind in self.type.__mro__ if name in vars(kind))
+            owner = next(owners, DurableObject)
+            member = None if owner in (DurableObject, object) else vars(owner)[name]
+            if inspect.isfunction(member) or isinstance(member, PROPERTIES):
+                return cast("Any", member)
 
         raise TypeError(f'The RPC receiver does not implement the method "{name}".')

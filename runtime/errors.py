@@ -6,9 +6,14 @@ Everything else that the host itself raises is a `DurableObjectError`, whose fla
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+import os
+import sys
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ..storage import DataCloneError, clone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class DurableObjectError(Exception):
@@ -88,8 +93,8 @@ def annotate(error: BaseException, **flags: object) -> None:
 def cross(error: BaseException, *, remote: bool, object_id: str) -> BaseException:
     """The error a caller gets for `error`: its own copy, same class and message, with the flags set.
 
-    A class that cannot be rebuilt from copies of its arguments crosses as `DurableObjectError` with
-    `remote_type` (semantics.md, decisions). Use it for every error that leaves an object.
+    A class that cannot be imported by its name, or not be rebuilt, crosses as `DurableObjectError`
+    with `remote_type` (semantics.md, decisions). Use it for every error that leaves an object.
     """
     copy = _rebuild(error)
     copy.__traceback__ = error.__traceback__
@@ -101,28 +106,62 @@ def cross(error: BaseException, *, remote: bool, object_id: str) -> BaseExceptio
     return copy
 
 
-def _rebuild(error: BaseException) -> BaseException:
-    kind = type(error)
-    if not isinstance(error, Exception):
-        return _stand_in(error)
-
+def _rebuild(error: BaseException) -> Exception:
+    copy: Exception
     try:
-        arguments = clone(error.args)
-        if kind.__init__ in _PLAIN_INITIALIZERS:
-            copy = kind(*arguments)
-        else:
-            # A class with an initializer of its own is not called again: it may want other arguments.
-            copy = kind.__new__(kind, *arguments)
-            copy.args = arguments
+        copy = _same_class(error)
     except Exception:
-        return _stand_in(error)
-
-    for name, value in vars(error).items():
+        copy = _stand_in(error)
+    for name, value in _attributes(error):
         try:
             setattr(copy, name, clone(value))
         except (DataCloneError, AttributeError):
             continue
     return copy
+
+
+def _same_class(error: BaseException) -> Exception:
+    """An error of the class of `error`, without its attributes. Raises when there can be none."""
+    kind = type(error)
+    if not issubclass(kind, Exception) or not _can_be_imported(kind):
+        raise TypeError("the other side cannot have this class")
+
+    if isinstance(error, ExceptionGroup):
+        group = cast("ExceptionGroup[Exception]", error)
+        return group.derive([_rebuild(member) for member in group.exceptions])
+
+    try:
+        arguments = clone(error.args)
+    except DataCloneError:
+        arguments = (str(error),)
+    if kind.__init__ in _PLAIN_INITIALIZERS:
+        return kind(*arguments)
+
+    # A class with an initializer of its own is not called again: it may want other arguments.
+    copy = kind.__new__(kind, *arguments)
+    copy.args = arguments
+    return copy
+
+
+def _attributes(error: BaseException) -> Iterator[tuple[str, Any]]:
+    """What an error says besides its arguments."""
+    yield from vars(error).items()
+    for kind, names in _MEMBERS.items():
+        if isinstance(error, kind):
+            for name in names:
+                value = getattr(error, name, None)
+                if isinstance(value, os.PathLike):
+                    value = os.fspath(cast("os.PathLike[str]", value))
+                if value is not None:
+                    yield name, value
+
+
+def _can_be_imported(kind: type) -> bool:
+    """Whether another process that has the application finds this class by its name."""
+    found: Any = sys.modules.get(kind.__module__)
+    for name in kind.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is kind
 
 
 def _stand_in(error: BaseException) -> DurableObjectError:
@@ -135,6 +174,14 @@ _PLAIN_INITIALIZERS: frozenset[Any] = frozenset(
     kind.__init__
     for kind in (Exception, OSError, ImportError, UnicodeDecodeError, UnicodeEncodeError, KeyError)
 )
+
+# Kept by Python itself, outside of the attributes that an application has set.
+_MEMBERS: dict[type[Exception], tuple[str, ...]] = {
+    OSError: ("filename", "filename2"),
+    ImportError: ("name", "path"),
+    NameError: ("name",),
+    AttributeError: ("name",),
+}
 
 
 def unsupported(what: str, instead: str) -> NoReturn:

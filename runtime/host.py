@@ -17,7 +17,7 @@ from .clock import SystemClock
 from .durable_object import ActorClass
 from .engine import Engine
 from .errors import DurableObjectError, HostError
-from .object_id import DurableObjectId, IdFactory
+from .object_id import DurableObjectId, IdFactory, maker_of
 from .settings import HostSettings
 
 if TYPE_CHECKING:
@@ -211,7 +211,10 @@ class Host:
         records = self.engine.partition.list_objects(
             namespace.number, after=None if after is None else bytes(after), limit=limit
         )
-        return [DurableObjectId(record.id, record.name) for record in records]
+        ids_of = partial(self.ids, binding)
+        return [
+            maker_of(record.id, ids_of).from_bytes(record.id, record.name) for record in records
+        ]
 
     def statistics(self) -> HostStatistics:
         """What is in memory and what was committed."""

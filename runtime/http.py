@@ -160,6 +160,15 @@ class Response(Body):
         response.headers.setdefault("content-type", "application/json")
         return response
 
+    def handed_over(self) -> Response:
+        """The receiver's own response: what it changes does not show here. A body that streams is
+        the receiver's alone from now on."""
+        copy = object.__new__(type(self))
+        vars(copy).update(vars(self))
+        copy.headers = MutableHeaders(raw=list(self.headers.raw))
+        self._read = True
+        return copy
+
     @property
     def ok(self) -> bool:
         """Whether the status is a success, 200 to 299."""

@@ -5,11 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from typing import TYPE_CHECKING
 
 from . import limits
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 BODY_BYTES = 16
 ID_BYTES = 32
+JURISDICTIONS = ("eu", "fedramp", "us")
 
 
 class DurableObjectId:
@@ -82,20 +87,14 @@ class IdFactory:
         body = self._mac(name.encode())
         return DurableObjectId(body + self._mac(body), name, self._jurisdiction)
 
+    def from_bytes(self, data: bytes, name: str | None = None) -> DurableObjectId:
+        """The id of these bytes. TypeError: they are none of this namespace."""
+        self.check(data)
+        return DurableObjectId(data, name, self._jurisdiction)
+
     def from_string(self, digits: str) -> DurableObjectId:
         """The id printed as `digits`, without a name. TypeError as in semantics.md 1.2."""
-        if not isinstance(digits, str) or len(digits) != 2 * ID_BYTES:  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError("Invalid Durable Object ID: must be 64 hex digits")
-
-        try:
-            data = bytes.fromhex(digits)
-        except ValueError:
-            data = b""
-        if len(data) != ID_BYTES:  # fromhex() passes over white space
-            raise TypeError("Invalid Durable Object ID: must be 64 hex digits")
-
-        self.check(data)
-        return DurableObjectId(data, None, self._jurisdiction)
+        return self.from_bytes(bytes_of(digits))
 
     def unique(self) -> DurableObjectId:
         """A new random id."""
@@ -113,6 +112,31 @@ class IdFactory:
 
     def _mac(self, data: bytes) -> bytes:
         return hmac.digest(self._key, data, "sha256")[:BODY_BYTES]
+
+
+def bytes_of(digits: str) -> bytes:
+    """The bytes that `str(id)` printed. TypeError: not 64 hex digits."""
+    if not isinstance(digits, str) or len(digits) != 2 * ID_BYTES:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError("Invalid Durable Object ID: must be 64 hex digits")
+
+    try:
+        data = bytes.fromhex(digits)
+    except ValueError:
+        data = b""
+    if len(data) != ID_BYTES:  # fromhex() passes over white space
+        raise TypeError("Invalid Durable Object ID: must be 64 hex digits")
+
+    return data
+
+
+def maker_of(data: bytes, ids_of: Callable[[str | None], IdFactory]) -> IdFactory:
+    """Which of a namespace's factories, by jurisdiction, makes the id of these bytes: an id does not
+    say in its digits what it was made under. The one without a jurisdiction if none does."""
+    plain = ids_of(None)
+    if plain.owns(data):
+        return plain
+
+    return next((ids for ids in map(ids_of, JURISDICTIONS) if ids.owns(data)), plain)
 
 
 def visible_name(name: str | None) -> str | None:

@@ -71,12 +71,14 @@ class ChunkQueue:
 
 
 def gated_stream(activation: Activation, response: Response) -> Response:
-    """Make the body of `response`, if it is a stream, one that is produced under the object's gates.
+    """The caller's own copy of `response`, whose body, if it is a stream, is produced under the
+    object's gates.
 
     The generator runs in a task of the object, each chunk leaves through the output gate, and the
     instance stays in memory until it ends. It starts when the reader asks for the first chunk, so
     that a response nobody reads leaves nothing behind.
     """
+    response = response.handed_over()
     if response.buffered is not None:
         return response
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from roomhost.bindings import App
 from roomhost.runtime import DurableObjectId
-from roomhost.runtime.object_id import IdFactory
+from roomhost.runtime.object_id import JURISDICTIONS, IdFactory, maker_of
 from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers.actors import Laboratory, within
@@ -47,6 +47,18 @@ def test_every_printed_id_reads_back_without_its_name(name: str) -> None:
         assert read == made
         assert read.equals(made)
         assert hash(read) == hash(made)
+
+
+@given(names, st.sampled_from([None, *JURISDICTIONS]))
+def test_an_id_tells_which_jurisdiction_made_it(name: str, jurisdiction: str | None) -> None:
+    """By which key its second half verifies; an id of nobody is left to the namespace itself."""
+
+    def ids_of(asked: str | None) -> IdFactory:
+        return IdFactory("mykey", asked)
+
+    made = ids_of(jurisdiction).from_name(name)
+    assert maker_of(bytes(made), ids_of).jurisdiction == jurisdiction
+    assert maker_of(bytes(32), ids_of).jurisdiction is None
 
 
 @given(names, names)
