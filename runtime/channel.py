@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .errors import cross
 from .events import CallEvent, FetchEvent, GetEvent, RpcEvent, copy_arguments
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class LocalChannel:
         try:
             event = RpcEvent(self._id, method, *copy_arguments(arguments, keywords))
         except Exception as error:
-            return _raise(error)
+            return _raise(cross(error, remote=False, object_id=str(self._id)))
 
         return self._send(event)
 
@@ -90,5 +91,5 @@ class LocalChannel:
         return event.result(engine.backend.waiter)
 
 
-async def _raise(error: Exception) -> Any:
+async def _raise(error: BaseException) -> Any:
     raise error

@@ -18,7 +18,7 @@ from .alarm_scheduler import AlarmScheduler
 from .commits import Commits
 from .errors import OverloadedError
 from .events import CURRENT, RunEvent
-from .object_id import DurableObjectId, visible_name
+from .object_id import DurableObjectId, maker_of, visible_name
 from .slot import Slot
 from .task_pool import TaskPool
 from .timers import Timers
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .durable_object import ActorClass
     from .events import CallEvent
+    from .object_id import IdFactory
     from .settings import HostSettings
 
 logger = logging.getLogger("roomhost.runtime")
@@ -62,6 +63,7 @@ class Engine:
             partition, self.timers, clock, self._fire_alarm, self._give_up_alarm, random.random
         )
         self.classes: dict[int, ActorClass] = {}  # by namespace number
+        self.ids_of: dict[int, Callable[[str | None], IdFactory]] = {}  # likewise
         # Why nothing more is delivered, once the host stops.
         self.refusal: Callable[[], BaseException] | None = None
         # A slot lives as long as anyone cares: a stub, or the host while something is in memory.
@@ -187,7 +189,8 @@ class Engine:
             self.alarms.finished(number, due_ms, AlarmOutcome(ran=False))
             return
 
-        object_id = DurableObjectId(record.id, record.name)
+        jurisdiction = maker_of(record.id, self.ids_of[record.namespace]).jurisdiction
+        object_id = DurableObjectId(record.id, record.name, jurisdiction)
         event = AlarmEvent(
             object_id, due_ms, retries, partial(self.alarms.finished, number, due_ms)
         )

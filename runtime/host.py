@@ -258,6 +258,7 @@ class Host:
         for declared in self.app.namespaces():
             record = partition.namespace(declared.name, declared.unique_key)
             actor_class = engine.classes[record.number] = ActorClass(declared.actor)
+            engine.ids_of[record.number] = partial(self.ids, declared.name)
             self.namespaces[declared.name] = Namespace(
                 record.number, declared.name, record.unique_key, actor_class
             )
