@@ -24,18 +24,19 @@ logger = logging.getLogger("roomhost.runtime")
 @dataclass(frozen=True, slots=True)
 class AlarmOutcome:
     """How a run ended. `ran`: the handler was called; else the alarm had been moved or deleted.
-    `error`: what it raised. `retries`: whether another run follows an error
-    (`ctx.abort(retry_alarm=False)`: none)."""
+    `error`: why it failed. `own`: the handler raised that itself, and its object stood. `retries`:
+    whether another run follows an error (`ctx.abort(retry_alarm=False)`: none)."""
 
     ran: bool
     error: BaseException | None = None
+    own: bool = False
     retries: bool = True
 
 
 class AlarmEvent(Event):
     """`alarm(info)`. `finished(outcome)` is called once, when its outcome is durable."""
 
-    __slots__ = ("_due_ms", "_finished", "_id", "_ran", "_retries")
+    __slots__ = ("_due_ms", "_finished", "_id", "_raised", "_ran", "_retries")
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class AlarmEvent(Event):
         self._id = object_id
         self._due_ms = due_ms
         self._retries = retries
+        self._raised: Exception | None = None
         self._ran = False
         self._finished = finished
 
@@ -84,7 +86,9 @@ class AlarmEvent(Event):
             result = activation.instance.alarm(info)
             if inspect.isawaitable(result):
                 await result
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception) and activation.broken is None:
+                self._raised = error
             activation.commits.overlay.finish_alarm(succeeded=False)
             raise
         finally:
@@ -105,7 +109,10 @@ class AlarmEvent(Event):
     def fail(self, error: BaseException) -> None:
         if not self.finished:
             logger.warning("an alarm of %s failed: %r", self._id, error, exc_info=error)
-        self._finish(AlarmOutcome(True, error, not getattr(error, "abandons_alarm", False)))
+        # Another error than the handler's took its place when a commit failed before it left.
+        own, self._raised = error is self._raised, None
+        retries = own or not getattr(error, "abandons_alarm", False)
+        self._finish(AlarmOutcome(True, error, own, retries))
 
     def _finish(self, outcome: AlarmOutcome) -> None:
         if not self.finished:
