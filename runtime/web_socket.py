@@ -118,13 +118,20 @@ class WebSocket:
         if self._mode is Mode.HIBERNATABLE:
             raise TypeError("Can't accept() WebSocket after enabling hibernation.")
 
-        if self._mode is not Mode.STANDARD:
-            self._mode = Mode.STANDARD
-            frame = CURRENT.get()
-            if frame is not None and self._peer._mode is not Mode.HIBERNATABLE:
-                self._pinned = frame.activation
-                self._pinned.pin(1)
-            self.opened()
+        if self._mode is Mode.STANDARD:
+            return
+
+        self._mode = Mode.STANDARD
+        self.opened()
+        close = self._inbox.close
+        if close is not None:
+            self._echo(close)  # it came before this end was taken
+            return
+
+        frame = CURRENT.get()
+        if frame is not None and self._peer._mode is not Mode.HIBERNATABLE:
+            self._pinned = frame.activation
+            self._pinned.pin(1)
 
     def claim(self, manager: HibernationManager, tags: tuple[str, ...]) -> None:
         """Take this end for an object, which calls `opened` next. DurableObjectError: it is taken."""
@@ -357,12 +364,17 @@ class WebSocket:
             self._manager.closed(self, close)
             return
 
-        if not answered and self._mode is Mode.STANDARD:
-            # The standard API echoes a close by itself (semantics.md, web_socket_auto_reply_to_close).
+        if self._mode is Mode.STANDARD:
+            self._echo(close)
+        self._ended(close)
+
+    def _echo(self, close: Close) -> None:
+        """Answer a close, unless that is done; the standard API does it by itself (semantics.md,
+        web_socket_auto_reply_to_close)."""
+        if self.ready_state is ReadyState.CLOSING:
             self._close_sent = True
             self.ready_state = ReadyState.CLOSED
             self._peer.arrive(close)
-        self._ended(close)
 
     def _overflow(self) -> None:
         """Nobody reads this end: drop what waits, and the connection with it."""
