@@ -181,7 +181,8 @@ async def test_a_time_is_needed() -> None:
 
     @script
     async def bare(actor: Alarmed) -> None:
-        await actor.ctx.storage.set_alarm()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        storage: Any = actor.ctx.storage
+        await storage.set_alarm()
 
     async with stage() as s:
         with pytest.raises(TypeError):
