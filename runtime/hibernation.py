@@ -103,7 +103,7 @@ class HibernationManager:
             ws.bypass(pair.response)
             return
 
-        if len(message) > limits.MAX_MESSAGE_BYTES:
+        if is_too_large(message):
             self._slot.deliver(ErrorEvent(self, ws, DurableObjectError("Message is too large")))
             self.remove(ws)
             ws.end(Close(TOO_BIG, "Message is too large"))
@@ -253,6 +253,14 @@ class ErrorEvent(SocketEvent):
             return actor.web_socket_error(self.ws, self._error)
 
         return None
+
+
+def is_too_large(message: str | bytes) -> bool:
+    """Whether a message is over the limit, text by its UTF-8 bytes (semantics.md 7.8)."""
+    size = len(message)
+    if isinstance(message, str) and not message.isascii() and size * 4 > limits.MAX_MESSAGE_BYTES:
+        size = len(message.encode(errors="surrogatepass"))
+    return size > limits.MAX_MESSAGE_BYTES
 
 
 def check_tags(tags: object) -> tuple[str, ...]:

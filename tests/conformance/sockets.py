@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
+
 from roomhost.bindings import App, DurableObjectStub
 from roomhost.runtime import (
     DurableObject,
@@ -111,11 +113,12 @@ async def connect(stub: Any, *tags: str, who: str | None = None, protocol: str =
 
 async def close_of(client: WebSocket) -> tuple[int, str, bool]:
     """How a connection ends, whatever comes before."""
-    while True:
-        try:
-            await client.receive()
-        except WebSocketClosed as closed:
-            return closed.code, closed.reason, closed.was_clean
+    with anyio.fail_after(30):
+        while True:
+            try:
+                await client.receive()
+            except WebSocketClosed as closed:
+                return closed.code, closed.reason, closed.was_clean
 
 
 @asynccontextmanager
