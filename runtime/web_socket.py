@@ -313,6 +313,12 @@ class WebSocket:
                 self._peer.arrive(close)
             self._ended(close)
 
+    def close_heard(self) -> None:
+        """The object's close handler starts: if the object closed first, that was the answer."""
+        if self._close_sent:
+            self.ready_state = ReadyState.CLOSED
+            self.forget()
+
     def answer_close(self, close: Close) -> None:
         """The object's close handler ended: echo the code if it did not close (7.7)."""
         if close.was_clean and not self._close_sent and self.ready_state is ReadyState.CLOSING:
@@ -356,6 +362,11 @@ class WebSocket:
         return None if frame is None else frame.activation.commits.gate
 
     def _arrive_close(self, close: Close) -> None:
+        if self._manager is not None and self._close_sent and close.was_clean:
+            # The answer to the object's own close: over when its handler is told, not before.
+            self._manager.closed(self, close)
+            return
+
         answered = self._close_sent or not close.was_clean
         self.ready_state = ReadyState.CLOSED if answered else ReadyState.CLOSING
         if self._manager is not None:
