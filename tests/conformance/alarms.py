@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +15,7 @@ from roomhost.runtime.testing import ManualClock, host_for
 from ..helpers.scripted import Scripted, script
 
 START_MS = 1_800_000_000_000
+SEVEN_RUNS = 2 + 4 + 8 + 16 + 32 + 64  # seconds, without jitter
 
 
 class Alarmed(Scripted):
@@ -85,7 +86,7 @@ def at(seconds: float) -> int:
 
 
 @asynccontextmanager
-async def stage(clock: ManualClock | None = None, **options: Any) -> AsyncIterator[Stage]:
+async def stage(clock: ManualClock | None = None, **options: Any) -> AsyncGenerator[Stage]:
     """A host whose alarms are noted, unless a test makes its own `alarm` script."""
     clock = clock or ManualClock(START_MS)
     async with host_for(app, clock=clock, **options) as host:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -122,7 +122,7 @@ async def close_of(client: WebSocket) -> tuple[int, str, bool]:
 
 
 @asynccontextmanager
-async def hall(clock: ManualClock | None = None, **options: Any) -> AsyncIterator[Hall]:
+async def hall(clock: ManualClock | None = None, **options: Any) -> AsyncGenerator[Hall]:
     """A host with rooms."""
     clock = clock or ManualClock()
     async with host_for(app, clock=clock, **options) as host:
