@@ -25,18 +25,20 @@ logger = logging.getLogger("roomhost.runtime")
 class AlarmOutcome:
     """How a run ended. `ran`: the handler was called; else the alarm had been moved or deleted.
     `error`: why it failed. `own`: the handler raised that itself, and its object stood. `retries`:
-    whether another run follows an error (`ctx.abort(retry_alarm=False)`: none)."""
+    whether another run follows an error (`ctx.abort(retry_alarm=False)`: none). `replaced`: the alarm
+    there is now was set during the run, though perhaps for the same time."""
 
     ran: bool
     error: BaseException | None = None
     own: bool = False
     retries: bool = True
+    replaced: bool = False
 
 
 class AlarmEvent(Event):
     """`alarm(info)`. `finished(outcome)` is called once, when its outcome is durable."""
 
-    __slots__ = ("_due_ms", "_finished", "_id", "_raised", "_ran", "_retries")
+    __slots__ = ("_due_ms", "_finished", "_id", "_raised", "_ran", "_replaced", "_retries")
 
     def __init__(
         self,
@@ -51,6 +53,7 @@ class AlarmEvent(Event):
         self._retries = retries
         self._raised: Exception | None = None
         self._ran = False
+        self._replaced = False
         self._finished = finished
 
     @property
@@ -87,9 +90,10 @@ class AlarmEvent(Event):
             if inspect.isawaitable(result):
                 await result
         except BaseException as error:
+            hidden = activation.commits.overlay.finish_alarm(succeeded=False)
             if isinstance(error, Exception) and activation.broken is None:
                 self._raised = error
-            activation.commits.overlay.finish_alarm(succeeded=False)
+                self._replaced = not hidden
             raise
         finally:
             timer.cancel()
@@ -112,7 +116,7 @@ class AlarmEvent(Event):
         # Another error than the handler's took its place when a commit failed before it left.
         own, self._raised = error is self._raised, None
         retries = own or not getattr(error, "abandons_alarm", False)
-        self._finish(AlarmOutcome(True, error, own, retries))
+        self._finish(AlarmOutcome(True, error, own, retries, own and self._replaced))
 
     def _finish(self, outcome: AlarmOutcome) -> None:
         if not self.finished:

@@ -124,7 +124,7 @@ class AlarmScheduler:
         """What follows a run: a retry, the end, or the alarm that took its place."""
         stored_ms = self._partition.store(number).alarm()
         same = stored_ms == due_ms
-        if outcome.error is not None and same:
+        if outcome.error is not None and same and not outcome.replaced:
             self._failed(number, due_ms, outcome)
         else:
             self._forget(number)

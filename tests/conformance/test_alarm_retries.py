@@ -183,6 +183,25 @@ async def test_mistake_29_an_alarm_set_in_a_handler_that_raises_replaces_the_ret
 
 @mistake(29)
 @shows(REPLACED)
+async def test_mistake_29_an_alarm_set_for_the_same_time_replaces_the_retry_too() -> None:
+    """For now, by a handler that raises at the moment its alarm was due: no wait, no count."""
+    async with stage() as s:
+
+        @script
+        async def alarm(actor: Alarmed, info: AlarmInfo) -> None:
+            s.note(info)
+            if len(s.seconds) < 3:
+                await actor.set_alarm(s.clock.now_ms())
+                raise ValueError
+
+        await s.object().set_alarm(at(10))
+        await s.clock.advance(10)
+        assert s.infos == [AlarmInfo(at(10), 0, is_retry=False)] * 3
+        assert await s.object().get_alarm() is None
+
+
+@mistake(29)
+@shows(REPLACED)
 async def test_mistake_29_delete_alarm_in_a_handler_that_raises_cancels_the_retry() -> None:
     """It failed, and that was its last run."""
     async with stage() as s:
