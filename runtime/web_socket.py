@@ -176,14 +176,17 @@ class WebSocket:
     def send(self, message: str | bytes) -> None:
         """Send a message to the other end, once every write before it is on disk.
 
-        A peer that is gone is ignored. TypeError: not str or bytes, this end is not accepted, or it
-        was closed.
+        A peer that is gone is ignored. Text is sent as UTF-8, in which half of a surrogate pair is
+        U+FFFD, as in JavaScript. TypeError: not str or bytes, this end is not accepted, or it was
+        closed.
         """
         if isinstance(message, (bytearray, memoryview)):
             message = bytes(message)
         if not isinstance(message, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"send() takes str or bytes, not {type(message).__name__}")
 
+        if isinstance(message, str) and not message.isascii():
+            message = well_formed(message)
         self._check_accepted()
         if self._close_sent:
             raise TypeError("Can't call WebSocket send() after close().")
@@ -197,6 +200,8 @@ class WebSocket:
         ValueError: a code that may not be sent, a reason without a code or over 123 UTF-8 bytes.
         """
         self._check_accepted()
+        if isinstance(reason, str):
+            reason = well_formed(reason)
         check_close(code, reason)
         if self._close_sent or self.ready_state is ReadyState.CLOSED:
             return
@@ -445,6 +450,16 @@ class WebSocketRequestResponsePair:
                     f"{name} cannot be larger than {limits.MAX_AUTO_RESPONSE_BYTES} bytes. "
                     f"A {name.lower()} of size {size} was provided."
                 )
+
+
+def well_formed(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, and a character for each whole one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    return text
 
 
 def check_close(code: int | None, reason: str | None) -> None:

@@ -107,6 +107,28 @@ async def test_text_and_bytes_arrive_as_they_were_sent() -> None:
         assert [await receiver.receive() for _ in messages] == messages
 
 
+@pytest.mark.parametrize(
+    ("text", "arrives"),
+    [
+        ("a\ud800b", "a\ufffdb"),
+        ("\udc00", "\ufffd"),
+        ("\ud83d\ude42", "🙂"),
+        ("é\ufffd", "é\ufffd"),
+    ],
+    ids=ascii,
+)
+@shows(SEND)
+async def test_half_of_a_surrogate_pair_is_sent_as_a_replacement_character(
+    text: str, arrives: str
+) -> None:
+    """As in JavaScript: `json.loads` makes such text, and UTF-8 has no way to write it."""
+    client, server = pair_of_open_ends()
+    client.send(text)
+    client.close(4_000, text)
+    assert await server.receive() == arrives
+    assert await close_of(server) == (4_000, arrives, True)
+
+
 @shows(SEND)
 async def test_a_buffer_is_sent_as_it_is_at_the_call() -> None:
     """`bytearray` and `memoryview` are bytes; changing them afterwards changes no message."""
