@@ -370,6 +370,30 @@ async def test_everything_sent_before_a_close_arrives_before_it() -> None:
         assert h.heard == ["1", "2", "3", "close"]
 
 
+@shows(GATE, ORDER)
+async def test_a_client_that_closes_still_gets_what_waits_for_the_disk() -> None:
+    """The answer to its close comes behind it."""
+
+    @script
+    async def put_and_send(actor: Room) -> None:
+        await actor.ctx.storage.put("k", 1)
+        for ws in actor.ctx.get_web_sockets():
+            ws.send("stored")
+
+    disk = Disk()
+    async with hall(wrap_commit=disk.wrap) as h:
+        client = await connect(h.room())
+        disk.hold()
+        async with anyio.create_task_group() as group:
+            group.start_soon(h.room().run, "put_and_send")
+            await disk.reached()
+            client.close(4_000, "bye")
+            await anyio.wait_all_tasks_blocked()
+            disk.release()
+        assert [message async for message in client] == ["stored"]
+        assert await close_of(client) == (4_000, "bye", True)
+
+
 @shows(GATE)
 async def test_a_close_waits_for_the_writes_before_it() -> None:
     """As a message does: the client is not told before they are on disk."""

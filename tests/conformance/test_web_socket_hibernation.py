@@ -98,6 +98,29 @@ async def test_mistake_38_the_constructor_runs_before_the_event_and_finds_the_so
         assert h.heard == [("constructor", ["ann"], 1), "loaded", "hello"]
 
 
+@shows(CONSTRUCTOR, LIST)
+async def test_a_constructor_can_speak_to_the_sockets_it_finds() -> None:
+    """Send to them and close them, before the event that woke the object."""
+
+    @script
+    def construct(actor: Room) -> None:
+        for ws in actor.ctx.get_web_sockets():
+            ws.send("good morning")
+        for ws in actor.ctx.get_web_sockets("guest"):
+            ws.close(4_000, "the night is over")
+
+    async with hall() as h:
+        guest = await connect(h.room(), "guest")
+        member = await connect(h.room(), "member", who="member")
+        await asleep(h)
+        await h.room().listed()
+        assert [message async for message in guest] == ["good morning"]
+        assert await close_of(guest) == (4_000, "the night is over", True)
+        assert await member.receive() == "good morning"
+        await h.quiet()
+        assert await h.room().listed() == ["member"]
+
+
 @mistake(38)
 @shows(KEPT)
 async def test_mistake_38_tags_attachment_url_and_protocol_are_kept() -> None:
