@@ -24,12 +24,15 @@ logger = logging.getLogger("roomhost.runtime")
 @dataclass(frozen=True, slots=True)
 class AlarmOutcome:
     """How a run ended. `ran`: the handler was called; else the alarm had been moved or deleted.
-    `error`: what it raised. `retries`: whether another run follows an error
-    (`ctx.abort(retry_alarm=False)`: none)."""
+    `error`: why it failed. `own`: the handler raised that itself, and its object stood. `retries`:
+    whether another run follows an error (`ctx.abort(retry_alarm=False)`: none). `replaced`: the alarm
+    there is now was set during the run, though perhaps for the same time."""
 
     ran: bool
     error: BaseException | None = None
+    own: bool = False
     retries: bool = True
+    replaced: bool = False
 
 
 class AlarmEvent(Event):
@@ -45,7 +48,9 @@ class AlarmEvent(Event):
         self._id = object_id
         self._due_ms = due_ms
         self._retries = retries
+        self._raised: Exception | None = None
         self._ran = False
+        self._replaced = False
         self._finished = finished
 
     @property
@@ -81,8 +86,11 @@ class AlarmEvent(Event):
             result = activation.instance.alarm(info)
             if inspect.isawaitable(result):
                 await result
-        except BaseException:
-            activation.commits.overlay.finish_alarm(succeeded=False)
+        except BaseException as error:
+            hidden = activation.commits.overlay.finish_alarm(succeeded=False)
+            if isinstance(error, Exception) and activation.broken is None:
+                self._raised = error
+                self._replaced = not hidden
             raise
         finally:
             timer.cancel()
@@ -102,7 +110,10 @@ class AlarmEvent(Event):
     def fail(self, error: BaseException) -> None:
         if not self.finished:
             logger.warning("an alarm of %s failed: %r", self._id, error, exc_info=error)
-        self._finish(AlarmOutcome(True, error, not getattr(error, "abandons_alarm", False)))
+        # Another error than the handler's took its place when a commit failed before it left.
+        own, self._raised = error is self._raised, None
+        retries = own or not getattr(error, "abandons_alarm", False)
+        self._finish(AlarmOutcome(True, error, own, retries, own and self._replaced))
 
     def _finish(self, outcome: AlarmOutcome) -> None:
         if not self.finished:

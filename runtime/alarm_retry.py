@@ -19,16 +19,14 @@ class Retries:
     last_counted: bool = True
 
 
-def is_counted(error: BaseException) -> bool:
-    """Whether a failure counts towards the seven runs: not the host's own, such as a failed disk or
-    a host that stops or is overloaded."""
-    if isinstance(error, StorageError) or getattr(error, "retryable", False):
-        return False
+def is_counted(error: BaseException, own: bool) -> bool:
+    """Whether a failure counts towards the seven runs. `own`: the handler raised it, and its object
+    stood; that counts, whatever it raised. A reset counts too, unless a commit failed. What else
+    there is, such as an object with too much waiting, is the host's."""
+    if own:
+        return True
 
-    refused = getattr(error, "overloaded", False) and not getattr(
-        error, "durable_object_reset", False
-    )
-    return not refused
+    return getattr(error, "durable_object_reset", False) and not isinstance(error, StorageError)
 
 
 def after_failure(retries: Retries, counted: bool) -> Retries | None:

@@ -124,7 +124,7 @@ class AlarmScheduler:
         """What follows a run: a retry, the end, or the alarm that took its place."""
         stored_ms = self._partition.store(number).alarm()
         same = stored_ms == due_ms
-        if outcome.error is not None and same:
+        if outcome.error is not None and same and not outcome.replaced:
             self._failed(number, due_ms, outcome)
         else:
             self._forget(number)
@@ -139,7 +139,8 @@ class AlarmScheduler:
         assert outcome.error is not None
         waiting = self._retries.get(number)
         before = waiting.retries if waiting is not None else Retries()
-        retries = after_failure(before, is_counted(outcome.error)) if outcome.retries else None
+        counted = is_counted(outcome.error, outcome.own)
+        retries = after_failure(before, counted) if outcome.retries else None
         self._forget(number)
         if retries is None:
             self._give_up(number, due_ms)

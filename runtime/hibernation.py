@@ -225,6 +225,7 @@ class CloseEvent(SocketEvent):
         self._close = close
 
     def handle(self, actor: Any) -> Any:
+        self.ws.close_heard()
         # semantics.md 7.2: listed during the synchronous part of the handler, gone afterwards.
         self.after_turn = self._unlist
         close = self._close

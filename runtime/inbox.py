@@ -26,6 +26,11 @@ class Inbox:
         self._close: Close | None = None
         self._waiter: Waiter | None = None
 
+    @property
+    def close(self) -> Close | None:
+        """The close frame that ends it, once that has come."""
+        return self._close
+
     def put(self, frame: Frame) -> bool:
         """Add a frame. False: the inbox is full, of bytes or frames; nothing was added."""
         if isinstance(frame, (str, bytes)):

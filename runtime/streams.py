@@ -70,13 +70,32 @@ class ChunkQueue:
             waiter.set_result(None)
 
 
+class Hold:
+    """Keeps an instance in memory until it is let go, or until nobody has it any more."""
+
+    __slots__ = ("_activation",)
+
+    def __init__(self, activation: Activation) -> None:
+        self._activation: Activation | None = activation
+        activation.pin(1)
+
+    def let_go(self) -> None:
+        """The instance may leave memory, as far as this is concerned."""
+        activation, self._activation = self._activation, None
+        if activation is not None:
+            activation.pin(-1)
+
+    def __del__(self) -> None:
+        self.let_go()
+
+
 def gated_stream(activation: Activation, response: Response) -> Response:
     """The caller's own copy of `response`, whose body, if it is a stream, is produced under the
     object's gates.
 
     The generator runs in a task of the object, each chunk leaves through the output gate, and the
-    instance stays in memory until it ends. It starts when the reader asks for the first chunk, so
-    that a response nobody reads leaves nothing behind.
+    instance stays in memory until it ends, or until a response that nobody reads is dropped. It
+    starts when the reader asks for the first chunk, so that such a response leaves nothing behind.
     """
     response = response.handed_over()
     if response.buffered is not None:
@@ -91,7 +110,7 @@ def gated_stream(activation: Activation, response: Response) -> Response:
             if queue.abandoned:
                 break
 
-    async def read() -> AsyncIterator[bytes]:
+    async def read(hold: Hold) -> AsyncIterator[bytes]:
         if activation.broken is not None:
             raise DurableObjectError(
                 "Durable Object connection closed because the object was reset."
@@ -104,11 +123,12 @@ def gated_stream(activation: Activation, response: Response) -> Response:
 
         event = RunEvent(lambda: produce(queue), lambda _: queue.end(), failed)
         activation.run_soon(event, activation.input_gate)
+        hold.let_go()  # the event keeps it from now on
         try:
             async for chunk in queue.chunks():
                 yield chunk
         finally:
             queue.abandon()
 
-    response.set_stream(read())
+    response.set_stream(read(Hold(activation)))
     return response

@@ -118,13 +118,20 @@ class WebSocket:
         if self._mode is Mode.HIBERNATABLE:
             raise TypeError("Can't accept() WebSocket after enabling hibernation.")
 
-        if self._mode is not Mode.STANDARD:
-            self._mode = Mode.STANDARD
-            frame = CURRENT.get()
-            if frame is not None and self._peer._mode is not Mode.HIBERNATABLE:
-                self._pinned = frame.activation
-                self._pinned.pin(1)
-            self.opened()
+        if self._mode is Mode.STANDARD:
+            return
+
+        self._mode = Mode.STANDARD
+        self.opened()
+        close = self._inbox.close
+        if close is not None:
+            self._echo(close)  # it came before this end was taken
+            return
+
+        frame = CURRENT.get()
+        if frame is not None and self._peer._mode is not Mode.HIBERNATABLE:
+            self._pinned = frame.activation
+            self._pinned.pin(1)
 
     def claim(self, manager: HibernationManager, tags: tuple[str, ...]) -> None:
         """Take this end for an object, which calls `opened` next. DurableObjectError: it is taken."""
@@ -169,14 +176,17 @@ class WebSocket:
     def send(self, message: str | bytes) -> None:
         """Send a message to the other end, once every write before it is on disk.
 
-        A peer that is gone is ignored. TypeError: not str or bytes, this end is not accepted, or it
-        was closed.
+        A peer that is gone is ignored. Text is sent as UTF-8, in which half of a surrogate pair is
+        U+FFFD, as in JavaScript. TypeError: not str or bytes, this end is not accepted, or it was
+        closed.
         """
         if isinstance(message, (bytearray, memoryview)):
             message = bytes(message)
         if not isinstance(message, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"send() takes str or bytes, not {type(message).__name__}")
 
+        if isinstance(message, str) and not message.isascii():
+            message = well_formed(message)
         self._check_accepted()
         if self._close_sent:
             raise TypeError("Can't call WebSocket send() after close().")
@@ -190,6 +200,8 @@ class WebSocket:
         ValueError: a code that may not be sent, a reason without a code or over 123 UTF-8 bytes.
         """
         self._check_accepted()
+        if isinstance(reason, str):
+            reason = well_formed(reason)
         check_close(code, reason)
         if self._close_sent or self.ready_state is ReadyState.CLOSED:
             return
@@ -318,6 +330,12 @@ class WebSocket:
                 self._peer.arrive(close)
             self._ended(close)
 
+    def close_heard(self) -> None:
+        """The object's close handler starts: if the object closed first, that was the answer."""
+        if self._close_sent:
+            self.ready_state = ReadyState.CLOSED
+            self.forget()
+
     def answer_close(self, close: Close) -> None:
         """The object's close handler ended: echo the code if it did not close (7.7)."""
         if close.was_clean and not self._close_sent and self.ready_state is ReadyState.CLOSING:
@@ -361,6 +379,11 @@ class WebSocket:
         return None if frame is None else frame.activation.commits.gate
 
     def _arrive_close(self, close: Close) -> None:
+        if self._manager is not None and self._close_sent and close.was_clean:
+            # The answer to the object's own close: over when its handler is told, not before.
+            self._manager.closed(self, close)
+            return
+
         answered = self._close_sent or not close.was_clean
         self.ready_state = ReadyState.CLOSED if answered else ReadyState.CLOSING
         if self._manager is not None:
@@ -369,12 +392,17 @@ class WebSocket:
             self._manager.closed(self, close)
             return
 
-        if not answered and self._mode is Mode.STANDARD:
-            # The standard API echoes a close by itself (semantics.md, web_socket_auto_reply_to_close).
+        if self._mode is Mode.STANDARD:
+            self._echo(close)
+        self._ended(close)
+
+    def _echo(self, close: Close) -> None:
+        """Answer a close, unless that is done; the standard API does it by itself (semantics.md,
+        web_socket_auto_reply_to_close)."""
+        if self.ready_state is ReadyState.CLOSING:
             self._close_sent = True
             self.ready_state = ReadyState.CLOSED
             self._peer.arrive(close)
-        self._ended(close)
 
     def _overflow(self) -> None:
         """Nobody reads this end: drop what waits, and the connection with it."""
@@ -434,6 +462,16 @@ class WebSocketRequestResponsePair:
                     f"{name} cannot be larger than {limits.MAX_AUTO_RESPONSE_BYTES} bytes. "
                     f"A {name.lower()} of size {size} was provided."
                 )
+
+
+def well_formed(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, and a character for each whole one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    return text
 
 
 def check_close(code: int | None, reason: str | None) -> None:

@@ -168,12 +168,15 @@ class Overlay:
             savepoint.alarm = savepoint.alarm.armed(due_ms)
         return True
 
-    def finish_alarm(self, succeeded: bool) -> None:
+    def finish_alarm(self, succeeded: bool) -> bool:
         """The handler ended. Unless the alarm was set or deleted meanwhile: its deletion joins the
-        open batch, or after a failure it shows again. A rollback does not undo it."""
+        open batch, or after a failure it shows again. A rollback does not undo it. Returns whether
+        it was neither set nor deleted."""
+        hidden = self._alarm.deferred
         self._alarm = self._alarm.finished(succeeded)
         for savepoint in self._savepoints:
             savepoint.alarm = savepoint.alarm.finished(succeeded)
+        return hidden
 
     def begin(self) -> None:
         """Open a savepoint, inside the one that is open, if one is."""
