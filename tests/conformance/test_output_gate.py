@@ -62,9 +62,10 @@ class Talker(Scripted):
         if request.url.path == "/visit":
             return Response(await self.run("visit"))
         if request.url.path == "/write":
-            return await self.emit("fetch response")
+            await self.emit("fetch response")
+            return Response("out")
         if request.url.path == "/fail":
-            return await self.emit("fetch exception")
+            await self.emit("fetch exception")
         pair = WebSocketPair()
         self.ctx.accept_web_socket(pair.server)
         return Response(status=101, web_socket=pair.client)
@@ -72,8 +73,6 @@ class Talker(Scripted):
     async def emit(self, way: str) -> Any:
         await self.ctx.storage.put("written", way)
         other = self.env.OBJECT.get_by_name("other")
-        if way == "fetch response":
-            return Response("out")
         if way in ("exception", "fetch exception"):
             raise LookupError("out")
         if way == "call":
@@ -110,16 +109,26 @@ def shared_scripts(no_scripts: None) -> None:
     script(write)
 
 
+def not_refused(error: BaseException) -> None:
+    """For a wait that ends well."""
+    raise error
+
+
+def never_open() -> None:
+    """For one that does not."""
+    raise AssertionError("the gate opened")
+
+
 @shows(GATE)
 def test_the_gate_opens_when_the_locks_taken_before_are_released() -> None:
     """A wait is immediate without any, and later locks do not matter."""
     gate = OutputGate()
     opened: list[str] = []
-    gate.when_open(lambda: opened.append("free"), pytest.fail)
+    gate.when_open(lambda: opened.append("free"), not_refused)
     first = gate.lock()
-    gate.when_open(lambda: opened.append("after first"), pytest.fail)
+    gate.when_open(lambda: opened.append("after first"), not_refused)
     second = gate.lock()
-    gate.when_open(lambda: opened.append("after second"), pytest.fail)
+    gate.when_open(lambda: opened.append("after second"), not_refused)
     assert opened == ["free"]
     first.release()
     assert opened == ["free", "after first"]
@@ -133,7 +142,7 @@ def test_a_lock_released_out_of_order_lets_nobody_out_early() -> None:
     gate = OutputGate()
     opened: list[str] = []
     locks = [gate.lock() for _ in range(3)]
-    gate.when_open(lambda: opened.append("three"), pytest.fail)
+    gate.when_open(lambda: opened.append("three"), not_refused)
     for index in (2, 1):
         locks[index].release()
         assert opened == []
@@ -164,7 +173,7 @@ def test_a_cancelled_lock_counts_as_a_failed_one() -> None:
     gate = OutputGate()
     refused: list[BaseException] = []
     lock = gate.lock()
-    gate.when_open(pytest.fail, refused.append)
+    gate.when_open(never_open, refused.append)
     lock.cancel()
     assert [str(error) for error in refused] == ["output lock was canceled before completion"]
     assert gate.broken is refused[0]

@@ -304,20 +304,20 @@ async def test_a_transaction_is_confirmed_if_any_write_that_stays_in_it_is(kind:
         if "rolls back" in step:
             txn.rollback()
 
+    async def nest(actor: Scripted, txn: Any, step: str, levels: int) -> None:
+        async def inner(child: Any) -> None:
+            await nest(actor, child, step, levels - 1)
+
+        if levels == 0:
+            await put(txn, step)
+        else:
+            await actor.ctx.storage.transaction(inner)
+
     @script
     async def story(actor: Scripted) -> None:
         async def root(txn: Any) -> None:
             for step in steps:
-                if "grandchild" in step:
-                    await actor.ctx.storage.transaction(
-                        lambda _, step=step: actor.ctx.storage.transaction(
-                            lambda inner: put(inner, step)
-                        )
-                    )
-                elif "child" in step:
-                    await actor.ctx.storage.transaction(lambda child, step=step: put(child, step))
-                else:
-                    await put(txn, step)
+                await nest(actor, txn, step, ("child" in step) + ("grandchild" in step))
 
         await actor.ctx.storage.transaction(root)
 
