@@ -25,12 +25,20 @@ logger = logging.getLogger("roomhost.runtime")
 class HibernationManager:
     """What `ctx.accept_web_socket` and its relatives work on. Dropped whole when the object resets."""
 
-    __slots__ = ("_by_tag", "_slot", "_sockets", "auto_response", "event_timeout_ms")
+    __slots__ = (
+        "_by_tag",
+        "_slot",
+        "_sockets",
+        "_standard",
+        "auto_response",
+        "event_timeout_ms",
+    )
 
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
         self._sockets: dict[WebSocket, None] = {}  # in order of acceptance
         self._by_tag: dict[str, dict[WebSocket, None]] = {}
+        self._standard: dict[WebSocket, None] = {}  # not listed: they end with the instance
         self.auto_response: WebSocketRequestResponsePair | None = None
         self.event_timeout_ms: int | None = None
 
@@ -72,6 +80,14 @@ class HibernationManager:
                 if not tagged:
                     del self._by_tag[tag]
             self._slot.release()
+
+    def pinned(self, ws: WebSocket) -> None:
+        """The object's code took an end by `accept()`: it drops when the object is reset."""
+        self._standard[ws] = None
+
+    def unpinned(self, ws: WebSocket) -> None:
+        """That end is closed."""
+        self._standard.pop(ws, None)
 
     def select(self, tag: str | None) -> list[WebSocket]:
         """All sockets, newest first; or those with the tag, oldest first."""
@@ -134,7 +150,8 @@ class HibernationManager:
         self._end_all(Close(RESTART, "Service Restart"))
 
     def _end_all(self, close: Close) -> None:
-        sockets = list(self._sockets)
+        sockets = [*self._sockets, *self._standard]
+        self._standard.clear()
         self._sockets.clear()
         self._by_tag.clear()
         for ws in sockets:

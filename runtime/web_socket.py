@@ -132,6 +132,7 @@ class WebSocket:
         if frame is not None and self._peer._mode is not Mode.HIBERNATABLE:
             self._pinned = frame.activation
             self._pinned.pin(1)
+            self._pinned.slot.sockets_of_object().pinned(self)
 
     def claim(self, manager: HibernationManager, tags: tuple[str, ...]) -> None:
         """Take this end for an object, which calls `opened` next. DurableObjectError: it is taken."""
@@ -420,6 +421,7 @@ class WebSocket:
         """This end no longer keeps the instance that accepted it in memory."""
         pinned, self._pinned = self._pinned, None
         if pinned is not None:
+            pinned.slot.sockets_of_object().unpinned(self)
             pinned.pin(-1)
 
 
