@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import anyio.lowlevel
+import anyio
 import lmdb
 import pytest
 
@@ -321,13 +321,12 @@ async def test_a_damaged_value_is_an_error_that_names_its_key(tmp_path: Path) ->
     """The call fails, the object goes on: other keys are read, this one can be written anew."""
 
     async def story(storage: DurableObjectStorage) -> None:
-        for read in (
-            lambda: storage.get("wounded"),
-            lambda: storage.get(["well", "wounded"]),
-            lambda: storage.list(),
-        ):
-            with pytest.raises(DurableObjectError, match="'wounded'"):
-                await read()
+        with pytest.raises(DurableObjectError, match="'wounded'"):
+            await storage.get("wounded")
+        with pytest.raises(DurableObjectError, match="'wounded'"):
+            await storage.get(["well", "wounded"])
+        with pytest.raises(DurableObjectError, match="'wounded'"):
+            await storage.list()
         assert await storage.get("well") == 1
         await storage.put("wounded", "healed")
         assert await storage.list() == {"well": 1, "wounded": "healed"}
@@ -346,9 +345,9 @@ async def test_objects_do_not_see_each_other() -> None:
     async with host_for(app, clock=ManualClock()) as host:
         a, b = objects(host, "a"), objects(host, "b")
         plain = host.env.PLAIN.get_by_name("a")
-        for number, stub in enumerate((a, b, plain)):
-            await tell_to(stub, lambda storage, number=number: storage.put("k", number))
+        for stub in (a, b, plain):
+            await tell_to(stub, lambda storage: storage.put("k", 1))
         await tell_to(b, lambda storage: storage.delete_all())
-        assert await stored(a) == {"k": 0}
+        assert await stored(a) == {"k": 1}
         assert await stored(b) == {}
-        assert await stored(plain) == {"k": 2}, "the same name in another namespace"
+        assert await stored(plain) == {"k": 1}, "the same name in another namespace"

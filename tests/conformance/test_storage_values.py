@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
@@ -78,9 +78,9 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, dict):
         return same(list(one.items()), list(other.items()))
     if isinstance(one, (set, frozenset)):
-        return one == other and {type(each) for each in one} == {type(each) for each in other}
+        return bool(one == other) and set(map(type, one)) == set(map(type, other))
     if isinstance(one, datetime):
-        return one == other and one.utcoffset() == other.utcoffset()
+        return bool(one == other) and one.utcoffset() == other.utcoffset()
     return repr(one) == repr(other)
 
 
@@ -179,7 +179,11 @@ class Text(str):
     """A str that is more."""
 
 
-Point = namedtuple("Point", "x y")
+class Point(NamedTuple):
+    """A tuple, and more."""
+
+    x: int
+    y: int
 
 
 def numbers() -> Iterator[int]:
