@@ -199,8 +199,7 @@ async def test_nothing_is_written_after_a_failed_write() -> None:
         await anyio.wait_all_tasks_blocked()
         disk.failing = True
         disk.release_one()
-        while len(outcomes) < 2:
-            await anyio.lowlevel.checkpoint()
+        await outcomes.ended("first", "second")
         disk.failing = False
         disk.release()
         assert [type(outcome) for _, outcome in outcomes] == [StorageError, StorageError]

@@ -69,16 +69,25 @@ class Outcomes(list[Any]):
     def __init__(self, group: anyio.abc.TaskGroup) -> None:
         super().__init__()
         self._group = group
+        self._ends: dict[str, anyio.Event] = {}
 
     def of(self, label: str, call: Awaitable[Any]) -> None:
         """Await a call in a task of its own."""
+        self._ends[label] = anyio.Event()
         self._group.start_soon(self._await, label, call)
+
+    async def ended(self, *labels: str) -> None:
+        """Return when these calls have ended."""
+        for label in labels:
+            await self._ends[label].wait()
 
     async def _await(self, label: str, call: Awaitable[Any]) -> None:
         try:
             self.append((label, await call))
         except Exception as error:
             self.append((label, error))
+        finally:
+            self._ends[label].set()
 
     @property
     def labels(self) -> list[str]:
