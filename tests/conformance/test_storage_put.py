@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 import pytest
 
-from roomhost.runtime import DataCloneError, DurableObjectStorage
+from roomhost.runtime import DataCloneError, DurableObjectStorage, StorageError
 from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers.actors import app, objects, within
@@ -262,6 +262,30 @@ async def test_writes_of_one_turn_share_a_commit_and_the_last_of_a_key_counts(
         await tell_to(objects(host), story)
         assert host.statistics().batches == 2
         assert await stored_afresh(host) == {"again": 1, "k9": 9, "many": 9, "n": 9}
+
+
+@shows(COALESCING)
+async def test_an_alarm_is_of_one_commit_with_the_writes_of_its_turn() -> None:
+    """Set or deleted before or after them: what fails or is lost, is so together."""
+    disk = Disk()
+    due_ms = 1_800_000_000_000
+
+    async def story(storage: DurableObjectStorage) -> None:
+        await storage.put("before", 1)
+        await storage.set_alarm(due_ms)
+        await storage.put("after", 1)
+
+    async with host_for(app, clock=ManualClock(), wrap_commit=disk.wrap) as host:
+        disk.failing = True
+        with pytest.raises(StorageError):
+            await tell_to(objects(host), story)
+        disk.failing = False
+        assert await stored(objects(host)) == {}
+        assert await tell_to(objects(host), lambda storage: storage.get_alarm()) is None
+        await tell_to(objects(host), story)
+        assert host.statistics().batches == 1
+        assert await stored_afresh(host) == {"after": 1, "before": 1}
+        assert await tell_to(objects(host), lambda storage: storage.get_alarm()) == due_ms
 
 
 @shows(COALESCING)
