@@ -299,7 +299,7 @@ def change(storage: Any, model: dict[str, int], changes: Mapping[str, int | None
 
 
 @shows(MODEL)
-@settings(max_examples=80)
+@settings(max_examples=40)
 @given(ENTRIES, CHANGES, CHANGES, CHANGES, st.lists(QUERIES, min_size=1, max_size=6))
 async def test_list_equals_the_model(
     entries: dict[str, int],

@@ -167,17 +167,22 @@ async def test_put_without_a_value_is_a_type_error(tell: Tell) -> None:
 
 @shows(MANY)
 @everywhere
-@pytest.mark.parametrize(
-    "arguments",
-    [({"a": 1}, 5), ({"a": 1}, None), ([("a", 1)],), ({"a"},), (None, 1), (1.5, 1), (None,)],
-    ids=repr,
-)
-async def test_put_in_another_form_is_a_type_error(tell: Tell, arguments: tuple[Any, ...]) -> None:
+async def test_put_in_another_form_is_a_type_error(tell: Tell) -> None:
     """The message says which two forms there are; nothing is stored."""
+    forms: list[tuple[Any, ...]] = [
+        ({"a": 1}, 5),
+        ({"a": 1}, None),
+        ([("a", 1)],),
+        ({"a"},),
+        (None, 1),
+        (1.5, 1),
+        (None,),
+    ]
 
     async def story(storage: Any) -> None:
-        with pytest.raises(TypeError, match=CALL_FORM):
-            await storage.put(*arguments)
+        for arguments in forms:
+            with pytest.raises(TypeError, match=CALL_FORM):
+                await storage.put(*arguments)
         assert await storage.list() == {}
 
     await tell(story)
