@@ -38,7 +38,7 @@ class Area:
 
 def areas() -> list[Area]:
     """Every module of the suite, read by importing it."""
-    package = importlib.import_module(__package__)
+    package = importlib.import_module(__package__ or "")
     names = [module.name for module in pkgutil.iter_modules(package.__path__)]
     modules = [
         importlib.import_module(f"{__package__}.{name}")
