@@ -14,6 +14,7 @@ from .errors import DurableObjectError, LimitError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
 
+    from ..storage import Overlay
     from .activation import Activation
     from .commits import Commits
     from .transaction import DurableObjectTransaction
@@ -83,7 +84,7 @@ class Operations:
         With several keys, a dict of those that exist, in ascending UTF-8 order (5.1).
         TypeError: a key is no string. ValueError: a key is over 2,048 bytes.
         """
-        return Done(self.get_now("get", key, default))
+        return Done(get_now(self._use("get").use(), key, default))
 
     @overload
     def put(
@@ -121,7 +122,7 @@ class Operations:
         the same. DataCloneError: an unsupported type, with its path. ValueError: key over 2,048
         bytes, or key and encoded value over 2 MiB together.
         """
-        self.put_now("put", key, value, confirmed=not allow_unconfirmed)
+        put_now(self._use("put"), key, value, confirmed=not allow_unconfirmed)
         return DONE
 
     @overload
@@ -153,7 +154,7 @@ class Operations:
         no_cache: bool = False,
     ) -> Awaitable[bool | int]:
         """Delete `key`; whether it existed. With several keys, how many of them did (5.3)."""
-        return Done(self.delete_now("delete", key, confirmed=not allow_unconfirmed))
+        return Done(delete_now(self._use("delete"), key, confirmed=not allow_unconfirmed))
 
     def list(
         self,
@@ -172,7 +173,8 @@ class Operations:
 
         TypeError: both starts are given, or `limit` is not positive.
         """
-        return Done(self.list_now("list", start, start_after, end, prefix, reverse, limit))
+        overlay = self._use("list").use()
+        return Done(list_now(overlay, start, start_after, end, prefix, reverse, limit))
 
     def get_alarm(self, *, allow_concurrency: bool = False) -> Awaitable[int | None]:
         """When the alarm is due, milliseconds since the epoch; None without one, and while its
@@ -214,70 +216,68 @@ class Operations:
             commits.wrote(not allow_unconfirmed)
         return DONE
 
-    def get_now(self, operation: str, key: str | Iterable[str], default: Any) -> Any:
-        """`get`, synchronously."""
-        overlay = self._use(operation).use()
-        if isinstance(key, (str, int)):
-            encoded = key_bytes(key)
-            data = overlay.get(encoded)
-            return default if data is None else value_of(encoded, data)
 
-        found: dict[str, Any] = {}
-        for encoded in sorted({key_bytes(each) for each in keys_of(operation, key)}):
-            data = overlay.get(encoded)
-            if data is not None:
-                found[encoded.decode()] = value_of(encoded, data)
-        return found
+def get_now(overlay: Overlay, key: str | Iterable[str], default: Any) -> Any:
+    """`get`, synchronously."""
+    if isinstance(key, (str, int)):
+        encoded = key_bytes(key)
+        data = overlay.get(encoded)
+        return default if data is None else value_of(encoded, data)
 
-    def put_now(
-        self, operation: str, key: str | Mapping[str, Any], value: Any, confirmed: bool
-    ) -> None:
-        """`put`, synchronously."""
-        commits = self._use(operation)
-        overlay = commits.use()
-        if isinstance(key, (str, int)):
-            if value is MISSING:
-                raise TypeError("put() called with undefined value.")
-            encoded = key_bytes(key)
-            overlay.put(encoded, entry_bytes(encoded, value))
-        else:
-            entries = members_of(key, value)
-            if not entries:
-                return
-            for encoded, data in entries:
-                overlay.put(encoded, data)
+    found: dict[str, Any] = {}
+    for encoded in sorted({key_bytes(each) for each in keys_of("get", key)}):
+        data = overlay.get(encoded)
+        if data is not None:
+            found[encoded.decode()] = value_of(encoded, data)
+    return found
+
+
+def put_now(commits: Commits, key: str | Mapping[str, Any], value: Any, confirmed: bool) -> None:
+    """`put`, synchronously."""
+    overlay = commits.use()
+    if isinstance(key, (str, int)):
+        if value is MISSING:
+            raise TypeError("put() called with undefined value.")
+        encoded = key_bytes(key)
+        overlay.put(encoded, entry_bytes(encoded, value))
+    else:
+        entries = members_of(key, value)
+        if not entries:
+            return
+        for encoded, data in entries:
+            overlay.put(encoded, data)
+    commits.wrote(confirmed)
+
+
+def delete_now(commits: Commits, key: str | Iterable[str], confirmed: bool) -> bool | int:
+    """`delete`, synchronously."""
+    overlay = commits.use()
+    result: bool | int
+    if isinstance(key, (str, int)):
+        result = overlay.delete(key_bytes(key))
+    else:
+        doomed = {key_bytes(each) for each in keys_of("delete", key)}
+        result = sum(overlay.delete(each) for each in doomed)
+    if result:
         commits.wrote(confirmed)
+    return result
 
-    def delete_now(self, operation: str, key: str | Iterable[str], confirmed: bool) -> bool | int:
-        """`delete`, synchronously."""
-        commits = self._use(operation)
-        overlay = commits.use()
-        result: bool | int
-        if isinstance(key, (str, int)):
-            result = overlay.delete(key_bytes(key))
-        else:
-            doomed = {key_bytes(each) for each in keys_of(operation, key)}
-            result = sum(overlay.delete(each) for each in doomed)
-        if result:
-            commits.wrote(confirmed)
-        return result
 
-    def list_now(
-        self,
-        operation: str,
-        start: str | None,
-        start_after: str | None,
-        end: str | None,
-        prefix: str | None,
-        reverse: bool,
-        limit: int | None,
-    ) -> dict[str, Any]:
-        """`list`, synchronously."""
-        first, last = list_bounds(start, start_after, end, prefix)
-        if limit is not None:
-            limit = list_limit(limit)
-        entries = self._use(operation).use().list(first, last, reverse=reverse, limit=limit)
-        return {key.decode(): value_of(key, data) for key, data in entries}
+def list_now(
+    overlay: Overlay,
+    start: str | None,
+    start_after: str | None,
+    end: str | None,
+    prefix: str | None,
+    reverse: bool,
+    limit: int | None,
+) -> dict[str, Any]:
+    """`list`, synchronously."""
+    first, last = list_bounds(start, start_after, end, prefix)
+    if limit is not None:
+        limit = list_limit(limit)
+    entries = overlay.list(first, last, reverse=reverse, limit=limit)
+    return {key.decode(): value_of(key, data) for key, data in entries}
 
 
 def key_bytes(key: object) -> bytes:
@@ -401,7 +401,7 @@ class DurableObjectStorage(Operations):
     def kv(self) -> SyncKeyValueStorage:
         """The same entries, by synchronous calls."""
         if self._kv is None:
-            self._kv = SyncKeyValueStorage(self)
+            self._kv = SyncKeyValueStorage(self._commits)
         return self._kv
 
     def delete_all(
@@ -450,22 +450,22 @@ class DurableObjectStorage(Operations):
 class SyncKeyValueStorage:
     """`ctx.storage.kv`: the storage calls as plain functions (semantics.md 5.9)."""
 
-    __slots__ = ("_storage",)
+    __slots__ = ("_commits",)
 
-    def __init__(self, storage: DurableObjectStorage) -> None:
-        self._storage = storage
+    def __init__(self, commits: Commits) -> None:
+        self._commits = commits
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of `key`, or `default`."""
-        return self._storage.get_now("get", key, default)
+        return get_now(self._commits.use(), key, default)
 
     def put(self, key: str, value: Any) -> None:
         """Store `value` under `key`."""
-        self._storage.put_now("put", key, value, confirmed=True)
+        put_now(self._commits, key, value, confirmed=True)
 
     def delete(self, key: str) -> bool:
         """Delete `key`; whether it existed."""
-        return bool(self._storage.delete_now("delete", key, confirmed=True))
+        return bool(delete_now(self._commits, key, confirmed=True))
 
     def list(
         self,
@@ -478,4 +478,5 @@ class SyncKeyValueStorage:
         limit: int | None = None,
     ) -> dict[str, Any]:
         """The entries of a range, with the options of `DurableObjectStorage.list`."""
-        return self._storage.list_now("list", start, start_after, end, prefix, reverse, limit)
+        overlay = self._commits.use()
+        return list_now(overlay, start, start_after, end, prefix, reverse, limit)

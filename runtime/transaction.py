@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from .durable_storage import Operations
 from .sections import run_section
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import TracebackType
 
     from .activation import Activation
     from .commits import Commits
@@ -73,10 +74,19 @@ class DurableObjectTransaction(Operations):
         self._commits.rollback()
         self._state = TransactionState.ROLLED_BACK
 
-    def end(self, succeeded: bool) -> None:
-        """The callback ended: keep the writes, or undo them. Called by `transact` alone."""
+    def __enter__(self) -> Self:
+        """The callback runs in a `with` block, which `transact` alone opens."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """It ended: keep the writes, or undo them when it raised."""
         if self._state is TransactionState.OPEN:
-            if succeeded:
+            if error is None:
                 self._commits.release()
             else:
                 self._commits.rollback()
@@ -92,16 +102,8 @@ async def transact(
         # Writes made before the transaction are a unit of their own.
         commits.use()
         commits.flush()
-        transaction = DurableObjectTransaction(activation, commits)
-        try:
+        with DurableObjectTransaction(activation, commits) as transaction:
             result = callback(transaction)
-            if inspect.isawaitable(result):
-                result = await result
-        except BaseException:
-            transaction.end(succeeded=False)
-            raise
-
-        transaction.end(succeeded=True)
-        return result
+            return await result if inspect.isawaitable(result) else result
 
     return await run_section(activation, run, resets=False)

@@ -20,6 +20,7 @@ class Disk:
         self.failing = False
         self._open = threading.Event()
         self._open.set()
+        self._one_only = False
         self._reached = threading.Semaphore(0)
 
     def wrap(self, commit: Commit) -> Commit:
@@ -29,6 +30,9 @@ class Disk:
             if not self._open.is_set():
                 self._reached.release()
                 assert self._open.wait(TIMEOUT_SECONDS)
+            if self._one_only:
+                self._one_only = False
+                self._open.clear()
             if self.failing:
                 raise StorageError("the disk is full: free space")
             commit(batches)
@@ -41,6 +45,11 @@ class Disk:
 
     def release(self) -> None:
         """Let them go on."""
+        self._open.set()
+
+    def release_one(self) -> None:
+        """Let the commit that is held go on, and hold those after it."""
+        self._one_only = True
         self._open.set()
 
     async def reached(self) -> None:
