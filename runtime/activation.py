@@ -107,9 +107,14 @@ class Activation:
         return self.state is ActivationState.STARTING
 
     @property
+    def busy(self) -> bool:
+        """Whether something is in it that will end by itself."""
+        return bool(self.events) or bool(self.slot.queue) or not self.commits.settled
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is in it, so that it can be evicted unnoticed."""
-        return not self.events and not self.pins and not self.slot.queue and self.commits.settled
+        return not self.pins and not self.busy
 
     def start(self, object_id: DurableObjectId) -> None:
         """Run the constructor. When it raises, the object is reset with its error."""
@@ -261,12 +266,14 @@ class Activation:
         self.slot.evicted(self)
         return True
 
-    def when_idle(self, callback: Callable[[], object]) -> None:
-        """Call `callback()` once, when nothing is in it or it has ended; at once if that is so."""
-        if self.idle or self.state in (ActivationState.EVICTED, ActivationState.BROKEN):
+    def when_idle(self, callback: Callable[[], object], *, pinned: bool = False) -> None:
+        """Call `callback()` once, when nothing is in it or it has ended; at once if that is so.
+        With `pinned` also when only sockets of its own keep it in memory."""
+        ready = self.idle or (pinned and not self.busy)
+        if ready or self.state in (ActivationState.EVICTED, ActivationState.BROKEN):
             callback()
         else:
-            self._idleness.wait(callback)
+            self._idleness.wait(callback, pinned=pinned)
 
     async def settled(self) -> None:
         """Return when every batch handed over so far is durable; raise when one of them fails."""
@@ -358,10 +365,13 @@ class Activation:
         if self.events or self.slot.queue:
             return
 
-        if self.state is not ActivationState.RUNNING or not self.idle:
+        if self.state is not ActivationState.RUNNING or self.busy:
             return
 
-        self._idleness.begin()
+        if self.pins:
+            self._idleness.pinned()
+        else:
+            self._idleness.begin()
 
 
 class Launch:

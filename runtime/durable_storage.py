@@ -423,14 +423,16 @@ class DurableObjectStorage(Operations):
         commits.flush()
         await self._activation.settled()
 
-    async def transaction(self, callback: Callable[[DurableObjectTransaction], Any]) -> Any:
+    def transaction(self, callback: Callable[[DurableObjectTransaction], Any]) -> Awaitable[Any]:
         """Run `callback(txn)`, sync or async, alone: nothing else is delivered to the object until
         it ends. Returns what it returns; when it raises, all its writes are undone and the error is
         raised here (5.7). `ctx.storage` takes part; nested transactions are savepoints.
+
+        It is begun by the call, after the caller's own synchronous code, awaited or not.
         """
         from .transaction import transact
 
-        return await transact(self._activation, self._commits, callback)
+        return transact(self._activation, self._commits, callback)
 
     def transaction_sync(self, callback: Callable[[], Any]) -> Any:
         """Run the synchronous `callback()`; when it raises, undo its writes and raise (5.8)."""

@@ -291,7 +291,7 @@ class Host:
             ]:
                 waiter = engine.backend.waiter()
                 assert busy[0] is not None
-                busy[0].when_idle(partial(_wake, waiter))
+                busy[0].when_idle(partial(_wake, waiter), pinned=True)
                 await waiter
         for slot in engine.resident:
             if slot.sockets is not None:
@@ -310,7 +310,7 @@ class Host:
 
 
 def _is_busy(activation: Activation | None) -> bool:
-    return activation is not None and activation.broken is None and not activation.idle
+    return activation is not None and activation.broken is None and activation.busy
 
 
 def _wake(waiter: Waiter) -> None:

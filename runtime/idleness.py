@@ -19,7 +19,7 @@ class Idleness:
     early, because an event came and went meanwhile.
     """
 
-    __slots__ = ("_activation", "_engine", "_since_ms", "_timer", "_waiting")
+    __slots__ = ("_activation", "_engine", "_since_ms", "_timer", "_waiting", "_waiting_pinned")
 
     def __init__(self, activation: Activation, engine: Engine) -> None:
         self._activation = activation
@@ -27,10 +27,19 @@ class Idleness:
         self._since_ms = 0
         self._timer: Timer | None = None
         self._waiting: list[Callable[[], object]] = []
+        self._waiting_pinned: list[Callable[[], object]] = []  # content while sockets pin it
 
-    def wait(self, callback: Callable[[], object]) -> None:
-        """Call `callback()` once, when it begins or ends."""
-        self._waiting.append(callback)
+    def wait(self, callback: Callable[[], object], *, pinned: bool) -> None:
+        """Call `callback()` once, when it begins or ends; with `pinned` also when it would begin but
+        for what pins the instance."""
+        (self._waiting_pinned if pinned else self._waiting).append(callback)
+
+    def pinned(self) -> None:
+        """Nothing but what pins it is in the activation."""
+        if self._waiting_pinned:
+            waiting, self._waiting_pinned = self._waiting_pinned, []
+            for callback in waiting:
+                callback()
 
     def begin(self) -> None:
         """Nothing is in the activation from now on, until something is."""
@@ -38,8 +47,7 @@ class Idleness:
         if self._timer is None:
             seconds = self._engine.idle_eviction_seconds
             self._timer = self._engine.timers.after(seconds, self._sweep)
-        if self._waiting:
-            self._tell()
+        self._tell()
 
     def end(self) -> None:
         """The activation has ended."""
@@ -60,6 +68,8 @@ class Idleness:
             self._activation.evict()
 
     def _tell(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for callback in waiting:
-            callback()
+        self.pinned()
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for callback in waiting:
+                callback()

@@ -10,7 +10,7 @@ from .durable_storage import Operations
 from .sections import run_section
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
     from .activation import Activation
@@ -93,9 +93,9 @@ class DurableObjectTransaction(Operations):
         self._state = TransactionState.ENDED
 
 
-async def transact(
+def transact(
     activation: Activation, commits: Commits, callback: Callable[[DurableObjectTransaction], Any]
-) -> Any:
+) -> Awaitable[Any]:
     """Run `callback` in a transaction; what `DurableObjectStorage.transaction` does."""
 
     async def run() -> Any:
@@ -106,4 +106,4 @@ async def transact(
             result = callback(transaction)
             return await result if inspect.isawaitable(result) else result
 
-    return await run_section(activation, run, resets=False)
+    return run_section(activation, run, resets=False)
