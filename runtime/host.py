@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -28,11 +29,11 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from ..storage import Batch
-    from .activation import Activation
     from .application import Application, ASGIApp
     from .backend import Backend, Waiter
     from .channel import LocalChannel
     from .clock import Clock
+    from .slot import Slot
 
     CommitFunction = Callable[[Sequence[Batch]], None]
 
@@ -157,7 +158,10 @@ class Host:
         for slot in engine.resident:
             if slot.activation is not None:
                 slot.activation.reset(_lost())
-            elif slot.sockets is not None:
+                continue
+
+            _refuse_waiting(slot, _lost())
+            if slot.sockets is not None:
                 slot.sockets.drop()
         with CancelScope(shield=True):
             await self._stop()
@@ -284,14 +288,19 @@ class Host:
         engine = self.engine
         self.refuse()
         with move_on_after(limits.DRAIN_SECONDS):
-            while busy := [
-                slot.activation for slot in engine.resident if _is_busy(slot.activation)
-            ]:
+            while busy := [slot for slot in engine.resident if _is_busy(slot)]:
+                activation = busy[0].activation
                 waiter = engine.backend.waiter()
-                assert busy[0] is not None
-                busy[0].when_idle(partial(_wake, waiter))
+                if activation is not None:
+                    activation.when_idle(partial(_wake, waiter))
+                elif engine.quiet:
+                    engine.backend.call_soon(partial(_wake, waiter))  # it is about to start
+                else:
+                    engine.when_quiet(partial(_wake, waiter))
                 await waiter
         for slot in engine.resident:
+            if slot.activation is None:
+                _refuse_waiting(slot, _stopping())
             if slot.sockets is not None:
                 slot.sockets.restart()
             if slot.activation is not None and not slot.activation.evict():
@@ -307,8 +316,19 @@ class Host:
         self._directory.close()
 
 
-def _is_busy(activation: Activation | None) -> bool:
-    return activation is not None and activation.broken is None and not activation.idle
+def _is_busy(slot: Slot) -> bool:
+    activation = slot.activation
+    if activation is None:
+        return bool(slot.queue)
+
+    return activation.broken is None and not activation.idle
+
+
+def _refuse_waiting(slot: Slot, error: DurableObjectError) -> None:
+    """Nothing that was delivered and has not begun will begin: the host ends."""
+    waiting, slot.queue = slot.queue, deque()
+    for event in waiting:
+        event.fail(error)
 
 
 def _wake(waiter: Waiter) -> None:
