@@ -29,7 +29,7 @@ Commit = Callable[[Sequence[Batch]], None]
 
 
 @contextmanager
-def output_that_never_waits() -> Iterator[None]:
+def output_that_never_waits() -> Generator[None]:
     """Whatever an object emits leaves at once, on disk or not."""
 
     def when_open(_self: OutputGate, opened: Open, _refuse: Refuse) -> None:
@@ -66,14 +66,14 @@ class PrivateGate(OutputGate):
 
 
 @contextmanager
-def output_gate_of_each_request() -> Iterator[None]:
+def output_gate_of_each_request() -> Generator[None]:
     """A request that wrote nothing tells of another one's write before that is on disk."""
     with patch.object(commits, "OutputGate", PrivateGate):
         yield
 
 
 @contextmanager
-def batches_in_two_commits() -> Iterator[None]:
+def batches_in_two_commits() -> Generator[None]:
     """A crash or a full disk between the two leaves half a turn."""
     original = Writer.__init__
 
@@ -98,7 +98,7 @@ def batches_in_two_commits() -> Iterator[None]:
 
 
 @contextmanager
-def input_that_never_waits() -> Iterator[None]:
+def input_that_never_waits() -> Generator[None]:
     """Handlers start and resume while a critical section of another one runs."""
 
     def wait(self: InputGate, admit: Callable[[Lock], object], refuse: Refuse) -> None:
@@ -112,7 +112,7 @@ def input_that_never_waits() -> Iterator[None]:
 
 
 @contextmanager
-def storage_that_suspends() -> Iterator[None]:
+def storage_that_suspends() -> Generator[None]:
     """Another handler runs between a get and the put that follows."""
 
     def wait(self: Done[Any]) -> Generator[Any, Any, Any]:
@@ -126,7 +126,7 @@ def storage_that_suspends() -> Iterator[None]:
 
 
 @contextmanager
-def an_instance_for_each_stub() -> Iterator[None]:
+def an_instance_for_each_stub() -> Generator[None]:
     """Two callers that come first at the same time get two instances."""
     original = Engine.slot
 
@@ -139,7 +139,7 @@ def an_instance_for_each_stub() -> Iterator[None]:
 
 
 @contextmanager
-def a_reset_that_waits_for_no_batch() -> Iterator[None]:
+def a_reset_that_waits_for_no_batch() -> Generator[None]:
     """The next instance reads the disk while batches of the one before are on their way there."""
     original = Engine.may_start
 
@@ -159,7 +159,7 @@ class Stack(deque[Any]):
 
 
 @contextmanager
-def the_last_call_first() -> Iterator[None]:
+def the_last_call_first() -> Generator[None]:
     """Calls that wait for their object to start begin in the wrong order."""
     original = Slot.__init__
 
@@ -172,7 +172,7 @@ def the_last_call_first() -> Iterator[None]:
 
 
 @contextmanager
-def answers_before_the_commit() -> Iterator[None]:
+def answers_before_the_commit() -> Generator[None]:
     """The writer says that a batch is on disk, and then writes it."""
     original = Writer._commit_group
 
@@ -186,7 +186,7 @@ def answers_before_the_commit() -> Iterator[None]:
 
 
 @contextmanager
-def failures_that_go_unnoticed() -> Iterator[None]:
+def failures_that_go_unnoticed() -> Generator[None]:
     """A batch that the disk refused counts as written."""
     original = Partition.submit
 
@@ -198,7 +198,7 @@ def failures_that_go_unnoticed() -> Iterator[None]:
 
 
 @contextmanager
-def failures_that_are_not_forgiven() -> Iterator[None]:
+def failures_that_are_not_forgiven() -> Generator[None]:
     """After one commit that failed the object can never write again."""
 
     def forgive(_self: Partition, _number: int) -> None:

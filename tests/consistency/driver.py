@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from tempfile import TemporaryDirectory
@@ -370,7 +370,7 @@ async def started(
     group: TaskGroup,
     calls: Iterator[int],
     directory: str,
-) -> AsyncIterator[Driver]:
+) -> AsyncGenerator[Driver]:
     """A host on the directory, driven; it ends with a crash in any case."""
     disk = Disk(recorder, names)
     async with host_for(

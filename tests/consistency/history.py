@@ -253,7 +253,8 @@ def _tuples(
 def _weighted(*choices: tuple[int, st.SearchStrategy[Any]]) -> st.SearchStrategy[Any]:
     """One of the choices, each as often as its number says: `one_of` takes the same strategy once
     only, but different ones for the same values."""
-    return st.one_of(strategy.map(_same) for weight, strategy in choices for _ in range(weight))
+    table = [strategy.map(_same) for weight, strategy in choices for _ in range(weight)]
+    return st.one_of(table)
 
 
 def _same(value: T) -> T:

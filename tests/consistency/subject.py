@@ -101,13 +101,13 @@ class Subject(DurableObject):
 
     def __init__(self, ctx: DurableObjectState, env: Any) -> None:
         super().__init__(ctx, env)
-        self.recorder = Subject.recorder
+        recorder = Subject.recorder
         self.name = ctx.id.name or ""
-        self.instance = next(self.recorder.instances)
+        self.instance = next(recorder.instances)
         self.seen = 0  # the stamp of the last write that an output must wait for
         found = {key: value_of(value) for key, value in ctx.storage.kv.list().items()}
-        self.recorder.add(Constructed(self.instance, self.name, found))
-        code = Code(self, self.recorder.start())
+        recorder.add(Constructed(self.instance, self.name, found))
+        code = Code(self, recorder.start())
         ctx.block_concurrency_while(code.start)
 
     async def run(self, call: int) -> tuple[int, int]:
