@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from ..storage import Batch
-    from .activation import Activation
     from .application import Application, ASGIApp
     from .backend import Backend, Waiter
     from .channel import LocalChannel
     from .clock import Clock
+    from .slot import Slot
 
     CommitFunction = Callable[[Sequence[Batch]], None]
 
@@ -157,7 +157,10 @@ class Host:
         for slot in engine.resident:
             if slot.activation is not None:
                 slot.activation.reset(_lost())
-            elif slot.sockets is not None:
+                continue
+
+            slot.fail_queue(_lost())
+            if slot.sockets is not None:
                 slot.sockets.drop()
         with CancelScope(shield=True):
             await self._stop()
@@ -271,10 +274,12 @@ class Host:
     async def _hold_group(self, *, task_status: TaskStatus[TaskGroup]) -> None:
         """The task that owns the objects' tasks, so that they can all be dropped without
         cancelling whoever runs the host."""
-        async with anyio.create_task_group() as group:
-            task_status.started(group)
-            await anyio.sleep_forever()
-        self._ended.set()
+        try:
+            async with anyio.create_task_group() as group:
+                task_status.started(group)
+                await anyio.sleep_forever()
+        finally:
+            self._ended.set()
 
     def refuse(self) -> None:
         """Deliver nothing more from outside: the host is about to stop. What is in flight goes on,
@@ -286,14 +291,19 @@ class Host:
         engine = self.engine
         self.refuse()
         with move_on_after(limits.DRAIN_SECONDS):
-            while busy := [
-                slot.activation for slot in engine.resident if _is_busy(slot.activation)
-            ]:
+            while busy := [slot for slot in engine.resident if _is_busy(slot)]:
+                activation = busy[0].activation
                 waiter = engine.backend.waiter()
-                assert busy[0] is not None
-                busy[0].when_idle(partial(_wake, waiter), pinned=True)
+                if activation is not None:
+                    activation.when_idle(partial(_wake, waiter), pinned=True)
+                elif engine.quiet:
+                    engine.backend.call_soon(partial(_wake, waiter))  # it is about to start
+                else:
+                    engine.when_quiet(partial(_wake, waiter))
                 await waiter
         for slot in engine.resident:
+            if slot.activation is None:
+                slot.fail_queue(_stopping())
             if slot.sockets is not None:
                 slot.sockets.restart()
             if slot.activation is not None and not slot.activation.evict():
@@ -309,8 +319,12 @@ class Host:
         self._directory.close()
 
 
-def _is_busy(activation: Activation | None) -> bool:
-    return activation is not None and activation.broken is None and activation.busy
+def _is_busy(slot: Slot) -> bool:
+    activation = slot.activation
+    if activation is None:
+        return bool(slot.queue)
+
+    return activation.broken is None and activation.busy
 
 
 def _wake(waiter: Waiter) -> None:

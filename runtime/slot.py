@@ -151,7 +151,7 @@ class Slot:
         """The activation was reset: this slot is dead, its waiting events and sockets too."""
         self.broken = cause
         self.engine.discard(self, activation)
-        self._fail_queue(cause)
+        self.fail_queue(cause)
         if self.sockets is not None:
             self.sockets.drop()
 
@@ -162,7 +162,7 @@ class Slot:
         try:
             self.activation = activation = self.engine.activation(self)
         except StorageError as error:
-            self._fail_queue(error)
+            self.fail_queue(error)
             self._served = False
             self.release()
             return None
@@ -170,7 +170,8 @@ class Slot:
         activation.start(self.id)
         return activation
 
-    def _fail_queue(self, cause: BaseException) -> None:
+    def fail_queue(self, cause: BaseException) -> None:
+        """Nothing that was delivered and has not begun will begin."""
         waiting, self.queue = self.queue, deque()
         for event in waiting:
             self.backlog.leave(event)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 
 from roomhost.runtime import DurableObjectError, HostError, SystemClock
@@ -13,6 +14,7 @@ from roomhost.runtime.backend import current_backend
 from roomhost.runtime.testing import ManualClock, host_for
 from roomhost.runtime.timers import Timers
 
+from ..helpers.disk import Disk
 from ..helpers.scripted import Scripted, app, script
 
 pytestmark = pytest.mark.anyio
@@ -87,6 +89,53 @@ async def test_a_crash_fails_callers_and_ends_the_host() -> None:
         assert lost.value.retryable
         with pytest.raises(HostError):
             host.statistics()
+
+
+async def test_a_crash_fails_the_call_that_nothing_had_begun_with_yet() -> None:
+    """It was delivered and no instance was there: its caller hears, the host ends."""
+    async with host_for(app, clock=ManualClock()) as host:
+        call = host.env.OBJECT.get_by_name("a").run("unknown")
+        await host.crash()
+        with pytest.raises(DurableObjectError, match="connection lost") as lost:
+            await call
+        assert lost.value.retryable
+
+
+async def test_leaving_the_host_runs_the_call_that_nothing_had_begun_with_yet() -> None:
+    """What was accepted is in flight, though no instance is there: it ends, and is on disk."""
+
+    @script
+    async def put(actor: Scripted) -> str:
+        await actor.ctx.storage.put("n", 1)
+        return "put"
+
+    async with host_for(app, clock=ManualClock()) as host:
+        call = host.env.OBJECT.get_by_name("a").run("put")
+    assert await call == "put"
+
+
+async def test_leaving_the_host_runs_the_call_that_waits_for_batches_of_a_reset_instance() -> None:
+    """The new instance may not start while the disk is held; when it may, the call runs."""
+    disk = Disk()
+
+    @script
+    async def put_and_abort(actor: Scripted) -> None:
+        await actor.ctx.storage.put("n", 1)
+        await anyio.lowlevel.checkpoint()
+        actor.ctx.abort("enough")
+
+    @script
+    async def get(actor: Scripted) -> Any:
+        return await actor.ctx.storage.get("n")
+
+    async with host_for(app, clock=ManualClock(), wrap_commit=disk.wrap) as host:
+        disk.hold()
+        with pytest.raises(DurableObjectError, match="enough"):
+            await host.env.OBJECT.get_by_name("a").run("put_and_abort")
+        call = host.env.OBJECT.get_by_name("a").run("get")
+        await disk.reached()
+        disk.release()
+    assert await call == 1
 
 
 async def test_settings_are_checked() -> None:
