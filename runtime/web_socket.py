@@ -73,6 +73,7 @@ class WebSocket:
 
     __slots__ = (
         "_attachment",
+        "_carried",
         "_close_sent",
         "_gated",
         "_inbox",
@@ -103,6 +104,7 @@ class WebSocket:
         self._manager: HibernationManager | None = None
         self._attachment: bytes | None = None
         self._close_sent = False
+        self._carried = False
         self._gated = 0  # frames that wait for the output gate
         self._pinned: Activation | None = None  # the instance whose code accepted this end
         self._room: Waiter | None = None  # of the other end, which waits to send more
@@ -125,6 +127,16 @@ class WebSocket:
                 self._pinned = frame.activation
                 self._pinned.pin(1)
             self.opened()
+
+    def carry(self) -> None:
+        """As `accept()`, for what joins this end to one in another process: a close of the other end
+        is not answered here, the answer comes from there. TypeError: this end is taken."""
+        if self._mode in (Mode.STANDARD, Mode.HIBERNATABLE):
+            raise TypeError(f"Can't carry a WebSocket that is {self._mode.value} already.")
+
+        self._mode = Mode.STANDARD
+        self._carried = True
+        self.opened()
 
     def claim(self, manager: HibernationManager, tags: tuple[str, ...]) -> None:
         """Take this end for an object, which calls `opened` next. DurableObjectError: it is taken."""
@@ -357,7 +369,7 @@ class WebSocket:
             self._manager.closed(self, close)
             return
 
-        if not answered and self._mode is Mode.STANDARD:
+        if not answered and self._mode is Mode.STANDARD and not self._carried:
             # The standard API echoes a close by itself (semantics.md, web_socket_auto_reply_to_close).
             self._close_sent = True
             self.ready_state = ReadyState.CLOSED
