@@ -101,19 +101,24 @@ def cross(error: BaseException, *, remote: bool, object_id: str) -> BaseExceptio
     return copy
 
 
+def make_error(kind: type[Exception], arguments: tuple[Any, ...]) -> Exception:
+    """An error of a class that was raised elsewhere, from its `args`. Any error: the class refuses."""
+    if kind.__init__ in _PLAIN_INITIALIZERS:
+        return kind(*arguments)
+
+    # A class with an initializer of its own is not called again: it may want other arguments.
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    return error
+
+
 def _rebuild(error: BaseException) -> BaseException:
     kind = type(error)
     if not isinstance(error, Exception):
         return _stand_in(error)
 
     try:
-        arguments = clone(error.args)
-        if kind.__init__ in _PLAIN_INITIALIZERS:
-            copy = kind(*arguments)
-        else:
-            # A class with an initializer of its own is not called again: it may want other arguments.
-            copy = kind.__new__(kind, *arguments)
-            copy.args = arguments
+        copy = make_error(kind, clone(error.args))
     except Exception:
         return _stand_in(error)
 
