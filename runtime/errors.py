@@ -6,6 +6,8 @@ Everything else that the host itself raises is a `DurableObjectError`, whose fla
 
 from __future__ import annotations
 
+import os
+from types import WrapperDescriptorType
 from typing import Any, NoReturn
 
 from ..storage import DataCloneError, clone
@@ -101,9 +103,20 @@ def cross(error: BaseException, *, remote: bool, object_id: str) -> BaseExceptio
     return copy
 
 
+def arguments_of(error: BaseException) -> tuple[Any, ...]:
+    """What the class of an error makes it from: its `args`, and of an `OSError` its file names."""
+    if not isinstance(error, OSError) or error.filename is None or len(error.args) != 2:
+        return error.args
+
+    names = [os.fspath(error.filename) if hasattr(error.filename, "__fspath__") else error.filename]
+    if error.filename2 is not None:
+        names += [None, error.filename2]
+    return (*error.args, *names)
+
+
 def make_error(kind: type[Exception], arguments: tuple[Any, ...]) -> Exception:
     """An error of a class that was raised elsewhere, from its `args`. Any error: the class refuses."""
-    if kind.__init__ in _PLAIN_INITIALIZERS:
+    if isinstance(kind.__init__, WrapperDescriptorType):  # that of a built-in class
         return kind(*arguments)
 
     # A class with an initializer of its own is not called again: it may want other arguments.
@@ -118,7 +131,7 @@ def _rebuild(error: BaseException) -> BaseException:
         return _stand_in(error)
 
     try:
-        copy = make_error(kind, clone(error.args))
+        copy = make_error(kind, clone(arguments_of(error)))
     except Exception:
         return _stand_in(error)
 
@@ -134,12 +147,6 @@ def _stand_in(error: BaseException) -> DurableObjectError:
     stand_in = DurableObjectError(str(error) or type(error).__name__)
     stand_in.remote_type = f"{type(error).__module__}.{type(error).__qualname__}"
     return stand_in
-
-
-_PLAIN_INITIALIZERS: frozenset[Any] = frozenset(
-    kind.__init__
-    for kind in (Exception, OSError, ImportError, UnicodeDecodeError, UnicodeEncodeError, KeyError)
-)
 
 
 def unsupported(what: str, instead: str) -> NoReturn:

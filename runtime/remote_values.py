@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..storage import DataCloneError, decode, encode
 from . import limits
-from .errors import FLAGS, DurableObjectError, LimitError, make_error
+from .errors import FLAGS, DurableObjectError, LimitError, arguments_of, make_error
 from .remote_frames import ErrorInfo
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def describe_error(error: BaseException) -> ErrorInfo:
     kind = type(error)
     arguments: list[bytes] | None
     try:
-        arguments = [encode(argument) for argument in error.args]
+        arguments = [encode(argument) for argument in arguments_of(error)]
     except DataCloneError:
         arguments = None
     flags = {name: getattr(error, name, None) for name in ATTRIBUTES}

@@ -208,6 +208,9 @@ async def test_an_error_keeps_its_class_its_message_and_its_attributes() -> None
         with pytest.raises(ValueError, match="bad") as bad:
             await stub.fail("value")
         assert bad.value.args == ("bad", 5)
+        with pytest.raises(FileNotFoundError, match="No such file: 'x'") as missing:
+            await stub.fail("os")
+        assert (missing.value.filename, missing.value.args) == ("x", (2, "No such file"))
         with pytest.raises(Picky) as picky:
             await stub.fail("picky")
         assert (str(picky.value), picky.value.second) == ("1 and 2", 2)
