@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -35,13 +36,24 @@ async def serving(host: Host, port: int = 0) -> AsyncGenerator[tuple[str, QuietS
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         started = anyio.Event()
         server = QuietServer(host, started.set)
+        failed: Exception | None = None
         async with anyio.create_task_group() as group:
-            group.start_soon(server.serve, [listening])
+            group.start_soon(_serve, server, listening)
             await started.wait()
             try:
                 yield url, server
+            except Exception as error:  # raised outside of the group, which would wrap it
+                failed = error
             finally:
                 server.should_exit = True
+    if failed is not None:
+        raise failed
+
+
+async def _serve(server: QuietServer, listening: socket.socket) -> None:
+    # A server that is cancelled leaves its sockets open: it is told to stop, always.
+    with anyio.CancelScope(shield=True):
+        await server.serve([listening])
 
 
 @asynccontextmanager
