@@ -72,6 +72,7 @@ class Link:
         self.loop = asyncio.get_running_loop()
         self.lost: Exception | None = None
         self.ready: asyncio.Future[Welcome | Exception] = self.loop.create_future()
+        self.socket: ClientConnection | None = None
         self._url = url
         self._api_key = api_key
         backend = current_backend()
@@ -213,7 +214,7 @@ class Link:
     async def _run(self) -> None:
         lost: Exception = lost_error(None)
         try:
-            socket = await dial(self._url, self._api_key)
+            self.socket = socket = await dial(self._url, self._api_key)
             try:
                 await self._serve(socket)
             except ConnectionClosed as error:

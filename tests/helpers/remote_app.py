@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -85,21 +84,3 @@ async def connected(**settings: Any) -> AsyncGenerator[tuple[Any, Host]]:
     """The `env` of a served host as another process has it, and the host."""
     async with served(app, **settings) as (url, host), connect(url, api_key="key") as env:
         yield env, host
-
-
-async def main(url: str) -> None:
-    """A client in a process of its own: says what it sees, one line for each."""
-    async with connect(url, api_key="key") as env:
-        stub = env.STATION.get_by_name("shared")
-        print(await stub.increment(by=2))
-        print(await stub.echo((1, 2.5), {b"x"}, at=datetime(2026, 1, 1, tzinfo=UTC)))
-        try:
-            await stub.fail()
-        except Strange as error:
-            print(type(error).__name__, error, error.second)
-        print(await (await stub.fetch("http://x/path", method="POST", body="body")).text())
-        print(stub.id)
-
-
-if __name__ == "__main__":
-    anyio.run(main, sys.argv[1])
