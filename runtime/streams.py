@@ -83,11 +83,17 @@ def gated_stream(activation: Activation, response: Response) -> Response:
     source = response.take_stream()
 
     async def produce(queue: ChunkQueue) -> None:
-        async for chunk in source:
-            await activation.opened()
-            await queue.put(chunk)
-            if queue.abandoned:
-                break
+        try:
+            async for chunk in source:
+                await activation.opened()
+                await queue.put(chunk)
+                if queue.abandoned:
+                    break
+        finally:
+            # Now, not when it is collected: what it holds belongs to the object's code.
+            close = getattr(source, "aclose", None)
+            if close is not None:
+                await close()
 
     async def read() -> AsyncIterator[bytes]:
         if activation.broken is not None:
