@@ -45,7 +45,12 @@ def decode_arguments(
     values: Iterable[bytes], named: dict[str, bytes]
 ) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """What `encode_arguments` encoded. ValueError: bytes that it did not make."""
-    return tuple(map(decode, values)), {name: decode(data) for name, data in named.items()}
+    try:
+        return tuple(map(decode, values)), {name: decode(data) for name, data in named.items()}
+    except ValueError as error:
+        raise ValueError(
+            f"an argument is not an encoded value: {error or type(error).__name__}"
+        ) from None
 
 
 def _encode(value: object, where: str) -> bytes:
