@@ -103,7 +103,7 @@ def again(error: Exception) -> Exception:
     return copy
 
 
-def _detail(body: bytes | None) -> str:
+def _detail(body: bytes | bytearray | None) -> str:
     """What a problem (RFC 9457) says."""
     try:
         problem = cast("dict[str, Any]", json.loads(body or b"{}"))

@@ -177,7 +177,9 @@ class Link:
             self._deliver(pending, put)
         else:
             # An actor's call leaves once what it wrote before is durable, as any of its calls.
-            gate.when_open(lambda: self._deliver_late(pending, put), pending.answer.set_result)
+            gate.when_open(
+                lambda: self._deliver_late(pending, put), lambda error: _refuse(pending, error)
+            )
         return pending
 
     def _deliver(self, pending: Pending, put: Callable[[int], None]) -> None:
@@ -316,6 +318,11 @@ class Link:
 def _settle(pending: Pending, answer: bytes | Response | Exception) -> None:
     if not pending.answer.done():
         pending.answer.set_result(answer)
+
+
+def _refuse(pending: Pending, error: BaseException) -> None:
+    """The object whose code called was reset before its call could leave."""
+    _settle(pending, again(error) if isinstance(error, Exception) else lost_error(None))
 
 
 def _drop(pending: Pending) -> None:

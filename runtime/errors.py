@@ -108,7 +108,8 @@ def arguments_of(error: BaseException) -> tuple[Any, ...]:
     if not isinstance(error, OSError) or error.filename is None or len(error.args) != 2:
         return error.args
 
-    names = [os.fspath(error.filename) if hasattr(error.filename, "__fspath__") else error.filename]
+    name: Any = error.filename
+    names: list[Any] = [os.fspath(name) if hasattr(name, "__fspath__") else name]
     if error.filename2 is not None:
         names += [None, error.filename2]
     return (*error.args, *names)
@@ -126,12 +127,11 @@ def make_error(kind: type[Exception], arguments: tuple[Any, ...]) -> Exception:
 
 
 def _rebuild(error: BaseException) -> BaseException:
-    kind = type(error)
     if not isinstance(error, Exception):
         return _stand_in(error)
 
     try:
-        copy = make_error(kind, clone(arguments_of(error)))
+        copy = make_error(type(error), clone(arguments_of(error)))
     except Exception:
         return _stand_in(error)
 

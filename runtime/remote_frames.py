@@ -188,17 +188,21 @@ def encode_frame(frame: Frame) -> bytes:
 def decode_client_frame(data: bytes) -> ClientFrame:
     """What a client sent. ProtocolError: it is no frame of a client."""
     try:
-        return _client_decoder.decode(data)
+        frame: ClientFrame = _client_decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ProtocolError(_reason(error)) from None
+
+    return frame
 
 
 def decode_host_frame(data: bytes) -> HostFrame:
     """What a host sent. ProtocolError: it is no frame of a host."""
     try:
-        return _host_decoder.decode(data)
+        frame: HostFrame = _host_decoder.decode(data)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise ProtocolError(_reason(error)) from None
+
+    return frame
 
 
 def _reason(error: Exception) -> str:

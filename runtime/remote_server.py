@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .http import Response
 from .remote_connection import RemoteConnection
@@ -62,8 +62,8 @@ class RemoteCalls:
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
         connection = RemoteConnection(self._host, receive, send)
-        on_drain: Callable[[Callable[[], None]], None] | None
-        on_drain = (scope.get("extensions") or {}).get(DRAIN_EXTENSION)
+        extensions: dict[str, Any] = scope.get("extensions") or {}
+        on_drain: Callable[[Callable[[], None]], None] | None = extensions.get(DRAIN_EXTENSION)
         if on_drain is not None:
             on_drain(connection.drain)
         await connection.run()

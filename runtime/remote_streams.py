@@ -170,7 +170,7 @@ class BodySender:
 
     async def _send(self) -> None:
         async for chunk in self._source:
-            if not isinstance(chunk, (bytes, bytearray, memoryview)):
+            if not isinstance(chunk, (bytes, bytearray)):
                 raise TypeError(f"a chunk of a body is bytes, not {type(chunk).__name__}")
 
             data = bytes(chunk)

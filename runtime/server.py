@@ -39,7 +39,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._transport_to_abort = transport
 
     async def run_asgi(self) -> None:
-        extensions = self.scope.setdefault("extensions", {})
+        extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
         extensions[ABORT_EXTENSION] = self._transport_to_abort.abort
         extensions[DRAIN_EXTENSION] = self._drain_with
         await super().run_asgi()

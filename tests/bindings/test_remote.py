@@ -220,9 +220,10 @@ async def test_an_error_keeps_class_message_arguments_and_attributes(
 
     async with connected() as (env, _):
         stub = env.STATION.get_by_name("a")
-        error = await raised_by(stub, colourful)
+        error: Any = await raised_by(stub, colourful)
         expected = make()
-        assert type(error) is type(expected)
+        kind: Any = type(expected)
+        assert type(error) is kind
         assert (str(error), error.args) == (str(expected), expected.args)
         assert (error.colour, error.__notes__) == (("red", 1), ["a note"])
         assert not hasattr(error, "local")

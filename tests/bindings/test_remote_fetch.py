@@ -303,7 +303,8 @@ async def opened(stub: Any) -> Any:
     @script
     async def fetch(actor: Any, request: Request) -> Response:
         assert request.is_upgrade
-        return await upgrade(actor, request)
+        response: Response = await upgrade(actor, request)
+        return response
 
     response = await stub.fetch("http://x/ws", headers={"upgrade": "websocket"})
     assert response.status == 101
@@ -433,7 +434,8 @@ async def test_a_client_that_gives_up_an_upgrade_leaves_no_socket() -> None:
     async def fetch(actor: Any, request: Request) -> Response:
         begun.set()
         await go_on.wait()
-        return await upgrade(actor, request)
+        response: Response = await upgrade(actor, request)
+        return response
 
     @script
     async def close(actor: Any, ws: Any, *what: Any) -> None:

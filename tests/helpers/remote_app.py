@@ -45,7 +45,7 @@ class Station(Scripted):
         return [list(values), named]
 
     async def increment(self, by: int = 1) -> int:
-        n = await self.ctx.storage.get("n", 0) + by
+        n: int = await self.ctx.storage.get("n", 0) + by
         await self.ctx.storage.put("n", n)
         return n
 
@@ -53,7 +53,8 @@ class Station(Scripted):
         await anyio.Path(begun).touch()
         while not await anyio.Path(until).exists():
             await anyio.lowlevel.checkpoint()
-        return await self.increment()
+        n: int = await self.increment()
+        return n
 
     async def fail(self) -> None:
         raise Strange(1, 2)

@@ -59,6 +59,7 @@ async def _serve(server: QuietServer, listening: socket.socket) -> None:
 @asynccontextmanager
 async def served(app: Application, **settings: Any) -> AsyncGenerator[tuple[str, Host]]:
     """A host for `app` with the API key "key", and its URL."""
-    async with host_for(app, **{"api_keys": ("key",), **settings}) as host:
+    settings.setdefault("api_keys", ("key",))
+    async with host_for(app, **settings) as host:
         async with serving(host) as (url, _):
             yield url, host
