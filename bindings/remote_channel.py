@@ -57,7 +57,7 @@ class RemoteChannel:
         except Exception as error:
             return _raise(error)
 
-        return link.result(pending)
+        return link.answer(pending)
 
     def fetch(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Send a request; its body, if it is a stream, is read when the object reads it."""
@@ -67,7 +67,7 @@ class RemoteChannel:
         except Exception as error:
             return _raise(error)
 
-        return link.response(pending)
+        return link.answer(pending)
 
     def failed(self, info: ErrorInfo, error: Exception) -> None:
         """A call over this channel failed: is it broken now?"""

@@ -10,15 +10,12 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from ..runtime import DurableObjectError, HostError, limits
-from ..runtime.errors import make_error
 from ..runtime.remote_frames import PATH
 
 if TYPE_CHECKING:
     from websockets.asyncio.client import ClientConnection
-    from websockets.exceptions import ConnectionClosed
 
 SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
-RESTART = 1012
 
 
 class Dial(connect):
@@ -79,28 +76,6 @@ def cannot_connect(url: str, error: Exception) -> Exception:
         failure.retryable = isinstance(error, (OSError, InvalidHandshake, EOFError))
     failure.__cause__ = error
     return failure
-
-
-def lost_error(closed: ConnectionClosed | None) -> DurableObjectError:
-    """The error of what was in flight when a connection ended."""
-    received = None if closed is None else closed.rcvd
-    if received is not None and received.code == RESTART:
-        text = "The host is stopping. Reconnect or retry the request."
-    elif received is not None and received.reason:
-        text = f"Network connection lost: {received.reason}"
-    else:
-        text = "Network connection lost."
-    error = DurableObjectError(text)
-    error.retryable = True
-    return error
-
-
-def again(error: Exception) -> Exception:
-    """The same error, for one more caller."""
-    copy = make_error(type(error), error.args)
-    vars(copy).update(vars(error))
-    copy.__cause__ = error.__cause__
-    return copy
 
 
 def _detail(body: bytes | bytearray | None) -> str:

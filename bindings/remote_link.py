@@ -6,7 +6,6 @@ import asyncio
 import itertools
 from contextlib import suppress
 from contextvars import Context
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import ConnectionClosed
@@ -37,7 +36,8 @@ from ..runtime.remote_outbox import Outbox
 from ..runtime.remote_streams import Streams
 from ..runtime.remote_values import restore_error
 from ..storage import decode
-from .remote_dial import again, cannot_connect, dial, lost_error
+from .remote_dial import cannot_connect, dial
+from .remote_pending import Pending, again, drop, lost_error, refuse, settle
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
@@ -47,18 +47,6 @@ if TYPE_CHECKING:
     from ..runtime import DurableObjectId, Request
     from ..runtime.remote_frames import Frame, HostFrame
     from .remote_channel import RemoteChannel
-
-
-@dataclass(eq=False, slots=True)
-class Pending:
-    """A call in flight. It keeps the channel, so that the host keeps the stub.
-
-    `answer` is the encoded result, the response, or the error.
-    """
-
-    channel: RemoteChannel
-    url: str
-    answer: asyncio.Future[bytes | Response | Exception]
 
 
 class Link:
@@ -129,17 +117,18 @@ class Link:
 
         return self._send(channel, str(request.url), put)
 
-    async def result(self, pending: Pending) -> Any:
-        """What the method returned; or its error."""
-        answer = await self._answer(pending)
-        assert isinstance(answer, bytes)
-        return decode(answer)
+    async def answer(self, pending: Pending) -> Any:
+        """What the method returned, or the response; or the error that was raised."""
+        try:
+            answer = await pending.answer
+        except BaseException:  # cancelled, or closed
+            drop(pending)
+            raise
 
-    async def response(self, pending: Pending) -> Response:
-        """What `fetch` returned; or its error."""
-        answer = await self._answer(pending)
-        assert isinstance(answer, Response)
-        return answer
+        if isinstance(answer, Exception):
+            raise answer
+
+        return decode(answer) if isinstance(answer, bytes) else answer
 
     async def close(self) -> None:
         """End the connection, when what was called before is sent."""
@@ -152,18 +141,6 @@ class Link:
         sent.cancel()
         self._main.cancel()
         await asyncio.wait((self._main,))
-
-    async def _answer(self, pending: Pending) -> bytes | Response:
-        try:
-            answer = await pending.answer
-        except BaseException:  # cancelled, or closed
-            _drop(pending)
-            raise
-
-        if isinstance(answer, Exception):
-            raise answer
-
-        return answer
 
     def _check_room(self) -> None:
         if len(self._pending) >= limits.MAX_REMOTE_CALLS or self._outbox.full:
@@ -178,7 +155,7 @@ class Link:
         else:
             # An actor's call leaves once what it wrote before is durable, as any of its calls.
             gate.when_open(
-                lambda: self._deliver_late(pending, put), lambda error: _refuse(pending, error)
+                lambda: self._deliver_late(pending, put), lambda error: refuse(pending, error)
             )
         return pending
 
@@ -195,7 +172,7 @@ class Link:
         try:
             self._deliver(pending, put)
         except Exception as error:
-            _settle(pending, error)
+            settle(pending, error)
 
     def _put(self, frame: Frame) -> None:
         try:
@@ -264,11 +241,11 @@ class Link:
         if isinstance(frame, Raised):
             error = restore_error(frame.error, imported=True)
             pending.channel.failed(frame.error, error)
-            _settle(pending, error)
+            settle(pending, error)
         elif isinstance(frame, Result):
-            _settle(pending, frame.value)
+            settle(pending, frame.value)
         elif not pending.answer.done():
-            _settle(pending, self._make_response(pending, frame))
+            settle(pending, self._make_response(pending, frame))
         elif frame.body is None or frame.web_socket:
             self._streams.refuse(frame.call, web_socket=frame.web_socket)
 
@@ -309,27 +286,7 @@ class Link:
             self.ready.set_result(error)
         pending, self._pending = list(self._pending.values()), {}
         for call in pending:
-            _settle(call, again(error))
+            settle(call, again(error))
         self._streams.lost(error)
         for task in self._tasks - {self._main}:
             task.cancel()
-
-
-def _settle(pending: Pending, answer: bytes | Response | Exception) -> None:
-    if not pending.answer.done():
-        pending.answer.set_result(answer)
-
-
-def _refuse(pending: Pending, error: BaseException) -> None:
-    """The object whose code called was reset before its call could leave."""
-    _settle(pending, again(error) if isinstance(error, Exception) else lost_error(None))
-
-
-def _drop(pending: Pending) -> None:
-    """Nobody takes the answer: end the WebSocket that may be in it. A body ends by itself."""
-    answer = pending.answer
-    if answer.done() and not answer.cancelled():
-        response = answer.result()
-        if isinstance(response, Response) and response.web_socket is not None:
-            response.web_socket.accept()
-            response.web_socket.terminate()

@@ -9,10 +9,8 @@ import anyio
 from ..storage import DataCloneError, encode
 from . import limits
 from .backend import current_backend
-from .channel import LocalChannel
 from .errors import DurableObjectError, LimitError, OverloadedError
 from .http import Request
-from .object_id import DurableObjectId
 from .remote_frames import (
     PROTOCOL,
     Assembler,
@@ -29,6 +27,7 @@ from .remote_frames import (
 )
 from .remote_outbox import Outbox
 from .remote_streams import Streams
+from .remote_stubs import RemoteStubs
 from .remote_values import decode_arguments, describe_error
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from .application import Message, Receive, Send
+    from .channel import LocalChannel
     from .host import Host
     from .http import Body, Response
     from .remote_frames import ClientFrame
@@ -57,9 +57,11 @@ class RemoteConnection:
         self._send = send
         backend = current_backend()
         self._outbox = Outbox(backend)
-        self._streams = Streams(backend, self._outbox.put, self._spawn, imported=False)
+        self._streams = Streams(
+            backend, self._outbox.put, self._spawn, imported=False, ended=self._check_drained
+        )
         self._assembler = Assembler()
-        self._stubs: dict[int, LocalChannel | Exception] = {}
+        self._stubs = RemoteStubs(host)
         self._calls: dict[int, Coroutine[Any, Any, Any]] = {}  # in flight
         self._argument_bytes = 0  # of them
         self._draining = False
@@ -75,6 +77,7 @@ class RemoteConnection:
                 await self._read()
                 self._group.cancel_scope.cancel()
         finally:
+            self._draining = False
             lost = DurableObjectError("the client disconnected before its request body ended")
             lost.retryable = True
             self._streams.lost(lost)
@@ -82,7 +85,7 @@ class RemoteConnection:
                 call.close()  # of those that no task has begun to wait for
 
     def drain(self) -> None:
-        """The host stops: end once every call in flight is answered."""
+        """The host stops: end once every call in flight is answered, its body too."""
         for relay in self._streams.relays:
             relay.restart()
         self._draining = True
@@ -135,39 +138,11 @@ class RemoteConnection:
             case Fetch():
                 self._fetch(frame)
             case Open():
-                self._open(frame)
+                self._stubs.open(frame)
             case Release():
-                for stub in frame.stubs:
-                    self._stubs.pop(stub, None)
+                self._stubs.release(frame.stubs)
             case _:
                 self._streams.frame(frame)
-
-    def _open(self, frame: Open) -> None:
-        if frame.stub in self._stubs:
-            raise ProtocolError(f"stub {frame.stub} is open already")
-
-        try:
-            self._stubs[frame.stub] = self._channel(frame)
-        except Exception as error:
-            self._stubs[frame.stub] = error
-
-    def _channel(self, frame: Open) -> LocalChannel:
-        if len(self._stubs) >= limits.MAX_REMOTE_STUBS:
-            raise OverloadedError(
-                f"at most {limits.MAX_REMOTE_STUBS} stubs may be held over one connection"
-            )
-
-        namespace = self._host.namespaces.get(frame.binding)
-        if namespace is None:
-            raise DurableObjectError(f"this host has no binding {frame.binding!r}")
-
-        ids = self._host.ids(frame.binding, frame.jurisdiction)
-        ids.check(frame.object)
-        if frame.name is not None and bytes(ids.from_name(frame.name)) != frame.object:
-            raise TypeError("Durable Object ID is not that of its name.")
-
-        object_id = DurableObjectId(frame.object, frame.name, frame.jurisdiction)
-        return LocalChannel(self._host.engine, namespace.number, object_id)
 
     def _call(self, frame: Call) -> None:
         size = sum(map(len, frame.arguments)) + sum(map(len, frame.keywords.values()))
@@ -196,13 +171,7 @@ class RemoteConnection:
         if frame.call in self._calls or frame.call in self._streams:
             raise ProtocolError(f"call {frame.call} is in flight already")
 
-        channel = self._stubs.get(frame.stub)
-        if channel is None:
-            raise ProtocolError(f"stub {frame.stub} is not open")
-
-        if isinstance(channel, Exception):
-            raise channel
-
+        channel = self._stubs.find(frame.stub)
         if (
             len(self._calls) >= limits.MAX_REMOTE_CALLS
             or self._argument_bytes + size > limits.MAX_REMOTE_ARGUMENT_BYTES
@@ -282,7 +251,7 @@ class RemoteConnection:
         self._group.start_soon(function)
 
     def _check_drained(self) -> None:
-        if self._draining and not self._calls:
+        if self._draining and not self._calls and not self._streams.busy:
             self._draining = False
             self._group.start_soon(self._close_drained)
 

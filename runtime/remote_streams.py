@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from anyio import CancelScope
 
@@ -27,23 +27,11 @@ if TYPE_CHECKING:
     from .web_socket import WebSocket
 
 
-class Stream(Protocol):
-    """One end of a stream: takes the frames that are for it."""
-
-    def frame(self, frame: StreamFrame) -> None:
-        """A frame came. ProtocolError: it has no business here."""
-        ...
-
-    def lost(self, error: Exception) -> None:
-        """The connection is gone."""
-        ...
-
-
 class Streams:
     """The streams of one connection, by number.
 
     `spawn(function)` runs `await function()` in a task of the connection. `imported`: which errors
-    of the other side are rebuilt (`restore_error`).
+    of the other side are rebuilt (`restore_error`). `ended()` is called when a stream has ended.
     """
 
     def __init__(
@@ -53,18 +41,27 @@ class Streams:
         spawn: Callable[[Callable[[], Awaitable[None]]], object],
         *,
         imported: bool,
+        ended: Callable[[], None] | None = None,
     ) -> None:
         self.backend = backend
         self.put = put
         self.spawn = spawn
         self.imported = imported
-        self._streams: dict[int, Stream] = {}
+        self._ended = ended
+        self._streams: dict[int, BodySender | IncomingBody | Relay] = {}
 
     def __len__(self) -> int:
         return len(self._streams)
 
     def __contains__(self, number: int) -> bool:
         return number in self._streams
+
+    @property
+    def busy(self) -> bool:
+        """Whether a body is under way."""
+        return any(
+            not isinstance(stream, Relay) and stream.begun for stream in self._streams.values()
+        )
 
     @property
     def relays(self) -> list[Relay]:
@@ -109,6 +106,8 @@ class Streams:
     def forget(self, number: int) -> None:
         """The stream has ended."""
         self._streams.pop(number, None)
+        if self._ended is not None:
+            self._ended()
 
     def lost(self, error: Exception) -> None:
         """The connection is gone, and every stream with it."""
@@ -126,7 +125,7 @@ class BodySender:
         self._number = number
         self._source = source
         self._credit = 0
-        self._started = False
+        self.begun = False
         self._stopped = False
         self._scope: CancelScope | None = None
         self._changed: Waiter | None = None
@@ -136,8 +135,8 @@ class BodySender:
         if isinstance(frame, Credit):
             self._credit += frame.size
             wake(self._changed)
-            if not self._started:
-                self._started = True
+            if not self.begun:
+                self.begun = True
                 self._streams.spawn(self._run)
         elif isinstance(frame, Stop):
             self._end()
@@ -197,7 +196,7 @@ class IncomingBody:
         self._chunks: deque[bytes] = deque()
         self._credit = 0  # that the other side has left
         self._taken = 0  # by the reader, and not granted again yet
-        self._begun = False
+        self.begun = False
         self._ended = False
         self._error: Exception | None = None
         self._changed: Waiter | None = None
@@ -256,9 +255,9 @@ class IncomingBody:
 
     def _grant(self) -> None:
         # At first the whole window, later what was read, in large portions.
-        size = self._taken if self._begun else limits.REMOTE_WINDOW_BYTES
+        size = self._taken if self.begun else limits.REMOTE_WINDOW_BYTES
         if not self._ended and size >= limits.REMOTE_WINDOW_BYTES // 2:
-            self._begun = True
+            self.begun = True
             self._taken = 0
             self._credit += size
             self._streams.put(Credit(self._number, size))
