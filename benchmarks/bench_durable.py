@@ -11,7 +11,7 @@ from roomhost.runtime import Host
 
 from .floor import raw_lmdb
 from .measure import Figure, rate
-from .workloads import app
+from .workloads import app, key_of
 
 CASES = ((1, 1), (64, 1), (64, 100))  # callers, rooms
 
@@ -32,7 +32,9 @@ async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]
                 figure.rates.append(speed)
                 figure.notes.append(f"{puts / commits:.1f} puts a commit")
                 group = max(1, round(puts / commits))
-                floor.rates.append(await raw_rate(raw_directory, group, seconds))
+                floor.rates.append(
+                    await raw_rate(raw_directory / str(rooms), group, rooms, seconds)
+                )
                 floor.notes.append(f"{group} puts a commit")
     pairs = [((raw[case], None), (ours[case], raw[case])) for case in CASES]
     one, many = ours[CASES[0]], ours[CASES[1]]
@@ -49,12 +51,12 @@ class Put:
 
     def __call__(self) -> Any:
         """The call, made."""
-        return next(self._stubs).store(f"key-{next(self._keys) % 10_000}")
+        return next(self._stubs).store(key_of(next(self._keys)))
 
 
-async def raw_rate(directory: Path, group: int, seconds: float) -> float:
+async def raw_rate(directory: Path, group: int, rooms: int, seconds: float) -> float:
     """Puts per second of LMDB alone, in groups."""
-    with raw_lmdb(directory, group) as commit:
+    with raw_lmdb(directory, group, rooms) as commit:
 
         async def step() -> None:
             commit()

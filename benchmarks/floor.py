@@ -13,7 +13,7 @@ import lmdb as untyped_lmdb  # pyright: ignore[reportMissingTypeStubs]
 
 from roomhost.runtime.backend import current_backend
 
-from .workloads import VALUE
+from .workloads import VALUE, key_of
 
 lmdb: Any = untyped_lmdb
 
@@ -40,17 +40,20 @@ class HandOver:
 
 
 @contextmanager
-def raw_lmdb(directory: Path, group: int) -> Generator[Any]:
-    """A function that commits `group` puts like ours, with one fsync, in the calling thread."""
-    directory.mkdir(exist_ok=True)
+def raw_lmdb(directory: Path, group: int, rooms: int) -> Generator[Any]:
+    """A function that commits `group` puts like ours, of the same keys behind an object's number,
+    with one fsync, in the calling thread."""
+    directory.mkdir(parents=True, exist_ok=True)
     environment = lmdb.open(str(directory), map_size=1 << 32, max_dbs=2)
     table = environment.open_db(b"entries")
-    keys = itertools.count()
+    numbers = itertools.count()
 
     def commit() -> None:
         with environment.begin(write=True) as transaction:
             for _ in range(group):
-                transaction.put(next(keys).to_bytes(16, "big"), VALUE, db=table)
+                number = next(numbers)
+                key = (number % rooms).to_bytes(8, "big") + key_of(number).encode()
+                transaction.put(key, VALUE, db=table)
 
     yield commit
     environment.close()

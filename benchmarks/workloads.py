@@ -6,6 +6,12 @@ from roomhost.bindings import App
 from roomhost.runtime import DurableObject
 
 VALUE = b"x" * 100  # bytes of one durable write
+KEYS = 10_000  # that durable writes go round
+
+
+def key_of(number: int) -> str:
+    """The key of the write with this number."""
+    return f"key-{number % KEYS}"
 
 
 class Counter(DurableObject):

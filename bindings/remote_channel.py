@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..runtime.remote_frames import Call, Fetch
+from ..runtime.remote_frames import Call, Fetch, Get
 from ..runtime.remote_values import encode_arguments, restore_error
 
 if TYPE_CHECKING:
@@ -54,6 +54,17 @@ class RemoteChannel:
             link = self._open_link()
             number = self._number
             pending = link.send_call(self, lambda call: Call(call, number, method, values, named))
+        except Exception as error:
+            return _raise(error)
+
+        return link.answer(pending)
+
+    def get(self, name: str) -> Coroutine[Any, Any, Any]:
+        """Read a property of the object."""
+        try:
+            link = self._open_link()
+            number = self._number
+            pending = link.send_call(self, lambda call: Get(call, number, name))
         except Exception as error:
             return _raise(error)
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..runtime import Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Mapping
 
     from ..runtime import DurableObjectId
     from ..runtime.channel import Channel
 
 
 class DurableObjectStub:
-    """Every method of the object's class is a method here: `await stub.increment(by=2)`.
+    """Every method of the object's class is a method here: `await stub.increment(by=2)`; every
+    property is read by awaiting it: `await stub.title`.
 
     A call is sent when it is made, its arguments copied; awaiting it gives the result, a copy too.
     Calls over one stub arrive in the order they were made. Giving up on a call does not stop its
@@ -56,22 +56,33 @@ class DurableObjectStub:
 
     if TYPE_CHECKING:
 
-        def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]: ...
+        def __getattr__(self, name: str) -> Member: ...
 
     else:
 
-        def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        def __getattr__(self, name: str) -> Member:
             if name.startswith("__") and name.endswith("__"):
                 # Python's own protocols (copy, pickle, awaiting) are not the object's.
                 raise AttributeError(name)
 
-            return partial(_call, self.__channel__, name)
+            return Member(self.__channel__, name)
 
     def __repr__(self) -> str:
         return f"<DurableObjectStub {self.name if self.name is not None else self.id!s}>"
 
 
-def _call(
-    channel: Channel, name: str, /, *arguments: Any, **keywords: Any
-) -> Coroutine[Any, Any, Any]:
-    return channel.call(name, arguments, keywords)
+class Member:
+    """What an attribute of a stub is: call it to call the method of that name, await it to read the
+    property of that name. Nothing is sent before, and no name is wrong before."""
+
+    __slots__ = ("_channel", "_name")
+
+    def __init__(self, channel: Channel, name: str) -> None:
+        self._channel = channel
+        self._name = name
+
+    def __call__(self, /, *arguments: Any, **keywords: Any) -> Coroutine[Any, Any, Any]:
+        return self._channel.call(self._name, arguments, keywords)
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._channel.get(self._name).__await__()

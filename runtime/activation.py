@@ -17,8 +17,9 @@ from anyio import get_cancelled_exc_class
 
 from .commits import no_longer_accessible
 from .errors import Aborted, DurableObjectError, reset_error
-from .events import CURRENT, CallEvent, Event, RunEvent, StartEvent
-from .gated import admission, drive
+from .events import CURRENT, CallEvent, Event, StartEvent
+from .gated import Suspended, first_turn, later_turns
+from .idleness import Idleness
 from .input_gate import InputGate
 from .state import DurableObjectState
 from .streams import gated_stream
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from .durable_object import ActorClass
     from .engine import Engine
     from .http import Response
+    from .input_gate import Lock
     from .object_id import DurableObjectId
     from .slot import Slot
     from .timers import Timer
@@ -60,9 +62,7 @@ class Activation:
     """One instance of an actor class, for one object id."""
 
     __slots__ = (
-        "_idle_since_ms",
-        "_idle_timer",
-        "_on_idle",
+        "_idleness",
         "actor_class",
         "broken",
         "commits",
@@ -93,9 +93,7 @@ class Activation:
         self.events: set[Event] = set()  # from delivery until the outcome has left
         self.pins = 0  # accepted sockets that cannot hibernate
         self.turn: Event | None = None  # whose code runs right now
-        self._idle_since_ms = 0
-        self._idle_timer: Timer | None = None
-        self._on_idle: list[Callable[[], object]] = []
+        self._idleness = Idleness(self, engine)
         commits.on_failed = self.reset
         commits.on_settled = self._settled
 
@@ -134,18 +132,55 @@ class Activation:
         if self.broken is None:
             self._become(ActivationState.RUNNING)
 
-    async def run(self, event: Event, scope: CancelScope) -> None:
-        """Take one event in: through the gate, run its handler, let its outcome leave."""
-        event.scope = scope
-        CURRENT.set(event)
-        try:
-            if event.lock is None and event.gate.closed:
-                event.lock = await admission(event.gate, self.new_waiter)
-                if event.lock is None:
-                    event.scope = None
-                    return  # it was reset meanwhile, and the event told
+    def wait_at_gate(self, event: Event) -> None:
+        """Run an adopted event when its gate, which is closed, lets it in."""
+        backlog = self.slot.backlog
 
-            result = event.outcome(await drive(event, self.new_waiter))
+        def admit(lock: Lock) -> None:
+            backlog.at_gate(event, -1)
+            backlog.leave(event)
+            if event.finished:
+                lock.release()
+                self._check_idle()
+            else:
+                event.lock = lock
+                self.launch(event)
+
+        backlog.at_gate(event, 1)
+        if event.overdue is None:
+            backlog.hold(event, self.events.discard)
+        event.gate.wait(admit, _ignore)  # a reset tells the event itself
+
+    def begin(self, event: Event) -> Suspended | None:
+        """Run the first turn of an event that has entered. When that is all, its outcome leaves;
+        otherwise `go_on` with what is returned, in the same task."""
+        CURRENT.set(event)
+        self.begin_turn(event)
+        try:
+            try:
+                result = first_turn(event)
+            finally:
+                self.end_turn(event)
+            if type(result) is Suspended:
+                return result
+
+            result = event.outcome(result)
+        except BaseException as error:
+            self._failed(event, error)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        else:
+            self._ended(event, result)
+        CURRENT.set(None)  # or a task that waits would keep the event, and all it holds
+        return None
+
+    async def go_on(self, event: Event, suspended: Suspended, scope: CancelScope) -> None:
+        """Run the later turns of an event, and let its outcome leave."""
+        event.scope = scope
+        if self.broken is not None:
+            scope.cancel()
+        try:
+            result = event.outcome(await later_turns(event, suspended, self.new_waiter))
         except BaseException as error:
             event.scope = None
             self._failed(event, error)
@@ -153,7 +188,7 @@ class Activation:
                 raise
         else:
             event.scope = None
-            self._leave(event, partial(self._succeed, event, result))
+            self._ended(event, result)
         finally:
             CURRENT.set(None)
 
@@ -200,17 +235,17 @@ class Activation:
         logger.warning("reset of %s %s: %r", self.actor_class.name, self.slot.id, cause)
         self._become(ActivationState.BROKEN)
         self.broken = reset_error(cause)
-        self._stop_idling()
         self.commits.close(no_longer_accessible(broken=True), broken=cause)
         self.slot.broke(self, cause)
         self.input_gate.break_with(cause)
         for event in list(self.events):
             scope = event.scope
+            self.slot.backlog.leave(event)
             event.fail(cause)
             if scope is not None:
                 scope.cancel()
         self.events.clear()
-        self._tell_idle()
+        self._idleness.end()
 
     def evict(self) -> bool:
         """Drop the instance if nothing is in it; whether it was dropped."""
@@ -218,7 +253,7 @@ class Activation:
             return False
 
         self._become(ActivationState.EVICTED)
-        self._stop_idling()
+        self._idleness.end()
         self.commits.close(no_longer_accessible(broken=False))
         # Cut the circles through the instance, so that its memory is free now, not at a collection.
         self.commits.on_failed = self.commits.on_settled = None
@@ -231,7 +266,7 @@ class Activation:
         if self.idle or self.state in (ActivationState.EVICTED, ActivationState.BROKEN):
             callback()
         else:
-            self._on_idle.append(callback)
+            self._idleness.wait(callback)
 
     async def settled(self) -> None:
         """Return when every batch handed over so far is durable; raise when one of them fails."""
@@ -264,6 +299,16 @@ class Activation:
         self.pins += change
         self._check_idle()
 
+    def _ended(self, event: Event, result: Any) -> None:
+        """The handler of `event` ended well: its outcome leaves when it may."""
+        gate = self.commits.gate
+        if gate.is_open or event.internal:
+            self.events.discard(event)
+            event.succeed(result)
+            self._check_idle()
+        else:
+            gate.when_open(partial(self._succeed, event, result), partial(self._fail, event))
+
     def _succeed(self, event: Event, result: Any) -> None:
         self.events.discard(event)
         event.succeed(result)
@@ -289,14 +334,11 @@ class Activation:
             error.retryable = True
         if not isinstance(event, CallEvent):
             logger.debug("a handler of %r raised", self, exc_info=error)
-        self._leave(event, partial(self._fail, event, error))
-
-    def _leave(self, event: Event, opened: Callable[[], object]) -> None:
         gate = self.commits.gate
-        if isinstance(event, RunEvent) or gate.is_open:
-            opened()
+        if gate.is_open or event.internal:
+            self._fail(event, error)
         else:
-            gate.when_open(opened, partial(self._fail, event))
+            gate.when_open(partial(self._fail, event, error), partial(self._fail, event))
 
     def _become(self, state: ActivationState) -> None:
         if state not in NEXT_STATES[self.state]:
@@ -313,41 +355,18 @@ class Activation:
             self._check_idle()
 
     def _check_idle(self) -> None:
-        if self.events or self.state is not ActivationState.RUNNING or not self.idle:
+        if self.events or self.slot.queue:
             return
 
-        self._idle_since_ms = self.engine.clock.now_ms()
-        if self._idle_timer is None:
-            self._idle_timer = self.call_later(self.engine.idle_eviction_seconds, self._sweep)
-        if self._on_idle:
-            self._tell_idle()
-
-    def _sweep(self) -> None:
-        """The idle time has passed once since the timer was set: evict, or look again later."""
-        self._idle_timer = None
-        if not self.idle:
+        if self.state is not ActivationState.RUNNING or not self.idle:
             return
 
-        wait_ms = round(self.engine.idle_eviction_seconds * 1000)
-        due_ms = self._idle_since_ms + wait_ms
-        if due_ms > self.engine.clock.now_ms():
-            self._idle_timer = self.engine.timers.at(due_ms, self._sweep)
-        else:
-            self.evict()
-
-    def _stop_idling(self) -> None:
-        if self._idle_timer is not None:
-            self._idle_timer.cancel()
-            self._idle_timer = None
-
-    def _tell_idle(self) -> None:
-        waiting, self._on_idle = self._on_idle, []
-        for callback in waiting:
-            callback()
+        self._idleness.begin()
 
 
 class Launch:
-    """The job of running one event that an object's own code started."""
+    """The job of running one event apart from the object's queue: code that the object started
+    itself, or an event that waited at the gate."""
 
     __slots__ = ("_activation", "_event")
 
@@ -357,8 +376,17 @@ class Launch:
 
     async def serve(self, scope: CancelScope) -> None:
         """Run the event, unless the object was reset before it began."""
-        if not self._event.finished:
-            await self._activation.run(self._event, scope)
+        activation, event = self._activation, self._event
+        if event.finished:
+            return
+
+        if event.lock is None and event.gate.closed:
+            activation.wait_at_gate(event)
+            return
+
+        suspended = activation.begin(event)
+        if suspended is not None:
+            await activation.go_on(event, suspended, scope)
 
 
 def _set(waiter: Any, result: object) -> None:
@@ -369,3 +397,7 @@ def _set(waiter: Any, result: object) -> None:
 def _refuse(waiter: Any, error: BaseException) -> None:
     if not waiter.done():
         waiter.set_exception(error)
+
+
+def _ignore(_outcome: object) -> None:
+    """Nobody waits for it."""

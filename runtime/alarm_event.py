@@ -35,8 +35,6 @@ class AlarmOutcome:
 class AlarmEvent(Event):
     """`alarm(info)`. `finished(outcome)` is called once, when its outcome is durable."""
 
-    __slots__ = ("_due_ms", "_finished", "_id", "_ran", "_retries")
-
     def __init__(
         self,
         object_id: DurableObjectId,
@@ -44,7 +42,6 @@ class AlarmEvent(Event):
         retries: Retries,
         finished: Callable[[AlarmOutcome], object],
     ) -> None:
-        super().__init__()
         self._id = object_id
         self._due_ms = due_ms
         self._retries = retries

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .events import CallEvent, FetchEvent, RpcEvent, copy_arguments
+from .events import CallEvent, FetchEvent, GetEvent, RpcEvent, copy_arguments
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -27,6 +27,10 @@ class Channel(Protocol):
         self, method: str, arguments: tuple[Any, ...], keywords: dict[str, Any]
     ) -> Coroutine[Any, Any, Any]:
         """Call a method. It is sent now, in order with other calls; awaiting gives the outcome."""
+        ...
+
+    def get(self, name: str) -> Coroutine[Any, Any, Any]:
+        """Read a property, likewise."""
         ...
 
     def fetch(self, request: Request) -> Coroutine[Any, Any, Response]:
@@ -72,13 +76,18 @@ class LocalChannel:
 
         return self._send(event)
 
+    def get(self, name: str) -> Coroutine[Any, Any, Any]:
+        """Read a property of the object."""
+        return self._send(GetEvent(self._id, name))
+
     def fetch(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Send a request to the object's `fetch`."""
         return self._send(FetchEvent(self._id, request))
 
     def _send(self, event: CallEvent) -> Coroutine[Any, Any, Any]:
-        self._engine.deliver(self.slot(), event)
-        return event.result(self._engine.backend.waiter)
+        engine = self._engine
+        engine.deliver(self._slot or self.slot(), event)
+        return event.result(engine.backend.waiter)
 
 
 async def _raise(error: Exception) -> Any:

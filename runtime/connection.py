@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import contextlib
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
 from .errors import WebSocketClosed
-from .web_socket import LOST, NO_CODE
+from .web_socket import LOST, NO_CODE, TOO_BIG
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .application import Receive, Scope, Send
     from .http import Response
     from .web_socket import WebSocket
 
-ABORT_EXTENSION = "roomhost.abort"  # a server that can drop a connection without a close frame
+LINK_EXTENSION = "roomhost.link"  # its value is a `Link`
 NORMAL_CLOSURE = 1000
 INTERNAL_ERROR = 1011
+
+
+class End(Enum):
+    """How a connection ended, as its server saw it."""
+
+    CLOSED = "closed"  # The client closed, and waits for the answer.
+    FAILED = "failed"  # The client broke the protocol, and was told so.
+    LOST = "lost"
+
+
+class Link(Protocol):
+    """What our own server can do beyond ASGI. `end` is set before the disconnect arrives."""
+
+    end: End | None
+
+    def abort(self) -> None: ...
+
+    def close(self, code: int | None, reason: str) -> None: ...
 
 
 class Connection:
@@ -34,8 +52,9 @@ class Connection:
         self._receive = receive
         self._send = send
         self._response = response
+        self._closing = False  # the client has closed
         extensions: dict[str, Any] = scope.get("extensions") or {}
-        self._abort: Callable[[], object] | None = extensions.get(ABORT_EXTENSION)
+        self._link: Link | None = extensions.get(LINK_EXTENSION)
 
     async def run(self) -> None:
         """Accept the upgrade and serve it to its end."""
@@ -59,50 +78,62 @@ class Connection:
             self._socket.terminate()
 
     async def _incoming(self) -> None:
-        socket = self._socket
+        """Until the connection is over: the client's close is not the end, it waits for the answer."""
         while True:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
-                self._disconnected(message.get("code", NO_CODE), message.get("reason") or "")
-                return
+                if self._disconnected(message.get("code", NO_CODE), message.get("reason") or ""):
+                    return
+                continue
 
             text = message.get("text")
-            if not self._forward(message["bytes"] if text is None else text):
-                return
-            await socket.room()
+            self._forward(message["bytes"] if text is None else text)
+            await self._socket.room()
 
-    def _forward(self, message: str | bytes) -> bool:
-        try:
+    def _forward(self, message: str | bytes) -> None:
+        with contextlib.suppress(TypeError):  # the object has closed meanwhile; `_outgoing` says so
             self._socket.send(message)
-        except TypeError:  # closed by the other side meanwhile
-            return False
 
-        return True
-
-    def _disconnected(self, code: int, reason: str) -> None:
-        if code == LOST:
+    def _disconnected(self, code: int, reason: str) -> bool:
+        """Tell the object; whether that is all."""
+        end = None if self._link is None else self._link.end
+        if end is End.FAILED:
+            self._socket.failed(code, "Message is too large" if code == TOO_BIG else reason)
+        elif end is End.LOST or code == LOST or self._closing:
             self._socket.terminate()
         else:
+            self._closing = True
             self._socket.closed_by_peer(code, reason)
+            return end is None
+        return True
 
     async def _outgoing(self, scope: anyio.CancelScope) -> None:
-        socket = self._socket
         try:
             while True:
-                message = await socket.receive()
-                if isinstance(message, str):
-                    await self._send({"type": "websocket.send", "text": message})
-                else:
-                    await self._send({"type": "websocket.send", "bytes": message})
+                await self._send_message(await self._socket.receive())
         except WebSocketClosed as closed:
             await self._close(closed)
+        except OSError:  # the client is gone; `_incoming` says how
+            return
         scope.cancel()
 
-    async def _close(self, closed: WebSocketClosed) -> None:
-        if closed.code == LOST and self._abort is not None:
-            self._abort()
-            return
+    async def _send_message(self, message: str | bytes) -> None:
+        kind = "text" if isinstance(message, str) else "bytes"
+        try:
+            await self._send({"type": "websocket.send", kind: message})
+        except OSError:
+            if not self._closing:
+                raise
+            # A client that has closed takes no more messages, but waits for the close.
 
-        # ASGI can send neither a close without a code nor none at all.
-        code = {NO_CODE: NORMAL_CLOSURE, LOST: INTERNAL_ERROR}.get(closed.code, closed.code)
-        await self._send({"type": "websocket.close", "code": code, "reason": closed.reason})
+    async def _close(self, close: WebSocketClosed) -> None:
+        link = self._link
+        if link is None:
+            # ASGI can send neither a close without a code nor none at all.
+            code = {NO_CODE: NORMAL_CLOSURE, LOST: INTERNAL_ERROR}.get(close.code, close.code)
+            with contextlib.suppress(OSError):
+                await self._send({"type": "websocket.close", "code": code, "reason": close.reason})
+        elif close.code == LOST:
+            link.abort()
+        else:
+            link.close(None if close.code == NO_CODE else close.code, close.reason)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any
+import operator
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,11 +58,13 @@ RESERVED = frozenset(
     )
 )
 
+PROPERTIES = (property, functools.cached_property)
+
 
 class ActorClass:
     """An actor class as the host uses it: how to make an instance, what can be called on it."""
 
-    __slots__ = ("_methods", "has_alarm", "name", "type")
+    __slots__ = ("_getters", "_methods", "has_alarm", "name", "type")
 
     def __init__(self, actor: type[DurableObject]) -> None:
         if not (isinstance(actor, type) and issubclass(actor, DurableObject)):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -71,6 +74,7 @@ class ActorClass:
         self.name = actor.__name__
         self.has_alarm = self.defines("alarm")
         self._methods: dict[str, Callable[..., Any]] = {}
+        self._getters: dict[str, Callable[[Any], Any]] = {}
 
     def defines(self, handler: str) -> bool:
         """Whether the class has a handler of that name, `alarm` say."""
@@ -87,16 +91,35 @@ class ActorClass:
             found = self._methods[name] = self._find(name)
         return found
 
+    def getter(self, name: str) -> Callable[[Any], Any]:
+        """What reads the property `name` of an instance, for a stub whose attribute is awaited.
+
+        TypeError: no such member, reserved, or a method, because functions do not cross a stub.
+        """
+        found = self._getters.get(name)
+        if found is None:
+            member = self._member(name)
+            if inspect.isfunction(member):
+                raise TypeError(f'"{name}" is a function: call it, functions do not cross a stub.')
+            found = self._getters[name] = operator.attrgetter(name)
+        return found
+
     def _find(self, name: str) -> Callable[..., Any]:
+        member = self._member(name)
+        if inspect.isfunction(member):
+            return member
+
+        raise TypeError(f'"{name}" is not a function.')
+
+    def _member(self, name: str) -> Any:
+        """A function or a property. TypeError: there is none of that name."""
         if name in RESERVED:
             raise TypeError(f"'{name}' is a reserved method and cannot be called over RPC.")
 
         if not (name.startswith("__") and name.endswith("__")):
             for kind in self.type.__mro__[: self.type.__mro__.index(DurableObject)]:
                 member = vars(kind).get(name)
-                if inspect.isfunction(member):
-                    return member
-                if isinstance(member, (property, functools.cached_property)):
-                    raise TypeError(f'"{name}" is not a function.')
+                if inspect.isfunction(member) or isinstance(member, PROPERTIES):
+                    return cast("Any", member)
 
         raise TypeError(f'The RPC receiver does not implement the method "{name}".')

@@ -16,11 +16,13 @@ from .activation import Activation
 from .alarm_event import AlarmEvent, AlarmOutcome
 from .alarm_scheduler import AlarmScheduler
 from .commits import Commits
+from .errors import OverloadedError
 from .events import CURRENT, RunEvent
 from .object_id import DurableObjectId, visible_name
 from .slot import Slot
 from .task_pool import TaskPool
 from .timers import Timers
+from .watchdog import CommitWatchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .durable_object import ActorClass
     from .events import CallEvent
+    from .settings import HostSettings
 
 logger = logging.getLogger("roomhost.runtime")
 
@@ -45,12 +48,13 @@ class Engine:
         backend: Backend,
         clock: Clock,
         partition: Partition,
-        idle_eviction_seconds: float,
+        settings: HostSettings,
     ) -> None:
         self.backend = backend
         self.clock = clock
         self.partition = partition
-        self.idle_eviction_seconds = idle_eviction_seconds
+        self.settings = settings
+        self.idle_eviction_seconds = settings.idle_eviction_seconds
         self.env: Any = None
         self.pool = TaskPool(group, backend)
         self.timers = Timers(clock, backend)
@@ -67,6 +71,7 @@ class Engine:
         self._unsettled: dict[tuple[int, bytes], list[Callable[[], object]]] = {}
         self._on_quiet: list[Callable[[], object]] = []
         partition.on_idle(self.became_quiet)
+        self._watchdog = CommitWatchdog(partition, self.timers, clock, self._commits_are_stuck)
 
     @property
     def resident(self) -> list[Slot]:
@@ -149,14 +154,11 @@ class Engine:
         caller = CURRENT.get()
         if caller is None:
             # What comes from outside is refused while the host stops; what runs may still call.
-            if self.refusal is not None:
-                event.fail(self.refusal())
-            else:
+            if self.refusal is None:
                 slot.deliver(event)
-            return
-
-        gate = caller.activation.commits.gate
-        if gate.is_open:
+            else:
+                event.fail(self.refusal())
+        elif (gate := caller.activation.commits.gate).is_open:
             slot.deliver(event)
         else:
             gate.when_open(lambda: slot.deliver(event), event.fail)
@@ -166,6 +168,17 @@ class Engine:
         waiting, self._on_quiet = self._on_quiet, []
         for callback in waiting:
             callback()
+
+    def _commits_are_stuck(self) -> None:
+        """The disk has not answered for 30 s: what waits for it is told so (4.3)."""
+        for slot in self.resident:
+            if slot.activation is not None and slot.activation.commits.in_flight:
+                slot.activation.reset(
+                    OverloadedError(
+                        "Durable Object storage operation exceeded timeout which caused object to "
+                        "be reset."
+                    )
+                )
 
     def _fire_alarm(self, number: int, due_ms: int, retries: Retries) -> None:
         record = self.partition.record(number)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .http import Request
     from .input_gate import InputGate, Lock
     from .object_id import DurableObjectId
+    from .timers import Timer
 
 # Values that need no copy and no measuring.
 UNCHANGING = frozenset((type(None), bool, int, float))
@@ -37,20 +38,22 @@ class Event:
 
     `gate` is where its handler's turns enter: the object's input gate, or the critical section it
     runs in. `lock` is the hold on that gate which its next turn runs under, when it was queued.
-    `scope` can cancel the handler, while there is one. `after_turn` is called once, at the end of
-    the next turn.
+    `scope` can cancel the handler, while it is suspended. `after_turn` is called once, at the end
+    of the next turn. `internal`: its outcome stays in the object, so it need not be durable first.
+    `refusable`: it may be refused as overloaded; then `size` is what it holds in memory, in bytes,
+    and `overdue` the timer that fails it when it has waited for too long.
     """
-
-    __slots__ = ("activation", "after_turn", "finished", "gate", "lock", "scope")
 
     activation: Activation
     gate: InputGate
-
-    def __init__(self) -> None:
-        self.lock: Lock | None = None
-        self.scope: CancelScope | None = None
-        self.after_turn: Callable[[], object] | None = None
-        self.finished = False
+    lock: Lock | None = None
+    scope: CancelScope | None = None
+    after_turn: Callable[[], object] | None = None
+    overdue: Timer | None = None
+    finished = False
+    internal = False
+    refusable = False
+    size = 0
 
     @property
     def object_id(self) -> DurableObjectId | None:
@@ -77,14 +80,13 @@ class Event:
 class CallEvent(Event):
     """An event whose caller waits for the outcome."""
 
-    __slots__ = ("_error", "_id", "_result", "_waiter")
+    refusable = True
+    _waiter: Waiter | None = None
+    _result: Any = None
+    _error: BaseException | None = None
 
     def __init__(self, object_id: DurableObjectId) -> None:
-        super().__init__()
         self._id = object_id
-        self._waiter: Waiter | None = None
-        self._result: Any = None
-        self._error: BaseException | None = None
 
     @property
     def object_id(self) -> DurableObjectId:
@@ -94,21 +96,21 @@ class CallEvent(Event):
         if not self.finished:
             self.finished = True
             self._result = result
-            self._wake()
+            waiter = self._waiter
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
 
     def fail(self, error: BaseException) -> None:
         if not self.finished:
             self.finished = True
             self._error = cross(error, remote=self._remote(error), object_id=str(self._id))
-            self._wake()
+            waiter = self._waiter
+            if waiter is not None and not waiter.done():
+                waiter.set_result(None)
 
     def _remote(self, error: BaseException) -> bool:
         """Whether the handler itself raised, as opposed to the object having been reset."""
         return not getattr(error, "durable_object_reset", False)
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
 
     async def result(self, new_waiter: Callable[[], Waiter]) -> Any:
         """Wait for the outcome: return it or raise it. Cancelling the wait cancels nothing else."""
@@ -126,12 +128,16 @@ class CallEvent(Event):
 class RpcEvent(CallEvent):
     """A method call over a stub; `arguments` are the callee's own copies."""
 
-    __slots__ = ("_arguments", "_keywords", "_method")
-
     def __init__(
-        self, object_id: DurableObjectId, method: str, arguments: Any, keywords: dict[str, Any]
+        self,
+        object_id: DurableObjectId,
+        method: str,
+        arguments: Any,
+        keywords: dict[str, Any],
+        size: int,
     ) -> None:
-        super().__init__(object_id)
+        self._id = object_id
+        self.size = size
         self._method = method
         self._arguments = arguments
         self._keywords = keywords
@@ -145,14 +151,28 @@ class RpcEvent(CallEvent):
         return copy_for_rpc(result)
 
 
+class GetEvent(CallEvent):
+    """A read of a property over a stub (semantics.md 2.1)."""
+
+    def __init__(self, object_id: DurableObjectId, name: str) -> None:
+        super().__init__(object_id)
+        self._name = name
+
+    def invoke(self) -> Any:
+        activation = self.activation
+        return activation.actor_class.getter(self._name)(activation.instance)
+
+    def outcome(self, result: Any) -> Any:
+        return copy_for_rpc(result)
+
+
 class FetchEvent(CallEvent):
     """An HTTP request to `fetch`."""
-
-    __slots__ = ("_request",)
 
     def __init__(self, object_id: DurableObjectId, request: Request) -> None:
         super().__init__(object_id)
         self._request = request
+        self.size = len(request.buffered or b"")
 
     def invoke(self) -> Any:
         activation = self.activation
@@ -177,13 +197,11 @@ class FetchEvent(CallEvent):
 class StartEvent(Event):
     """The frame of a constructor."""
 
-    __slots__ = ()
-
 
 class RunEvent(Event):
     """Code of the object that it started itself: `wait_until`, a critical section, a body."""
 
-    __slots__ = ("_call", "_failed", "_succeeded")
+    internal = True
 
     def __init__(
         self,
@@ -191,7 +209,6 @@ class RunEvent(Event):
         succeeded: Callable[[Any], object],
         failed: Callable[[BaseException], object],
     ) -> None:
-        super().__init__()
         self._call = call
         self._succeeded = succeeded
         self._failed = failed
@@ -214,6 +231,9 @@ def copy_for_rpc(value: Any) -> Any:
     """The receiver's own copy of a value (semantics.md 2.2). DataCloneError: an unsupported type.
     LimitError: more than 32 MiB encoded.
     """
+    if type(value) in UNCHANGING:
+        return value
+
     copy, size = _copy(value)
     if size > limits.MAX_RPC_BYTES:
         raise _too_large(size)
@@ -223,8 +243,12 @@ def copy_for_rpc(value: Any) -> Any:
 
 def copy_arguments(
     arguments: tuple[Any, ...], keywords: dict[str, Any]
-) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """The callee's own copies of the arguments of a call, together as `copy_for_rpc`."""
+) -> tuple[tuple[Any, ...], dict[str, Any], int]:
+    """The callee's own copies of the arguments of a call, together as `copy_for_rpc`, and about how
+    many bytes they take."""
+    if not arguments and not keywords:
+        return arguments, keywords, 0
+
     total = 0
     copies: list[Any] = []
     for number, value in enumerate(arguments):
@@ -238,7 +262,7 @@ def copy_arguments(
     if total > limits.MAX_RPC_BYTES:
         raise _too_large(total)
 
-    return tuple(copies), named
+    return tuple(copies), named, total
 
 
 def _copy(value: Any, where: str = "") -> tuple[Any, int]:

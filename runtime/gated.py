@@ -8,7 +8,7 @@ that awaits works inside a handler, on asyncio and on trio alike.
 from __future__ import annotations
 
 import types
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from anyio import CancelScope
 
@@ -20,38 +20,41 @@ if TYPE_CHECKING:
     from .input_gate import InputGate, Lock
 
 
-@types.coroutine
-def drive(event: Event, new_waiter: Callable[[], Waiter]) -> Generator[Any, Any, Any]:
-    """Run the handler of `event` to its end; return or raise what it does.
+class Suspended(NamedTuple):
+    """A handler that has suspended, and what it yielded to the event loop."""
 
-    The event is in its gate already. Each later turn waits for the gate. Cancelling the task that
-    runs this cancels the handler, at its own await.
+    coroutine: Coroutine[Any, Any, Any]
+    yielded: Any
+
+
+def first_turn(event: Event) -> Any:
+    """Call the handler of `event` and run it up to its first suspension. Returns its result, or a
+    `Suspended` for `later_turns`, in the same task; raises what the handler raises."""
+    started = event.invoke()
+    if type(started) is types.CoroutineType:
+        coroutine = cast("Coroutine[Any, Any, Any]", started)
+    elif hasattr(started, "__await__"):
+        coroutine = _await(started)
+    else:
+        return started
+
+    try:
+        return Suspended(coroutine, coroutine.send(None))
+    except StopIteration as stop:
+        return stop.value
+
+
+@types.coroutine
+def later_turns(
+    event: Event, suspended: Suspended, new_waiter: Callable[[], Waiter]
+) -> Generator[Any, Any, Any]:
+    """Run a handler that has suspended to its end; return or raise what it does.
+
+    Each turn waits for the gate. Cancelling the task that runs this cancels the handler, at its own
+    await.
     """
     activation = event.activation
-    activation.begin_turn(event)
-    try:
-        started = event.invoke()
-        if not hasattr(started, "__await__"):
-            return started
-
-        coroutine = as_coroutine(started)
-        try:
-            yielded = coroutine.send(None)
-        except StopIteration as stop:
-            return stop.value
-    finally:
-        activation.end_turn(event)
-
-    return (yield from _resume(event, coroutine, yielded, new_waiter))
-
-
-def _resume(
-    event: Event,
-    coroutine: Coroutine[Any, Any, Any],
-    yielded: Any,
-    new_waiter: Callable[[], Waiter],
-) -> Generator[Any, Any, Any]:
-    activation = event.activation
+    coroutine, yielded = suspended
     while True:
         sent: Any = None
         error: BaseException | None = None
@@ -87,12 +90,12 @@ async def _enter(event: Event, new_waiter: Callable[[], Waiter], woken: bool) ->
     """
     activation = event.activation
     if activation.broken is None:
-        event.lock = await admission(event.gate, new_waiter)
+        event.lock = await _admission(event.gate, new_waiter)
     if activation.broken is not None and woken:
         await activation.engine.backend.cancelled_late()
 
 
-async def admission(gate: InputGate, new_waiter: Callable[[], Waiter]) -> Lock | None:
+async def _admission(gate: InputGate, new_waiter: Callable[[], Waiter]) -> Lock | None:
     """Wait for the gate. Returns the lock to run the next turn under; None when the gate breaks.
 
     Shielded: a deadline inside the handler that passes while it stands here must not unwind this
@@ -119,14 +122,6 @@ async def admission(gate: InputGate, new_waiter: Callable[[], Waiter]) -> Lock |
         with CancelScope(shield=True):
             lock = await waiter
     return lock
-
-
-def as_coroutine(started: Any) -> Coroutine[Any, Any, Any]:
-    """What a handler returned, to be stepped: itself, or a coroutine that awaits it."""
-    if type(started) is types.CoroutineType:
-        return cast("Coroutine[Any, Any, Any]", started)
-
-    return _await(started)
 
 
 async def _await(awaitable: Awaitable[Any]) -> Any:

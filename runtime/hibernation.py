@@ -103,10 +103,8 @@ class HibernationManager:
             ws.bypass(pair.response)
             return
 
-        if len(message) > limits.MAX_MESSAGE_BYTES:
-            self._slot.deliver(ErrorEvent(self, ws, DurableObjectError("Message is too large")))
-            self.remove(ws)
-            ws.end(Close(TOO_BIG, "Message is too large"))
+        if is_too_large(message):
+            self.failed(ws, Close(TOO_BIG, "Message is too large"))
             return
 
         ws.unstarted += 1
@@ -119,6 +117,13 @@ class HibernationManager:
             return
 
         self._slot.deliver(CloseEvent(self, ws, close))
+
+    def failed(self, ws: WebSocket, close: Close) -> None:
+        """A client broke the protocol: an error for the object, the end of the connection."""
+        if self._slot.engine.refusal is None:
+            self._slot.deliver(ErrorEvent(self, ws, DurableObjectError(close.reason)))
+        self.remove(ws)
+        ws.end(close)
 
     def drop(self) -> None:
         """The object was reset: every client sees its connection lost."""
@@ -139,10 +144,7 @@ class HibernationManager:
 class SocketEvent(Event):
     """A handler run for a socket. Nobody waits for it: an error is logged, the socket lives on."""
 
-    __slots__ = ("_manager", "_timer", "ws")
-
     def __init__(self, manager: HibernationManager, ws: WebSocket) -> None:
-        super().__init__()
         self.ws = ws
         self._manager = manager
         self._timer: Timer | None = None
@@ -184,10 +186,11 @@ class SocketEvent(Event):
 class MessageEvent(SocketEvent):
     """`web_socket_message`."""
 
-    __slots__ = ("_message", "_started")
+    refusable = True
 
     def __init__(self, manager: HibernationManager, ws: WebSocket, message: str | bytes) -> None:
         super().__init__(manager, ws)
+        self.size = len(message)
         self._message = message
         self._started = False
 
@@ -217,8 +220,6 @@ class MessageEvent(SocketEvent):
 class CloseEvent(SocketEvent):
     """`web_socket_close`; afterwards the close is answered and the socket is no longer listed."""
 
-    __slots__ = ("_close",)
-
     def __init__(self, manager: HibernationManager, ws: WebSocket, close: Close) -> None:
         super().__init__(manager, ws)
         self._close = close
@@ -242,8 +243,6 @@ class CloseEvent(SocketEvent):
 class ErrorEvent(SocketEvent):
     """`web_socket_error`."""
 
-    __slots__ = ("_error",)
-
     def __init__(self, manager: HibernationManager, ws: WebSocket, error: Exception) -> None:
         super().__init__(manager, ws)
         self._error = error
@@ -253,6 +252,19 @@ class ErrorEvent(SocketEvent):
             return actor.web_socket_error(self.ws, self._error)
 
         return None
+
+
+def is_too_large(message: str | bytes) -> bool:
+    """Whether a message has over 32 MiB, a text in UTF-8 (7.8)."""
+    if len(message) > limits.MAX_MESSAGE_BYTES:
+        return True
+
+    # Four bytes a character at most: only a huge text has to be looked at.
+    return (
+        isinstance(message, str)
+        and len(message) * 4 > limits.MAX_MESSAGE_BYTES
+        and len(message.encode(errors="replace")) > limits.MAX_MESSAGE_BYTES
+    )
 
 
 def check_tags(tags: object) -> tuple[str, ...]:

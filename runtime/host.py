@@ -251,9 +251,7 @@ class Host:
             await waiter
 
     def _start_engine(self, backend: Backend, partition: Partition) -> None:
-        engine = self._engine = Engine(
-            self._group, backend, self.clock, partition, self.settings.idle_eviction_seconds
-        )
+        engine = self._engine = Engine(self._group, backend, self.clock, partition, self.settings)
         for declared in self.app.namespaces():
             record = partition.namespace(declared.name, declared.unique_key)
             actor_class = engine.classes[record.number] = ActorClass(declared.actor)

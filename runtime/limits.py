@@ -9,9 +9,18 @@ SECTION_TIMEOUT_SECONDS = 30.0  # wall time of one critical section
 
 # Waiting events of one object (3.6)
 MAX_QUEUED_EVENTS = 10_000
+MAX_QUEUED_BYTES = 128 * 1024 * 1024  # arguments, messages and buffered bodies
+MAX_QUEUED_SECONDS = 60.0  # twice what a critical section may take
 
 # Values in a call (2.2)
 MAX_RPC_BYTES = 32 * 1024 * 1024
+
+# First turns of one object's events that run before others get the loop
+MAX_EVENTS_AT_ONCE = 64
+
+# Commits (4.3)
+COMMIT_TIMEOUT_SECONDS = 30.0  # then the objects whose writes wait are reset
+COMMIT_CHECK_SECONDS = 1.0
 
 # Tasks kept waiting for the next event, for each host
 MAX_IDLE_TASKS = 1_024
@@ -37,6 +46,7 @@ MAX_CLOSE_REASON_BYTES = 123
 MAX_UNSTARTED_MESSAGES = 64  # received from one connection and not yet begun by a handler
 MAX_OUTGOING_BYTES = 16 * 1024 * 1024  # waiting for one slow reader, then it is closed with 1013
 MAX_OUTGOING_FRAMES = 65_536  # likewise
+LINGER_SECONDS = 2.0  # that input of a client which broke the protocol is still read, for nothing
 
 # HTTP
 MAX_BODY_CHUNKS_WAITING = 8  # of a streaming body, between an actor and its caller

@@ -62,6 +62,7 @@ class OutputGate:
         "_syncing",
         "_waiting",
         "broken",
+        "is_open",
     )
 
     def __init__(self) -> None:
@@ -71,14 +72,10 @@ class OutputGate:
         self._early: set[int] = set()  # released while an earlier one is not
         self._failed_at = 0
         self.broken: BaseException | None = None
+        self.is_open = True  # whether output would leave at once
         # Within each queue the targets never decrease, so only its head needs a look.
         self._waiting: deque[tuple[int, Open, Refuse]] = deque()
         self._syncing: deque[tuple[int, Open, Refuse]] = deque()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether output would leave at once."""
-        return self._settled >= self._confirmed and self.broken is None
 
     def lock(self, confirmed: bool = True) -> OutputLock:
         """A commit begins. Output from now on waits for it, unless it is not `confirmed`
@@ -87,11 +84,13 @@ class OutputGate:
         self._issued += 1
         if confirmed:
             self._confirmed = self._issued
+            self.is_open = False
         return OutputLock(self, self._issued)
 
     def confirm(self, lock: OutputLock) -> None:
         """Output waits for `lock` after all: a confirmed write joined its commit."""
         self._confirmed = max(self._confirmed, lock.sequence)
+        self.is_open = False
 
     def when_open(self, opened: Open, refuse: Refuse) -> None:
         """Call `opened()` when every confirmed lock taken so far is released, or `refuse(cause)`."""
@@ -116,6 +115,7 @@ class OutputGate:
         while self._early and self._settled + 1 in self._early:
             self._settled += 1
             self._early.discard(self._settled)
+        self.is_open = self._settled >= self._confirmed and self.broken is None
         for queue in (self._waiting, self._syncing):
             while queue and queue[0][0] <= self._settled:
                 queue.popleft()[1]()
@@ -129,6 +129,7 @@ class OutputGate:
     def _break(self, sequence: int, cause: BaseException) -> None:
         if self.broken is None:
             self.broken = cause
+            self.is_open = False
         self._failed_at = sequence
         refused: list[Refuse] = []
         for queue in (self._waiting, self._syncing):

@@ -16,6 +16,7 @@ from .remote_frames import (
     Assembler,
     Call,
     Fetch,
+    Get,
     Open,
     ProtocolError,
     Raised,
@@ -37,10 +38,12 @@ if TYPE_CHECKING:
 
     from .application import Message, Receive, Send
     from .channel import LocalChannel
+    from .connection import Link
     from .host import Host
     from .http import Body, Response
     from .remote_frames import ClientFrame
 
+NORMAL_CLOSURE = 1000
 RESTART = 1012
 
 
@@ -51,10 +54,11 @@ class RemoteConnection:
     was delivered runs on, with nobody to tell.
     """
 
-    def __init__(self, host: Host, receive: Receive, send: Send) -> None:
+    def __init__(self, host: Host, receive: Receive, send: Send, link: Link | None = None) -> None:
         self._host = host
         self._receive = receive
         self._send = send
+        self._link = link
         backend = current_backend()
         self._outbox = Outbox(backend)
         self._streams = Streams(
@@ -118,6 +122,8 @@ class RemoteConnection:
         while True:
             message: Message = await self._receive()
             if message["type"] == "websocket.disconnect":
+                if self._link is not None:
+                    self._link.close(NORMAL_CLOSURE, "")
                 return
 
             try:
@@ -137,6 +143,8 @@ class RemoteConnection:
                 self._call(frame)
             case Fetch():
                 self._fetch(frame)
+            case Get():
+                self._get(frame)
             case Open():
                 self._stubs.open(frame)
             case Release():
@@ -156,6 +164,15 @@ class RemoteConnection:
 
         self._start(frame.call, size, outcome, self._result)
 
+    def _get(self, frame: Get) -> None:
+        try:
+            outcome = self._admit(frame, 0).get(frame.name)
+        except (DurableObjectError, ValueError, TypeError) as error:
+            self._raised(frame.call, error)
+            return
+
+        self._start(frame.call, 0, outcome, self._result)
+
     def _fetch(self, frame: Fetch) -> None:
         size = len(frame.body) if isinstance(frame.body, bytes) else 0
         try:
@@ -167,7 +184,7 @@ class RemoteConnection:
 
         self._start(frame.call, size, outcome, self._responded)
 
-    def _admit(self, frame: Call | Fetch, size: int) -> LocalChannel:
+    def _admit(self, frame: Call | Get | Fetch, size: int) -> LocalChannel:
         if frame.call in self._calls or frame.call in self._streams:
             raise ProtocolError(f"call {frame.call} is in flight already")
 

@@ -77,6 +77,14 @@ class Call(msgspec.Struct, array_like=True, frozen=True, tag="call"):
     keywords: dict[str, bytes]
 
 
+class Get(msgspec.Struct, array_like=True, frozen=True, tag="get"):
+    """Client: a read of a property. Answered by `Result` or `Raised`."""
+
+    call: Number
+    stub: Number
+    name: str
+
+
 class Fetch(msgspec.Struct, array_like=True, frozen=True, tag="fetch"):
     """Client: a request, its body in full or as the number of a stream. Answered by `Responded` or
     `Raised`."""
@@ -164,7 +172,7 @@ class Closed(msgspec.Struct, array_like=True, frozen=True, tag="closed"):
 
 
 StreamFrame: TypeAlias = Credit | Stop | Chunk | End | Text | Binary | Closed
-ClientFrame: TypeAlias = Open | Release | Call | Fetch | StreamFrame
+ClientFrame: TypeAlias = Open | Release | Call | Get | Fetch | StreamFrame
 HostFrame: TypeAlias = Welcome | Result | Responded | Raised | StreamFrame
 Frame: TypeAlias = ClientFrame | HostFrame
 

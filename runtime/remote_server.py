@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from typing import TYPE_CHECKING, Any
 
+from .connection import LINK_EXTENSION
 from .http import Response
 from .remote_connection import RemoteConnection
 from .remote_frames import PATH
@@ -61,8 +62,8 @@ class RemoteCalls:
 
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        connection = RemoteConnection(self._host, receive, send)
         extensions: dict[str, Any] = scope.get("extensions") or {}
+        connection = RemoteConnection(self._host, receive, send, extensions.get(LINK_EXTENSION))
         on_drain: Callable[[Callable[[], None]], None] | None = extensions.get(DRAIN_EXTENSION)
         if on_drain is not None:
             on_drain(connection.drain)

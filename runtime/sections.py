@@ -111,8 +111,6 @@ def run_section(
 class SectionEvent(RunEvent):
     """The frame of a critical section's code."""
 
-    __slots__ = ("on_end",)
-
     on_end: Callable[[], object]
 
 

@@ -6,16 +6,14 @@ import asyncio
 import contextlib
 import signal
 import socket
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import uvicorn
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from . import limits
-from .connection import ABORT_EXTENSION
 from .errors import HostError
 from .host import Host
-from .remote_server import DRAIN_EXTENSION
+from .server_protocol import WebSocketProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -25,40 +23,6 @@ if TYPE_CHECKING:
 
 BACKLOG = 2_048  # connections not yet accepted
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, whose connections can also be dropped without a close frame: that is how
-    a client sees 1006 when its object was reset (semantics.md 3.4). One that carries calls from
-    another process is asked to drain when the server stops, before it is closed."""
-
-    _drain: Callable[[], None] | None = None
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._transport_to_abort = transport
-
-    async def run_asgi(self) -> None:
-        extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
-        extensions[ABORT_EXTENSION] = self._transport_to_abort.abort
-        extensions[DRAIN_EXTENSION] = self._drain_with
-        await super().run_asgi()
-
-    async def send(self, message: Any) -> None:
-        await super().send(message)
-        if self.initial_response is not None and self.close_sent:
-            # The refusal is complete, which uvicorn would log as an error of the application.
-            self.handshake_complete = True
-
-    def shutdown(self) -> None:
-        drain, self._drain = self._drain, None
-        if drain is None or self.close_sent or self.disconnected:
-            super().shutdown()
-        else:
-            drain()
-
-    def _drain_with(self, drain: Callable[[], None]) -> None:
-        self._drain = drain
 
 
 class Server(uvicorn.Server):

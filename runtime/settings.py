@@ -28,6 +28,8 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `kid:secret`, the first one signs. `public_url`: how clients reach this host.
     `trusted_proxies`: addresses whose forwarded headers count. `allowed_origins`: of browsers that
     may open a WebSocket. `idle_eviction_seconds`: without an event, then an instance is dropped.
+    `max_queued_events`, `max_queued_bytes`, `max_queued_seconds`: of calls and messages that wait for
+    one object, their number, size and age; beyond it they are refused as overloaded.
     """
 
     data_dir: str = "state"
@@ -39,6 +41,9 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     trusted_proxies: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     idle_eviction_seconds: float = limits.IDLE_EVICTION_SECONDS
+    max_queued_events: int = limits.MAX_QUEUED_EVENTS
+    max_queued_bytes: int = limits.MAX_QUEUED_BYTES
+    max_queued_seconds: float = limits.MAX_QUEUED_SECONDS
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
@@ -46,6 +51,10 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
         if not self.idle_eviction_seconds >= 0:
             raise ValueError(f"idle_eviction_seconds: 0 or more, not {self.idle_eviction_seconds}")
+
+        for name in ("max_queued_events", "max_queued_bytes", "max_queued_seconds"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: more than 0, not {getattr(self, name)}")
 
         if not self.data_dir:
             raise ValueError("data_dir: the path of a directory, not an empty text")

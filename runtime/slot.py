@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
+from ..storage import StorageError
 from . import limits
-from .errors import OverloadedError
+from .backlog import Backlog
 from .hibernation import HibernationManager
 
 if TYPE_CHECKING:
@@ -34,8 +35,11 @@ class Slot:
 
     __slots__ = (
         "__weakref__",
+        "_served",
+        "_starting_late",
         "activation",
         "actor_class",
+        "backlog",
         "broken",
         "engine",
         "id",
@@ -53,6 +57,9 @@ class Slot:
         self.id = object_id
         self.activation: Activation | None = None
         self.queue: deque[Event] = deque()  # delivered, not begun, in order of delivery
+        self._served = False  # a task takes from the queue, or will
+        self._starting_late = False  # see `Engine.may_start`
+        self.backlog = Backlog(engine.settings, engine.timers)
         self.sockets: HibernationManager | None = None
         self.broken: BaseException | None = None
 
@@ -65,26 +72,59 @@ class Slot:
         """Take an event, in order. It fails at once when the object is reset or has too much queued."""
         if self.broken is not None:
             event.fail(self.broken)
-        elif len(self.queue) >= limits.MAX_QUEUED_EVENTS:
-            event.fail(OverloadedError("Durable Object is overloaded. Too many requests queued."))
-        else:
-            self.queue.append(event)
+            return
+
+        if event.refusable:
+            refusal = self.backlog.take(event, len(self.queue))
+            if refusal is not None:
+                event.fail(refusal)
+                return
+
+        self.queue.append(event)
+        if not self._served:
+            self._served = True
             if self.activation is not None or self.engine.may_start(self):
                 self.engine.pool.run(self)
+            else:
+                self._starting_late = True
+        if self._starting_late:
+            self.backlog.hold(event, self.queue.remove)
 
     async def serve(self, scope: CancelScope) -> None:
-        """Run the event at the head of the queue; each delivery is served once."""
-        if not self.queue:
-            return
+        """Run the first turn of each event that is queued, in order. One task at a time does this;
+        when a handler suspends the task stays with it and another one takes the queue."""
+        for _ in range(limits.MAX_EVENTS_AT_ONCE):
+            if not self.queue:
+                self._served = False
+                return
 
-        activation = self.activation or self._start()
-        if activation.broken is not None:
-            return
+            activation = self.activation or self._start()
+            if activation is None or activation.broken is not None:
+                return
 
-        event = self.queue.popleft()
-        event.gate = activation.input_gate
-        activation.adopt(event)
-        await activation.run(event, scope)
+            event = self.queue.popleft()
+            event.gate = gate = activation.input_gate
+            activation.adopt(event)
+            if gate.closed:
+                activation.wait_at_gate(event)
+                continue
+
+            if event.size or event.overdue is not None:
+                self.backlog.leave(event)
+
+            suspended = activation.begin(event)
+            if suspended is not None:
+                self._serve_on()
+                await activation.go_on(event, suspended, scope)
+                return
+
+        self._serve_on()
+
+    def _serve_on(self) -> None:
+        """Let another task take the queue, if there is one."""
+        self._served = bool(self.queue)
+        if self._served:
+            self.engine.pool.run(self)
 
     def accept(self, ws: WebSocket, tags: Iterable[str]) -> None:
         """Make `ws` one of the object's hibernatable sockets."""
@@ -111,14 +151,27 @@ class Slot:
         """The activation was reset: this slot is dead, its waiting events and sockets too."""
         self.broken = cause
         self.engine.discard(self, activation)
-        waiting, self.queue = self.queue, deque()
-        for event in waiting:
-            event.fail(cause)
+        self._fail_queue(cause)
         if self.sockets is not None:
             self.sockets.drop()
 
-    def _start(self) -> Activation:
+    def _start(self) -> Activation | None:
+        """Start the instance. None: storage cannot be read, and who waited has been told."""
+        self._starting_late = False
         self.id = self.queue[0].object_id or self.id
-        self.activation = activation = self.engine.activation(self)
+        try:
+            self.activation = activation = self.engine.activation(self)
+        except StorageError as error:
+            self._fail_queue(error)
+            self._served = False
+            self.release()
+            return None
+
         activation.start(self.id)
         return activation
+
+    def _fail_queue(self, cause: BaseException) -> None:
+        waiting, self.queue = self.queue, deque()
+        for event in waiting:
+            self.backlog.leave(event)
+            event.fail(cause)

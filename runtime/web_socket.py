@@ -228,6 +228,18 @@ class WebSocket:
             self.ready_state = ReadyState.CLOSING
             self._peer.arrive(Close(code, reason))
 
+    def failed(self, code: int, reason: str) -> None:
+        """A client out in the network broke the protocol, and is disconnected: tell the object."""
+        if self.ready_state is not ReadyState.CLOSED:
+            self.ready_state = ReadyState.CLOSED
+            close = Close(code, reason, was_clean=False)
+            peer = self._peer
+            if peer._manager is not None and peer.ready_state is not ReadyState.CLOSED:
+                peer._manager.failed(peer, close)
+            else:
+                peer.arrive(close)
+            self._ended(close)
+
     async def receive(self) -> str | bytes:
         """The next message. WebSocketClosed: the connection ended. TypeError: not accepted with
         `accept()`."""

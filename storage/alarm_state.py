@@ -32,5 +32,8 @@ class AlarmState:
         return AlarmState(None, None) if succeeded else replace(self, deferred=False)
 
     def taken(self) -> AlarmState:
-        """The open batch was closed."""
+        """The open batch was closed; the same state if nothing was written in it."""
+        if self.written is UNCHANGED:
+            return self
+
         return replace(self, written=UNCHANGED)

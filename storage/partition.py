@@ -75,6 +75,16 @@ class Partition:
         """Have `callback()` called, in this thread, each time everything submitted is answered."""
         self._writer.on_idle = callback
 
+    def on_busy(self, callback: Callable[[], object]) -> None:
+        """Have `callback()` called, in this thread, each time something is submitted while everything
+        was answered."""
+        self._writer.on_busy = callback
+
+    @property
+    def answered(self) -> int:
+        """How many groups of batches have been answered."""
+        return self._writer.answered
+
     def namespace(self, name: str, unique_key: str) -> NamespaceRecord:
         """The namespace of that name. The first time it is made, durably, with `unique_key`; later
         the stored key stands. Making one waits for its own commit: do it when the host starts."""

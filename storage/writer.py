@@ -78,7 +78,9 @@ class Writer:
         self._waiting: deque[Submitted | int] = deque()
         self._changed = threading.Condition(threading.Lock())
         self._unanswered = 0  # submitted and not answered; the owner's thread alone
+        self.answered = 0  # groups; likewise
         self.on_idle: Callable[[], object] | None = None  # called in the owner's thread
+        self.on_busy: Callable[[], object] | None = None  # likewise
         # Objects of which a batch failed, with the cause; the writer's thread alone.
         self._failed: dict[int, StorageError] = {}
         self._commits = 0
@@ -108,6 +110,8 @@ class Writer:
             self._unanswered += 1
             if len(self._waiting) == 1:
                 self._changed.notify()
+        if self._unanswered == 1 and self.on_busy is not None:
+            self.on_busy()
 
     def forgive(self, number: int) -> None:
         """Accept batches of an object again after one failed: its state in memory was dropped.
@@ -154,6 +158,7 @@ class Writer:
 
     def _answer(self, outcomes: list[Outcome]) -> None:
         def answer() -> None:
+            self.answered += 1
             for done, error in outcomes:
                 self._unanswered -= 1
                 try:

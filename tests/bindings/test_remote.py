@@ -293,6 +293,15 @@ async def test_what_cannot_be_called_is_refused_by_the_host() -> None:
             await env.SILENT.get_by_name("a").fetch("http://x/")
 
 
+async def test_a_property_is_read_by_awaiting_it() -> None:
+    """In order with calls; what is none has the errors of a call within a process."""
+    async with connected() as (env, _):
+        stub = env.STATION.get_by_name("a")
+        assert await stub.title == "the station a"
+        with pytest.raises(TypeError, match="missing"):
+            await stub.missing
+
+
 async def test_a_hundred_calls_arrive_in_order_behind_a_slow_one() -> None:
     """Method calls and requests mixed, cold and warm; answers come as they are ready."""
     begun, go_on = anyio.Event(), anyio.Event()

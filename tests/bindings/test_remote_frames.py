@@ -24,6 +24,7 @@ from roomhost.runtime.remote_frames import (
     End,
     ErrorInfo,
     Fetch,
+    Get,
     Open,
     ProtocolError,
     Raised,
@@ -59,6 +60,7 @@ CLIENT_FRAMES = [
     Open(1, "STATION", bytes(32), None, "eu"),
     Release([1, 2]),
     Call(2, 1, "increment", [b"\x01"], {"by": b"\x02"}),
+    Get(2, 1, "title"),
     Fetch(2, 1, "GET", "http://x/", [(b"a", b"b")], b"body"),
     Fetch(2, 1, "GET", "http://x/", [], 3),
 ]

@@ -352,3 +352,52 @@ async def test_a_reader_that_stops_ends_the_body_of_the_object() -> None:
         await stream.aclose()
         await closed.wait()
         assert await host.evict(stub)
+
+
+class Titled(DurableObject):
+    """Has properties."""
+
+    prefix = "a class attribute"
+
+    @property
+    def title(self) -> str:
+        return f"the title of {self.ctx.id.name}"
+
+    @property
+    async def stored(self) -> Any:
+        return await self.ctx.storage.get("key", [])
+
+    @property
+    def broken(self) -> str:
+        raise LookupError("no title")
+
+    def method(self) -> None:
+        """Not to be read."""
+
+
+titled = App(name="titled", bindings={"TITLED": Titled})
+
+
+async def test_a_property_is_read_by_awaiting_it() -> None:
+    """2.1: of any kind, its value a copy, its error the caller's."""
+    async with host_for(titled, clock=ManualClock()) as host:
+        stub = host.env.TITLED.get_by_name("a")
+        assert await stub.title == "the title of a"
+        assert await stub.stored == []
+        with pytest.raises(LookupError, match="no title"):
+            await stub.broken
+
+
+async def test_only_properties_are_read() -> None:
+    """Not methods, attributes, or what is not there; and a property is not called."""
+    async with host_for(titled, clock=ManualClock()) as host:
+        stub = host.env.TITLED.get_by_name("a")
+        with pytest.raises(TypeError, match='"title" is not a function'):
+            await stub.title()
+        with pytest.raises(TypeError, match='"method" is a function: call it'):
+            await stub.method
+        for name in ("prefix", "ctx", "nothing"):
+            with pytest.raises(TypeError, match=f'does not implement the method "{name}"'):
+                await getattr(stub, name)
+        with pytest.raises(TypeError, match="reserved"):
+            await stub.alarm

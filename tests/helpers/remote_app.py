@@ -34,6 +34,10 @@ class Station(Scripted):
         Station.made += 1
         self.seen: list[Any] = []
 
+    @property
+    def title(self) -> str:
+        return f"the station {self.ctx.id.name}"
+
     async def note(self, value: Any) -> Any:
         self.seen.append(value)
         return value

@@ -27,6 +27,8 @@ class Echo(DurableObject):
                 await anyio.lowlevel.checkpoint()
         if action == "fail":
             raise ValueError("secret detail")
+        if action == "closed":
+            return Response.from_json(await self.ctx.storage.get("closed", []))
         if action == "upload":
             return Response.from_json({"bytes": len(await request.body())})
         n = await self.ctx.storage.get("n", 0) + 1
@@ -39,13 +41,23 @@ class Echo(DurableObject):
         if message == "close":
             ws.close(4_001, "told to")
             return
+        if message == "close bare":
+            ws.close()
+            return
         ws.send(message)
 
     async def web_socket_close(
         self, ws: WebSocket, code: int, reason: str, was_clean: bool
     ) -> None:
+        if reason == "answer 4002":
+            ws.close(4_002, "answered")
         closed = await self.ctx.storage.get("closed", [])
         await self.ctx.storage.put("closed", [*closed, [code, reason, was_clean]])
+
+    async def web_socket_error(self, ws: WebSocket, error: Exception) -> None:
+        for other in self.ctx.get_web_sockets():
+            if other is not ws:
+                other.send(f"error: {error}")
 
 
 app = App(name="server", bindings={"ECHO_ROOM": Echo})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -89,6 +90,67 @@ def test_a_web_socket_speaks_to_the_object(host: HostProcess) -> None:
             ws.recv(timeout=30)
         assert closed.value.rcvd is not None
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4_001, "told to")
+
+
+def closes_seen(host: HostProcess, number: int) -> list[list[object]]:
+    """What the object's close handler was told, once it was told so often."""
+    while len(seen := httpx.get(f"{host.url}/echo-room/a/closed").json()) < number:
+        pass
+    return list(seen)
+
+
+def test_an_object_answers_a_close_with_the_code_it_likes(host: HostProcess) -> None:
+    """7.7: what its handler closes with reaches the client; else the client's own code comes back."""
+    for reason, answer in (("answer 4002", (4_002, "answered")), ("bye", (3_001, "bye"))):
+        with connect(socket_url(host)) as ws:
+            ws.close(3_001, reason)
+            closed = ws.protocol.close_rcvd
+            assert closed is not None
+            assert (closed.code, closed.reason) == answer
+    assert closes_seen(host, 2) == [[3_001, "answer 4002", True], [3_001, "bye", True]]
+
+
+def test_a_close_without_a_code_has_none(host: HostProcess) -> None:
+    """The client sees 1005, the object too."""
+    with connect(socket_url(host)) as ws:
+        ws.send("close bare")
+        with pytest.raises(ConnectionClosed) as closed:
+            ws.recv(timeout=30)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1_005
+    with connect(socket_url(host)) as ws:
+        with ws.send_context():
+            ws.protocol.send_close()
+        with pytest.raises(ConnectionClosed) as closed:
+            ws.recv(timeout=30)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1_005
+    assert closes_seen(host, 2)[-1] == [1_005, "", True]
+
+
+def test_a_lost_connection_is_no_close(host: HostProcess) -> None:
+    """7.7: 1006, not clean."""
+    with connect(socket_url(host)) as ws:
+        ws.socket.shutdown(socket.SHUT_RDWR)
+        assert closes_seen(host, 1) == [
+            [1_006, "WebSocket disconnected without sending Close frame.", False]
+        ]
+
+
+@pytest.mark.parametrize("unit", ["x", "ö", b"x"])
+def test_a_message_has_32_mebibytes_and_no_byte_more(host: HostProcess, unit: str | bytes) -> None:
+    """7.8: the object is told of an error, the client gets 1009."""
+    limit = 32 * 1024 * 1024
+    units = limit // len(unit.encode() if isinstance(unit, str) else unit)
+    with connect(socket_url(host), max_size=None) as ws, connect(socket_url(host)) as other:
+        ws.send(unit * units)
+        assert len(ws.recv(timeout=30)) == units
+        ws.send(unit * (units + 1))
+        with pytest.raises(ConnectionClosed) as closed:
+            ws.recv(timeout=30)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1_009
+        assert other.recv(timeout=30) == "error: Message is too large"
 
 
 def test_an_upgrade_that_leads_nowhere_is_refused(host: HostProcess) -> None:

@@ -1,0 +1,119 @@
+"""uvicorn's WebSocket protocol, with what ASGI has no words for.
+
+An object decides with which code its connection closes, also when the client closed first
+(semantics.md 7.7); a reset drops it without a close frame (3.4); a client that breaks the protocol,
+by a message over 32 MiB say, is told so, and its object too (7.8). A connection that carries calls
+from another process is asked to drain when the server stops, before it is closed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import State
+
+from . import limits
+from .connection import LINK_EXTENSION, End
+from .remote_server import DRAIN_EXTENSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """One connection; to a `Connection` it is its `Link`."""
+
+    end: End | None = None
+    _drain: Callable[[], None] | None = None
+
+    async def run_asgi(self) -> None:
+        extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
+        extensions[LINK_EXTENSION] = self
+        extensions[DRAIN_EXTENSION] = self._drain_with
+        await super().run_asgi()
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            # The refusal is complete, which uvicorn would log as an error of the application.
+            self.handshake_complete = True
+
+    def abort(self) -> None:
+        """Drop the connection without a close frame: the client sees 1006."""
+        self.transport.abort()
+
+    def close(self, code: int | None, reason: str) -> None:
+        """Send the close frame, the first one or the answer to the client's. None: without a code."""
+        if self.transport.is_closing() or self.close_sent:
+            return
+
+        self.close_sent = True
+        self._read_on()
+        if self.conn.state is State.OPEN:
+            self.conn.send_close(code, reason)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self._close_after(self.close_timeout)
+        else:
+            data = b"" if code is None else Close(code, reason).serialize()
+            self.transport.write(Frame(Opcode.CLOSE, data).serialize(mask=False))
+            self.transport.close()
+
+    def handle_close(self, event: Frame) -> None:
+        if self.close_sent:
+            super().handle_close(event)
+            return
+
+        # websockets has prepared an echo already; the object's answer goes out in its place.
+        self.conn.data_to_send()
+        self._ended(End.CLOSED, self.conn.close_rcvd)
+        self._close_after(self.close_timeout)
+
+    def data_received(self, data: bytes) -> None:
+        if self.end is None:
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        # uvicorn closes at once. With input unread that resets the connection, and the client may
+        # never see the code: so what still comes is read, for nothing, a little longer.
+        self._ended(End.FAILED, self.conn.close_sent)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self._read_on()
+        self._close_after(limits.LINGER_SECONDS)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.end is None:
+            self.end = End.LOST
+        super().connection_lost(exc)
+
+    def shutdown(self) -> None:
+        drain, self._drain = self._drain, None
+        if drain is not None and self.end is None and not self.close_sent:
+            drain()
+        elif self.end is None:
+            super().shutdown()
+        else:
+            self.stop_keepalive()
+            self.transport.close()
+
+    def _drain_with(self, drain: Callable[[], None]) -> None:
+        self._drain = drain
+
+    def _ended(self, end: End, close: Close | None) -> None:
+        assert close is not None
+        self.end = end
+        self.queue.put_nowait(
+            {"type": "websocket.disconnect", "code": int(close.code), "reason": close.reason}
+        )
+
+    def _read_on(self) -> None:
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
+
+    def _close_after(self, seconds: float) -> None:
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(seconds, self.transport.close)
