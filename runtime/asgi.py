@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .connection import Connection
 from .errors import DurableObjectError
 from .http import Request, Response
+from .remote_server import RemoteCalls, is_remote
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,7 +24,8 @@ MAX_REQUEST_BYTES = 100 * 1024 * 1024
 
 
 class HostASGI:
-    """Answers `/healthz` and `/readyz`, and hands everything else to the application.
+    """Answers `/healthz` and `/readyz`, calls from other processes under `/_rpc/`, and hands
+    everything else to the application.
 
     `request.state.env` of every request is the host's `env`. The host is running already: a
     lifespan only passes through to the application.
@@ -32,10 +34,17 @@ class HostASGI:
     def __init__(self, host: Host, inner: ASGIApp) -> None:
         self._host = host
         self._inner = inner
+        self._remote = RemoteCalls(host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] in ("/healthz", "/readyz"):
             await send_response(send, Response("ok"))
+            return
+
+        if is_remote(scope):
+            refusal = await self._remote(scope, receive, send)
+            if refusal is not None:
+                await refuse(scope, receive, send, refusal)
             return
 
         state = dict(scope.get("state") or {})
@@ -137,6 +146,15 @@ async def send_response(send: Send, response: Response) -> None:
         async for chunk in response.stream():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": content or b""})
+
+
+async def refuse(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
+    """Answer a request, or a WebSocket that has not been looked at, with a response."""
+    if scope["type"] == "websocket":
+        await receive()  # websocket.connect
+        await deny(scope, send, response)
+    else:
+        await send_response(send, response)
 
 
 async def deny(scope: Scope, send: Send, response: Response) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from types import WrapperDescriptorType
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from ..storage import DataCloneError, clone
@@ -106,6 +107,29 @@ def cross(error: BaseException, *, remote: bool, object_id: str) -> BaseExceptio
     return copy
 
 
+def arguments_of(error: BaseException) -> tuple[Any, ...]:
+    """What the class of an error makes it from: its `args`, and of an `OSError` its file names."""
+    if not isinstance(error, OSError) or error.filename is None or len(error.args) != 2:
+        return error.args
+
+    name: Any = error.filename
+    names: list[Any] = [os.fspath(name) if isinstance(name, os.PathLike) else name]
+    if error.filename2 is not None:
+        names += [None, error.filename2]
+    return (*error.args, *names)
+
+
+def make_error(kind: type[Exception], arguments: tuple[Any, ...]) -> Exception:
+    """An error of a class that was raised elsewhere, from its `args`. Any error: the class refuses."""
+    if isinstance(kind.__init__, WrapperDescriptorType):  # that of a built-in class
+        return kind(*arguments)
+
+    # A class with an initializer of its own is not called again: it may want other arguments.
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    return error
+
+
 def _rebuild(error: BaseException) -> Exception:
     copy: Exception
     try:
@@ -131,16 +155,10 @@ def _same_class(error: BaseException) -> Exception:
         return group.derive([_rebuild(member) for member in group.exceptions])
 
     try:
-        arguments = clone(error.args)
+        arguments = clone(arguments_of(error))
     except DataCloneError:
         arguments = (str(error),)
-    if kind.__init__ in _PLAIN_INITIALIZERS:
-        return kind(*arguments)
-
-    # A class with an initializer of its own is not called again: it may want other arguments.
-    copy = kind.__new__(kind, *arguments)
-    copy.args = arguments
-    return copy
+    return make_error(kind, arguments)
 
 
 def _attributes(error: BaseException) -> Iterator[tuple[str, Any]]:
@@ -150,8 +168,6 @@ def _attributes(error: BaseException) -> Iterator[tuple[str, Any]]:
         if isinstance(error, kind):
             for name in names:
                 value = getattr(error, name, None)
-                if isinstance(value, os.PathLike):
-                    value = os.fspath(cast("os.PathLike[str]", value))
                 if value is not None:
                     yield name, value
 
@@ -170,14 +186,8 @@ def _stand_in(error: BaseException) -> DurableObjectError:
     return stand_in
 
 
-_PLAIN_INITIALIZERS: frozenset[Any] = frozenset(
-    kind.__init__
-    for kind in (Exception, OSError, ImportError, UnicodeDecodeError, UnicodeEncodeError, KeyError)
-)
-
 # Kept by Python itself, outside of the attributes that an application has set.
 _MEMBERS: dict[type[Exception], tuple[str, ...]] = {
-    OSError: ("filename", "filename2"),
     ImportError: ("name", "path"),
     NameError: ("name",),
     AttributeError: ("name",),

@@ -51,8 +51,14 @@ class Body:
             raise RuntimeError("the body is a stream and was read already")
 
         self._read = True
-        async for chunk in self._content:
-            yield chunk
+        try:
+            async for chunk in self._content:
+                yield chunk
+        finally:
+            # A reader that stops early ends whatever produces the body.
+            close = getattr(self._content, "aclose", None)
+            if close is not None:
+                await close()
 
     async def body(self) -> bytes:
         """The whole body. It stays available: a second call returns the same bytes."""

@@ -51,6 +51,21 @@ LINGER_SECONDS = 2.0  # that input of a client which broke the protocol is still
 # HTTP
 MAX_BODY_CHUNKS_WAITING = 8  # of a streaming body, between an actor and its caller
 
+# Calls from other processes, for each connection
+MAX_REMOTE_FRAME_BYTES = MAX_RPC_BYTES + 4 * 1024 * 1024  # values, and what names them
+REMOTE_FRAGMENT_BYTES = 1024 * 1024  # a longer frame travels in parts: servers bound messages
+MAX_REMOTE_CALLS = 10_240  # in flight; more than one object may have queued
+MAX_REMOTE_ARGUMENT_BYTES = 256 * 1024 * 1024  # of the calls in flight
+MAX_REMOTE_OUTBOX_BYTES = 256 * 1024 * 1024  # encoded and not yet sent
+MAX_REMOTE_STUBS = 65_536  # that the client holds
+MAX_REMOTE_STREAMS = 4_096  # bodies and WebSockets that are open
+REMOTE_WINDOW_BYTES = 256 * 1024  # of one stream: sent, and not yet taken by the reader
+REMOTE_CHUNK_BYTES = 64 * 1024  # of a body
+REMOTE_MESSAGE_OVERHEAD_BYTES = 64  # that a WebSocket message takes of the window beside its own
+MAX_REMOTE_INLINE_BYTES = 1024 * 1024  # a longer body is a stream
+MAX_REMOTE_ERROR_TEXT = 65_536  # characters of an error's message
+REMOTE_CONNECT_SECONDS = 10.0  # until a host has answered
+
 # The host
 IDLE_EVICTION_SECONDS = 10.0  # without an event in flight, then the instance is dropped (3.5)
 DRAIN_SECONDS = 30.0  # that events in flight get to finish when the host stops

@@ -2,12 +2,13 @@
 
 An object decides with which code its connection closes, also when the client closed first
 (semantics.md 7.7); a reset drops it without a close frame (3.4); a client that breaks the protocol,
-by a message over 32 MiB say, is told so, and its object too (7.8).
+by a message over 32 MiB say, is told so, and its object too (7.8). A connection that carries calls
+from another process is asked to drain when the server stops, before it is closed.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Frame, Opcode
@@ -15,17 +16,29 @@ from websockets.protocol import State
 
 from . import limits
 from .connection import LINK_EXTENSION, End
+from .remote_server import DRAIN_EXTENSION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """One connection; to a `Connection` it is its `Link`."""
 
     end: End | None = None
+    _drain: Callable[[], None] | None = None
 
     async def run_asgi(self) -> None:
         extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
         extensions[LINK_EXTENSION] = self
+        extensions[DRAIN_EXTENSION] = self._drain_with
         await super().run_asgi()
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if self.initial_response is not None and self.close_sent:
+            # The refusal is complete, which uvicorn would log as an error of the application.
+            self.handshake_complete = True
 
     def abort(self) -> None:
         """Drop the connection without a close frame: the client sees 1006."""
@@ -76,11 +89,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
-        if self.end is None:
+        drain, self._drain = self._drain, None
+        if drain is not None and self.end is None and not self.close_sent:
+            drain()
+        elif self.end is None:
             super().shutdown()
         else:
             self.stop_keepalive()
             self.transport.close()
+
+    def _drain_with(self, drain: Callable[[], None]) -> None:
+        self._drain = drain
 
     def _ended(self, end: End, close: Close | None) -> None:
         assert close is not None

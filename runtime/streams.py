@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 from . import limits
@@ -10,7 +11,7 @@ from .errors import DurableObjectError, cross
 from .events import RunEvent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator, AsyncIterator
 
     from .activation import Activation
     from .backend import Waiter
@@ -47,7 +48,7 @@ class ChunkQueue:
         self._chunks.clear()
         self._wake()
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def chunks(self) -> AsyncGenerator[bytes]:
         """What the writer puts, until it ends. Raises the error it ended with."""
         while True:
             while self._chunks:
@@ -104,11 +105,17 @@ def gated_stream(activation: Activation, response: Response) -> Response:
     source = response.take_stream()
 
     async def produce(queue: ChunkQueue) -> None:
-        async for chunk in source:
-            await activation.opened()
-            await queue.put(chunk)
-            if queue.abandoned:
-                break
+        try:
+            async for chunk in source:
+                await activation.opened()
+                await queue.put(chunk)
+                if queue.abandoned:
+                    break
+        finally:
+            # Now, not when it is collected: what it holds belongs to the object's code.
+            close = getattr(source, "aclose", None)
+            if close is not None:
+                await close()
 
     async def read(hold: Hold) -> AsyncIterator[bytes]:
         if activation.broken is not None:
@@ -125,8 +132,9 @@ def gated_stream(activation: Activation, response: Response) -> Response:
         activation.run_soon(event, activation.input_gate)
         hold.let_go()  # the event keeps it from now on
         try:
-            async for chunk in queue.chunks():
-                yield chunk
+            async with aclosing(queue.chunks()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
         finally:
             queue.abandon()
 

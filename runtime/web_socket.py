@@ -73,6 +73,7 @@ class WebSocket:
 
     __slots__ = (
         "_attachment",
+        "_carried",
         "_close_sent",
         "_gated",
         "_inbox",
@@ -103,6 +104,7 @@ class WebSocket:
         self._manager: HibernationManager | None = None
         self._attachment: bytes | None = None
         self._close_sent = False
+        self._carried = False
         self._gated = 0  # frames that wait for the output gate
         self._pinned: Activation | None = None  # the instance whose code accepted this end
         self._room: Waiter | None = None  # of the other end, which waits to send more
@@ -133,6 +135,16 @@ class WebSocket:
             self._pinned = frame.activation
             self._pinned.pin(1)
             self._pinned.slot.sockets_of_object().pinned(self)
+
+    def carry(self) -> None:
+        """As `accept()`, for what joins this end to one in another process: a close of the other end
+        is not answered here, the answer comes from there. TypeError: this end is taken."""
+        if self._mode in (Mode.STANDARD, Mode.HIBERNATABLE):
+            raise TypeError(f"Can't carry a WebSocket that is {self._mode.value} already.")
+
+        self._mode = Mode.STANDARD
+        self._carried = True
+        self.opened()
 
     def claim(self, manager: HibernationManager, tags: tuple[str, ...]) -> None:
         """Take this end for an object, which calls `opened` next. DurableObjectError: it is taken."""
@@ -393,7 +405,7 @@ class WebSocket:
             self._manager.closed(self, close)
             return
 
-        if self._mode is Mode.STANDARD:
+        if self._mode is Mode.STANDARD and not self._carried:
             self._echo(close)
         self._ended(close)
 

@@ -34,7 +34,7 @@ PROMISED: dict[str, tuple[str, ...]] = {
         "WebSocketRequestResponsePair",
     ),
     "roomhost.runtime.testing": ("ManualClock", "host_for"),
-    "roomhost.bindings": ("App", "DurableObjectNamespace", "DurableObjectStub", "Env"),
+    "roomhost.bindings": ("App", "DurableObjectNamespace", "DurableObjectStub", "Env", "connect"),
     "roomhost.storage": (),
     "roomhost.actors": (),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anyio
@@ -48,6 +49,7 @@ class Thing(DurableObject):
     """One method for each thing a stub can meet."""
 
     made = 0
+    body: AsyncIterator[bytes]
 
     def __init__(self, ctx: Any, env: Any) -> None:
         super().__init__(ctx, env)
@@ -104,6 +106,8 @@ class Thing(DurableObject):
     async def fetch(self, request: Request) -> Response:
         if request.url.path == "/fail":
             raise ValueError("in fetch")
+        if request.url.path == "/stream":
+            return Response(Thing.body)
         if request.url.path == "/wrong":
             return "text"  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
         text = f"{request.method} {request.url.path} {request.headers.get('x-one')} {await request.text()}"
@@ -208,6 +212,9 @@ async def test_an_error_keeps_its_class_its_message_and_its_attributes() -> None
         with pytest.raises(ValueError, match="bad") as bad:
             await stub.fail("value")
         assert bad.value.args == ("bad", 5)
+        with pytest.raises(FileNotFoundError, match="No such file: 'x'") as missing:
+            await stub.fail("os")
+        assert (missing.value.filename, missing.value.args) == ("x", (2, "No such file"))
         with pytest.raises(Picky) as picky:
             await stub.fail("picky")
         assert (str(picky.value), picky.value.second) == ("1 and 2", 2)
@@ -324,6 +331,27 @@ async def test_an_object_with_too_much_queued_refuses_more() -> None:
         for call in calls[:-1]:
             await call
         assert len(await stub.order()) == 10_000
+
+
+async def test_a_reader_that_stops_ends_the_body_of_the_object() -> None:
+    """Its generator is closed at once, as the object's code."""
+    closed = anyio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"x"
+        finally:
+            closed.set()
+
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.THING.get_by_name("a")
+        Thing.body = endless()
+        stream = (await stub.fetch("http://x/stream")).stream()
+        assert await anext(stream) == b"x"
+        await stream.aclose()
+        await closed.wait()
+        assert await host.evict(stub)
 
 
 class Titled(DurableObject):

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -19,9 +20,12 @@ READY = re.compile(r"^roomhost: .* on (?P<url>http://\S+:(?P<port>\d+)) \(data i
 class HostProcess:
     """`roomhost serve APPLICATION` on a directory; a context that kills what still runs."""
 
-    def __init__(self, application: str, data_dir: Path) -> None:
+    def __init__(
+        self, application: str, data_dir: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
         self.application = application
         self.data_dir = data_dir
+        self.environment = dict(environment or {})
         self.port = 0  # the first start takes a free one, later starts the same
         self.url = ""
         self._process: subprocess.Popen[str] | None = None
@@ -32,7 +36,8 @@ class HostProcess:
         self._process = subprocess.Popen(
             [*command, "--port", str(self.port)],
             cwd=REPOSITORY,
-            env={name: value for name, value in os.environ.items() if "ROOMHOST" not in name},
+            env={name: value for name, value in os.environ.items() if "ROOMHOST" not in name}
+            | self.environment,
             stdout=subprocess.PIPE,
             text=True,
         )

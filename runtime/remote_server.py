@@ -1,0 +1,103 @@
+"""Calls from other processes: who may make them, and the upgrade that begins them."""
+
+from __future__ import annotations
+
+import hmac
+from typing import TYPE_CHECKING, Any
+
+from .connection import LINK_EXTENSION
+from .http import Response
+from .remote_connection import RemoteConnection
+from .remote_frames import PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .application import Receive, Scope, Send
+    from .host import Host
+
+PREFIX = "/_rpc/"
+DRAIN_EXTENSION = "roomhost.drain"  # a server that asks before it closes a WebSocket at its end
+UNCONFIGURED = (
+    "this host takes no calls from other processes, because it has no API key: set api_keys in "
+    "roomhost.toml, or the variable ROOMHOST_API_KEYS"
+)
+REFUSED = "an API key of this host is needed: Authorization: Bearer <key>"
+
+
+def is_remote(scope: Scope) -> bool:
+    """Whether a request is for this part of the host, and not for the application."""
+    return scope["type"] in ("http", "websocket") and path_of(scope).startswith(PREFIX)
+
+
+def path_of(scope: Scope) -> str:
+    """The path below where the host is mounted."""
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
+
+
+class RemoteCalls:
+    """Everything under `/_rpc/`: an authenticated WebSocket, which `roomhost.bindings.connect` opens.
+
+    Every key of `api_keys` counts, so that a new one can be in use before the old one is taken away.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> Response | None:
+        """Serve one connection; or return the response that refuses it."""
+        keys = self._host.settings.api_keys
+        if not any(keys):
+            return problem(401, "unauthenticated", UNCONFIGURED)
+
+        if not is_authorized(scope, keys):
+            return problem(401, "unauthenticated", REFUSED)
+
+        if path_of(scope) != PATH:
+            return problem(404, "not_found", f"calls from other processes go to {PATH}")
+
+        if scope["type"] != "websocket":
+            return problem(426, "upgrade_required", "this is a WebSocket: use connect()")
+
+        await receive()  # websocket.connect
+        await send({"type": "websocket.accept"})
+        extensions: dict[str, Any] = scope.get("extensions") or {}
+        connection = RemoteConnection(self._host, receive, send, extensions.get(LINK_EXTENSION))
+        on_drain: Callable[[Callable[[], None]], None] | None = extensions.get(DRAIN_EXTENSION)
+        if on_drain is not None:
+            on_drain(connection.drain)
+        await connection.run()
+        return None
+
+
+def is_authorized(scope: Scope, keys: Sequence[str]) -> bool:
+    """Whether the request bears one of the keys. The time it takes tells nothing about them."""
+    given = b""
+    for name, value in scope["headers"]:
+        scheme, _, credentials = value.partition(b" ")
+        if name.lower() == b"authorization" and scheme.lower() == b"bearer":
+            given = credentials.strip()
+    # Each one is compared, also after one was right.
+    matches = [hmac.compare_digest(key.encode(), given) for key in keys if key]
+    return bool(given) and any(matches)
+
+
+def problem(status: int, code: str, message: str) -> Response:
+    """A refusal as RFC 9457 has it."""
+    title = {401: "Unauthorized", 404: "Not Found", 426: "Upgrade Required"}[status]
+    headers = {"content-type": "application/problem+json"}
+    if status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if status == 426:
+        headers |= {"upgrade": "websocket", "connection": "upgrade"}
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": message,
+        "code": code,
+        "message": message,
+        "retryable": False,
+    }
+    return Response.from_json(body, status=status, headers=headers)
