@@ -24,6 +24,10 @@ class Client {
     socket.accept();
   }
 
+  get ended() {
+    return this.events.some(([kind]) => kind === "close");
+  }
+
   async next() {
     for (let left = RECEIVE_MS; left > 0 && this.events.length === 0; left--) await scheduler.wait(1);
     return this.events.shift() ?? ["nothing"];
@@ -50,7 +54,8 @@ class Driver {
     })();
     const hung = scheduler.wait(PROGRAM_MS).then(() => this.transcript.push(["hung"]));
     await Promise.race([running, hung]).catch((error) => this.transcript.push(["broken", String(error)]));
-    return { object: this.world.transcript, driver: this.transcript };
+    // Copies: a retry of an alarm may still be to come.
+    return { object: [...this.world.transcript], driver: [...this.transcript] };
   }
 
   async outcome(calling) {
@@ -83,7 +88,7 @@ class Driver {
   }
 
   async evict() {
-    this.transcript.push(["evict", await this.outcome(unsafe.evict(this.stub).then(() => true))]);
+    await this.outcome(unsafe.evict(this.stub)); // an error where there was nothing to evict
   }
 
   async alarms(count) {
@@ -107,7 +112,8 @@ class Driver {
 
   async send(name, message) {
     const text = typeof message === "string" ? message : JSON.stringify(message);
-    this.clients.get(name).socket.send(text);
+    const client = this.clients.get(name);
+    if (client !== undefined && !client.ended) client.socket.send(text);
     await scheduler.wait(SETTLE_MS);
   }
 
@@ -115,8 +121,13 @@ class Driver {
     this.transcript.push(["receive", name, ...(await this.clients.get(name).next())]);
   }
 
+  async received(name) {
+    this.transcript.push(["received", name, this.clients.get(name)?.events.splice(0) ?? []]);
+  }
+
   async close(name, code, reason) {
-    this.clients.get(name).socket.close(code ?? undefined, reason ?? undefined);
+    const client = this.clients.get(name);
+    if (client !== undefined && !client.ended) client.socket.close(code ?? undefined, reason ?? undefined);
     await scheduler.wait(SETTLE_MS);
   }
 }

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import TaskGroup
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from roomhost.runtime import DurableObject, Host, WebSocket, WebSocketClosed
+from roomhost.runtime import Host, WebSocket, WebSocketClosed
 from roomhost.runtime.testing import ManualClock, host_for
 
-from .interpreter import Interpreter, Steps, World, app, pause
+from .interpreter import Interpreter, Steps, World, app
 from .mapping import failed
 
+# Everybody who can run meanwhile needs fewer rounds of the loop than these.
+PAUSE_ROUNDS = 40
 RECEIVE_SECONDS = 0.25
 PROGRAM_SECONDS = 15
 
@@ -29,29 +32,30 @@ class Client:
 
     def __init__(self, socket: WebSocket) -> None:
         self.socket = socket
-        self._send, self._events = anyio.create_memory_object_stream[list[Any]](1_000)
+        self.events: deque[list[Any]] = deque()
+        self.ended = False
+        self._came = anyio.Event()
 
     async def read(self) -> None:
         """Collect what comes, until the end."""
-        with self._send:
-            try:
-                while True:
-                    self._send.send_nowait(["message", await self.socket.receive()])
-            except WebSocketClosed as closed:
-                self._send.send_nowait(["close", closed.code, closed.reason, closed.was_clean])
+        try:
+            while True:
+                self._add("message", await self.socket.receive())
+        except WebSocketClosed as closed:
+            self.ended = True
+            self._add("close", closed.code, closed.reason, closed.was_clean)
 
     async def next(self) -> list[Any]:
         """The next thing that came."""
         with anyio.move_on_after(RECEIVE_SECONDS):
-            try:
-                return await self._events.receive()
-            except anyio.EndOfStream:
-                pass
-        return ["nothing"]
+            while not self.events:
+                await self._came.wait()
+        return self.events.popleft() if self.events else ["nothing"]
 
-    def forget(self) -> None:
-        """The program is over."""
-        self._events.close()
+    def _add(self, *event: Any) -> None:
+        self.events.append(list(event))
+        self._came.set()
+        self._came = anyio.Event()
 
 
 class Driver:
@@ -66,7 +70,7 @@ class Driver:
         self._program = program
         self._calls: dict[str, Outcome] = {}
         self._clients: dict[str, Client] = {}
-        self.world = World(program, clock)
+        self.world = World(program, clock, self._settle)
         self.transcript: list[Any] = []
         Interpreter.worlds[name] = self.world
         self._new_stub()
@@ -75,12 +79,7 @@ class Driver:
         """Run every step."""
         for name, *rest in self._program["steps"]:
             await getattr(self, f"step_{name}")(*rest)
-        await pause()
-
-    def end(self) -> None:
-        """Forget what the program made."""
-        for client in self._clients.values():
-            client.forget()
+        await self._settle()
 
     def _new_stub(self) -> None:
         self._stub: Any = self._host.env.OBJECT.get_by_name(self._name)
@@ -91,25 +90,26 @@ class Driver:
     async def step_start(self, strand: str, steps: Steps) -> None:
         self._calls[strand] = Outcome(self._stub.run(strand, steps))
         self._group.start_soon(self._calls[strand].wait_for)
-        await pause()
+        await self._settle()
 
     async def step_join(self, strand: str) -> None:
         await self._calls[strand].came.wait()
         self.transcript.append(["join", strand, self._calls[strand].value])
 
     async def step_settle(self) -> None:
-        await pause()
+        await self._settle()
 
     async def step_new_stub(self) -> None:
         self._new_stub()
 
     async def step_evict(self) -> None:
-        self.transcript.append(["evict", await outcome(self._host.evict(self._stub))])
+        await self._host.evict(self._stub)
 
     async def step_alarms(self, count: int) -> None:
         while self.world.alarms_ended < count:
-            await self._host.run_due_alarms()
-        await pause()
+            if not await self._host.run_due_alarms():
+                await self.world.clock.advance(0.001)
+        await self._settle()
 
     async def step_fetch(self, steps: Steps) -> None:
         self.transcript.append(["fetch", await outcome(self._fetch(steps))])
@@ -130,8 +130,10 @@ class Driver:
 
     async def step_send(self, name: str, message: str | Steps) -> None:
         text = message if isinstance(message, str) else json.dumps(message)
-        self._clients[name].socket.send(text)
-        await pause()
+        client = self._clients.get(name)
+        if client is not None and not client.ended:
+            client.socket.send(text)
+        await self._settle()
 
     async def step_receive(self, name: str) -> None:
         self.transcript.append(["receive", name, *await self._clients[name].next()])
@@ -139,8 +141,29 @@ class Driver:
     async def step_close(
         self, name: str, code: int | None = None, reason: str | None = None
     ) -> None:
-        self._clients[name].socket.close(code, reason)
-        await pause()
+        client = self._clients.get(name)
+        if client is not None and not client.ended:
+            client.socket.close(code, reason)
+        await self._settle()
+
+    async def step_received(self, name: str) -> None:
+        client = self._clients.get(name)
+        events = [] if client is None else list(client.events)
+        if client is not None:
+            client.events.clear()
+        self.transcript.append(["received", name, events])
+
+    async def _settle(self) -> None:
+        """Let everybody run who can, and the disk have what was written."""
+        engine = self._host.engine
+        for _ in range(PAUSE_ROUNDS):
+            await anyio.lowlevel.checkpoint()
+        while not engine.quiet:
+            quiet = anyio.Event()
+            engine.when_quiet(quiet.set)
+            await quiet.wait()
+            for _ in range(PAUSE_ROUNDS):
+                await anyio.lowlevel.checkpoint()
 
 
 class Outcome:
@@ -192,8 +215,8 @@ class Roomhost:
             if scope.cancelled_caught:
                 driver.transcript.append(["hung"])
             group.cancel_scope.cancel()
-        driver.end()
-        return {"object": driver.world.transcript, "driver": driver.transcript}
+        # Copies: a retry of an alarm may still be to come.
+        return {"object": list(driver.world.transcript), "driver": list(driver.transcript)}
 
 
 @contextmanager

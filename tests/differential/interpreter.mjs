@@ -12,6 +12,7 @@ export class World {
     this.transcript = [];
     this.alarmsStarted = 0;
     this.alarmsEnded = 0;
+    this.thrown = false;
   }
 }
 
@@ -54,7 +55,6 @@ const STORAGE = {
   delete_all: (target) => target.deleteAll(),
   sync: (target) => target.sync(),
   set_alarm: (target, ms) => target.setAlarm(ms),
-  set_alarm_now: (target) => target.setAlarm(Date.now()),
   get_alarm: async (target) => time(await target.getAlarm()),
   delete_alarm: (target) => target.deleteAlarm(),
   rollback: (target) => target.rollback(),
@@ -74,6 +74,11 @@ const SYNC = {
   recall: (self, frame, name) => self.memory.get(name) ?? null,
   note: (self, frame, text) => text,
   throw: (self, frame, kind, message) => {
+    throw new Thrown(new ERRORS[kind](message));
+  },
+  throw_once: (self, frame, kind, message) => {
+    if (self.world.thrown) return;
+    self.world.thrown = true;
     throw new Thrown(new ERRORS[kind](message));
   },
   return: (self, frame, value) => void (frame.result = value),
@@ -113,6 +118,7 @@ const SYNC = {
 // Operations that suspend, or hold steps of their own.
 const ASYNC = {
   pause,
+  set_alarm_now: (self, frame, later = 0) => frame.target.setAlarm(Date.now() + later),
   wait: (self, frame, name) => self.barrier(name).opened,
   transaction: async (self, frame, name, steps) => {
     const result = await self.ctx.storage.transaction(async (transaction) => {
@@ -297,7 +303,7 @@ export class Interpreter extends DurableObject {
 
   caught(frame, name, error) {
     if (!(error instanceof Thrown)) this.log(frame.strand, [name, described(error)]);
-    else if (["throw", "in_storage", "in_transaction"].includes(name)) throw error;
+    else if (["throw", "throw_once", "in_storage", "in_transaction"].includes(name)) throw error;
     else this.log(frame.strand, [name, described(error.cause)]);
   }
 

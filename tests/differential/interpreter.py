@@ -13,12 +13,10 @@ from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 import anyio
-import anyio.lowlevel
 
 from roomhost.bindings import App
 from roomhost.runtime import (
     AlarmInfo,
-    Clock,
     DurableObject,
     DurableObjectState,
     Request,
@@ -27,14 +25,13 @@ from roomhost.runtime import (
     WebSocketPair,
     WebSocketRequestResponsePair,
 )
+from roomhost.runtime.testing import ManualClock
 
 from .mapping import NOTHING, described, shown, time_shown
 
 Step = list[Any]
 Steps = list[Step]
 
-# Everybody who can run meanwhile needs fewer rounds of the loop than these.
-PAUSE_ROUNDS = 40
 ERRORS: dict[str, type[Exception]] = {
     "Error": RuntimeError,
     "TypeError": TypeError,
@@ -47,10 +44,12 @@ class World:
     """What outlives an instance: the program, its transcript, how many alarms have run."""
 
     program: dict[str, Any]
-    clock: Clock
+    clock: ManualClock
+    pause: Callable[[], Awaitable[None]]  # a real suspension: whoever can run meanwhile does
     transcript: list[Any] = field(default_factory=list)
     alarms_started: int = 0
     alarms_ended: int = 0
+    thrown: bool = False
 
 
 @dataclass
@@ -70,12 +69,6 @@ class Thrown(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
         self.error = error
-
-
-async def pause() -> None:
-    """A real suspension: whoever can run meanwhile does."""
-    for _ in range(PAUSE_ROUNDS):
-        await anyio.lowlevel.checkpoint()
 
 
 class Interpreter(DurableObject):
@@ -169,7 +162,7 @@ class Interpreter(DurableObject):
             if inspect.isawaitable(value):
                 value = await value
             if name == "open":
-                await pause()
+                await self.world.pause()
             if name == "get_alarm":
                 value = time_shown(value)
             self._log(frame.strand, name, shown(value, name))
@@ -192,7 +185,7 @@ class Interpreter(DurableObject):
     def _caught(self, frame: Frame, name: str, error: Exception) -> None:
         if not isinstance(error, Thrown):
             self._log(frame.strand, name, described(error))
-        elif name in ("throw", "in_storage", "in_transaction"):
+        elif name in ("throw", "throw_once", "in_storage", "in_transaction"):
             raise error
         else:
             self._log(frame.strand, name, described(error.error))
@@ -238,9 +231,13 @@ def _throw(self: Interpreter, frame: Frame, kind: str, message: str) -> None:
     raise Thrown(ERRORS[kind](message))
 
 
-def _abort(
-    self: Interpreter, frame: Frame, reason: str | None = None, options: Any = ()
-) -> None:
+def _throw_once(self: Interpreter, frame: Frame, kind: str, message: str) -> None:
+    if not self.world.thrown:
+        self.world.thrown = True
+        _throw(self, frame, kind, message)
+
+
+def _abort(self: Interpreter, frame: Frame, reason: str | None = None, options: Any = ()) -> None:
     self.ctx.abort(reason, **dict(options))
 
 
@@ -278,20 +275,19 @@ SYNC: dict[str, Callable[..., Any]] = {
     "recall": lambda self, frame, name: self.memory.get(name),
     "note": lambda self, frame, text: text,
     "throw": _throw,
+    "throw_once": _throw_once,
     "return": lambda self, frame, value: setattr(frame, "result", value),
     "abort": _abort,
     "open": lambda self, frame, name: self._barrier(name).set(),
     "accept": _accept,
     "send": lambda self, frame, text, name=None: self._socket(frame, name).send(text),
-    "close": lambda self, frame, code=None, reason=None, name=None: self._socket(
-        frame, name
-    ).close(code, reason),
-    "attach": lambda self, frame, value, name=None: self._socket(
-        frame, name
-    ).serialize_attachment(value),
-    "attachment": lambda self, frame, name=None: self._socket(
-        frame, name
-    ).deserialize_attachment(),
+    "close": lambda self, frame, code=None, reason=None, name=None: self._socket(frame, name).close(
+        code, reason
+    ),
+    "attach": lambda self, frame, value, name=None: self._socket(frame, name).serialize_attachment(
+        value
+    ),
+    "attachment": lambda self, frame, name=None: self._socket(frame, name).deserialize_attachment(),
     "tags": lambda self, frame, name=None: self.ctx.get_tags(self._socket(frame, name)),
     "tags_of_new": lambda self, frame: self.ctx.get_tags(WebSocketPair().server),
     "ready_state": lambda self, frame, name=None: int(self._socket(frame, name).ready_state),
@@ -344,7 +340,7 @@ async def _catch(self: Interpreter, frame: Frame, steps: Steps) -> str:
 async def _add(self: Interpreter, frame: Frame, key: str, options: Any = ()) -> int:
     value: int = await frame.target.get(key, 0) + 1
     if "pause" in dict(options):
-        await pause()
+        await self.world.pause()
     await frame.target.put(key, value)
     return value
 
@@ -362,7 +358,7 @@ async def _put_copy(
 
 def _wait_until(self: Interpreter, frame: Frame, strand: str, steps: Steps) -> None:
     async def run() -> None:
-        await pause()
+        await self.world.pause()
         await self._run_steps(replace(frame, strand=strand), steps)
 
     self.ctx.wait_until(run())
@@ -385,8 +381,10 @@ async def _in_transaction(self: Interpreter, frame: Frame, name: str, steps: Ste
 
 # Operations that suspend, or hold steps of their own.
 ASYNC: dict[str, Callable[..., Any]] = {
-    "pause": lambda self, frame: pause(),
-    "set_alarm_now": lambda self, frame: frame.target.set_alarm(self.world.clock.now_ms()),
+    "pause": lambda self, frame: self.world.pause(),
+    "set_alarm_now": lambda self, frame, later=0: frame.target.set_alarm(
+        self.world.clock.now_ms() + later
+    ),
     "wait": lambda self, frame, name: self._barrier(name).wait(),
     "transaction": _transaction,
     "block": _block,

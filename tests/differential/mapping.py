@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from roomhost.runtime import DurableObjectError
-
 NOTHING: Any = object()  # what `get` is given as its default: JavaScript has undefined and null
 FAR_MS = 4_000_000_000_000
+LARGEST_EXACT = 2**53
 FLAGS = {
     "remote": "remote",
     "retryable": "retryable",
@@ -27,6 +26,17 @@ CLASSES = {
     "InvalidAccessError": "RangeError",
     "SyntaxError": "RangeError",
 }
+
+# Limits are one class here, and of several there.
+LIMITS = frozenset(
+    (
+        "too many tags",
+        "tag too long",
+        "attachment too large",
+        "auto-response too large",
+        "event timeout too long",
+    )
+)
 
 # A part of an error's text, and the kind it stands for. A text without a kind is compared whole.
 KINDS = {
@@ -91,8 +101,8 @@ def mapped(value: Any) -> Any:
     if isinstance(value, list):
         return [mapped(each) for each in value]
 
-    if isinstance(value, float) and value.is_integer():
-        return int(value)  # JavaScript has one kind of number
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return _number(value)
 
     if not isinstance(value, dict):
         return value
@@ -103,9 +113,17 @@ def mapped(value: Any) -> Any:
     return {key: mapped(each) for key, each in value.items()}
 
 
+def _number(number: float) -> float:
+    """JavaScript has one kind of number, and writes a large one with digits that it has not."""
+    if abs(number) > LARGEST_EXACT:
+        return float(number)
+
+    return int(number) if float(number).is_integer() else number
+
+
 def _error(name: str, text: str) -> list[str]:
     kind = next((kind for part, kind in KINDS.items() if part in text), text)
-    return [CLASSES.get(name, name), kind]
+    return ["limit" if kind in LIMITS else CLASSES.get(name, name), kind]
 
 
 def canonical(transcript: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -54,9 +55,11 @@ class Workerd:
         with os.fdopen(control) as messages:
             line = messages.readline()
         assert line, self._log.read_text()
-        self._client = http.client.HTTPConnection(
-            "127.0.0.1", json.loads(line)["port"], timeout=TIMEOUT_SECONDS
-        )
+        port = json.loads(line)["port"]
+        self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
+        self._client.connect()
+        # A body goes out after its headers: without this it waits for an answer to them.
+        self._client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def run(self, programs: Sequence[Any]) -> list[Any]:
         """What each program does, each on an object of its own."""
