@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 
 import pytest
 
 from .driver import Roomhost, roomhost
 from .process import Workerd
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> None:
+    """Errors and resets are what the programs are about."""
+    logging.getLogger("roomhost.runtime").setLevel(logging.CRITICAL)
 
 
 @pytest.fixture(scope="session")

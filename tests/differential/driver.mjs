@@ -5,7 +5,8 @@ import { Interpreter, World, described, worlds } from "./interpreter.mjs";
 
 export { Interpreter };
 
-const SETTLE_MS = 4;
+const SETTLE_ROUNDS = 3;
+const SETTLES = 10;
 const RECEIVE_MS = 250;
 const PROGRAM_MS = 15_000;
 const FLAGS = ["remote", "retryable", "overloaded", "durableObjectReset"];
@@ -50,7 +51,7 @@ class Driver {
     worlds.set(this.name, this.world);
     const running = (async () => {
       for (const [name, ...rest] of this.program.steps) await this[name](...rest);
-      await scheduler.wait(SETTLE_MS);
+      await this.settle();
     })();
     const hung = scheduler.wait(PROGRAM_MS).then(() => this.transcript.push(["hung"]));
     await Promise.race([running, hung]).catch((error) => this.transcript.push(["broken", String(error)]));
@@ -72,15 +73,20 @@ class Driver {
 
   async start(strand, steps) {
     this.calls.set(strand, this.outcome(this.stub.run(strand, steps)));
-    await scheduler.wait(SETTLE_MS);
+    await this.settle();
   }
 
   async join(strand) {
     this.transcript.push(["join", strand, await this.calls.get(strand)]);
   }
 
+  // Let everybody run who can.
   async settle() {
-    await scheduler.wait(SETTLE_MS);
+    for (let settles = 0; settles < SETTLES; settles++) {
+      for (let round = 0; round < SETTLE_ROUNDS; round++) await scheduler.wait(1);
+      if (this.world.pausing === 0) return;
+    }
+    this.world.pausing = 0; // a reset has ended them
   }
 
   async new_stub() {
@@ -93,7 +99,7 @@ class Driver {
 
   async alarms(count) {
     while (this.world.alarmsEnded < count) await scheduler.wait(2);
-    await scheduler.wait(SETTLE_MS);
+    await this.settle();
   }
 
   async fetch(steps) {
@@ -114,7 +120,7 @@ class Driver {
     const text = typeof message === "string" ? message : JSON.stringify(message);
     const client = this.clients.get(name);
     if (client !== undefined && !client.ended) client.socket.send(text);
-    await scheduler.wait(SETTLE_MS);
+    await this.settle();
   }
 
   async receive(name) {
@@ -128,7 +134,7 @@ class Driver {
   async close(name, code, reason) {
     const client = this.clients.get(name);
     if (client !== undefined && !client.ended) client.socket.close(code ?? undefined, reason ?? undefined);
-    await scheduler.wait(SETTLE_MS);
+    await this.settle();
   }
 }
 

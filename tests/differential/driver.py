@@ -7,6 +7,7 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +21,7 @@ from roomhost.runtime.testing import ManualClock, host_for
 
 from .interpreter import Interpreter, Steps, World, app
 from .mapping import failed
+from .process import MEMORY
 
 # Everybody who can run meanwhile needs fewer rounds of the loop than these.
 PAUSE_ROUNDS = 40
@@ -70,8 +72,9 @@ class Driver:
         self._program = program
         self._calls: dict[str, Outcome] = {}
         self._clients: dict[str, Client] = {}
-        self.world = World(program, clock, self._settle)
+        self.world = World(program, clock, self._pause)
         self.transcript: list[Any] = []
+        self._pausing = 0
         Interpreter.worlds[name] = self.world
         self._new_stub()
 
@@ -153,8 +156,21 @@ class Driver:
             client.events.clear()
         self.transcript.append(["received", name, events])
 
+    async def _pause(self) -> None:
+        """What an object waits for when it pauses."""
+        self._pausing += 1
+        try:
+            await self._rounds()
+        finally:
+            self._pausing -= 1
+
     async def _settle(self) -> None:
         """Let everybody run who can, and the disk have what was written."""
+        await self._rounds()
+        while self._pausing:
+            await self._rounds()
+
+    async def _rounds(self) -> None:
         engine = self._host.engine
         for _ in range(PAUSE_ROUNDS):
             await anyio.lowlevel.checkpoint()
@@ -224,5 +240,7 @@ def roomhost(backend: str, options: dict[str, Any]) -> Iterator[Roomhost]:
     """A host on a loop and in a thread of its own."""
     with start_blocking_portal(backend, options) as portal:
         clock = ManualClock()
-        with portal.wrap_async_context_manager(host_for(app, clock=clock)) as host:
-            yield Roomhost(portal, host, clock)
+        with TemporaryDirectory(prefix="roomhost-", dir=MEMORY) as directory:
+            hosting = host_for(app, clock=clock, data_dir=directory)
+            with portal.wrap_async_context_manager(hosting) as host:
+                yield Roomhost(portal, host, clock)

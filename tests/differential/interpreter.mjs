@@ -13,11 +13,16 @@ export class World {
     this.alarmsStarted = 0;
     this.alarmsEnded = 0;
     this.thrown = false;
+    this.pausing = 0;
+  }
+
+  // A real suspension: whoever can run meanwhile does.
+  async pause() {
+    this.pausing++;
+    await scheduler.wait(1);
+    this.pausing--;
   }
 }
-
-// A real suspension: whoever can run meanwhile does.
-export const pause = () => scheduler.wait(1);
 
 export function described(error) {
   return { error: [error?.name ?? typeof error, String(error?.message ?? error)] };
@@ -117,7 +122,7 @@ const SYNC = {
 
 // Operations that suspend, or hold steps of their own.
 const ASYNC = {
-  pause,
+  pause: (self) => self.world.pause(),
   set_alarm_now: (self, frame, later = 0) => frame.target.setAlarm(Date.now() + later),
   wait: (self, frame, name) => self.barrier(name).opened,
   transaction: async (self, frame, name, steps) => {
@@ -146,7 +151,7 @@ const ASYNC = {
   },
   add: async (self, frame, key, options = {}) => {
     const value = ((await frame.target.get(key)) ?? 0) + 1;
-    if (options.pause) await pause();
+    if (options.pause) await self.world.pause();
     await frame.target.put(key, value);
     return value;
   },
@@ -159,7 +164,7 @@ const ASYNC = {
     return await frame.target.get(key);
   },
   wait_until: async (self, frame, strand, steps) =>
-    self.ctx.waitUntil(pause().then(() => self.run_steps({ ...frame, strand }, steps))),
+    self.ctx.waitUntil(self.world.pause().then(() => self.run_steps({ ...frame, strand }, steps))),
   call_self: async (self, frame, steps) => {
     const stub = self.env.OBJECT.getByName(self.ctx.id.name);
     return await stub.run(`${frame.strand}, inner`, steps);
@@ -294,7 +299,7 @@ export class Interpreter extends DurableObject {
       const value = await (name in STORAGE
         ? STORAGE[name](frame.target, ...rest)
         : (SYNC[name] ?? ASYNC[name])(this, frame, ...rest));
-      if (name === "open") await pause();
+      if (name === "open") await this.world.pause();
       this.log(frame.strand, [name, shown(value, name)]);
     } catch (error) {
       this.caught(frame, name, error);

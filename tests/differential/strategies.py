@@ -86,7 +86,8 @@ anywhere = st.one_of(
     step("transaction_sync", synchronous),
     step("remember", names, st.integers(0, 9)),
     step("recall", names),
-    step("delete_all"),
+    # Not with a reset in the same turn: programs/delete_all_then_abort.json.
+    st.just(["catch", [["delete_all"], ["pause"]]]),
 )
 socket_steps = st.one_of(
     step("send", texts, st.just("w")),
@@ -146,7 +147,8 @@ def holding(place: Place) -> Strategy:
         choices.append(step("in_transaction", outer, st.lists(reads | writes, max_size=2)))
     if place.resets:
         choices.append(step("block", steps(place.inside())))
-    if not place.section:
+    if not place.section and not place.resets:
+        # Calls of itself that end with a reset have made workerd itself crash.
         choices.append(step("call_self", steps(deeper)))
     return st.one_of(choices)
 
@@ -159,8 +161,9 @@ def steps(place: Place) -> Strategy:
     return st.lists(one, max_size=5)
 
 
-calls = steps(Place())
-messages = steps(Place(depth=1, socket=True))
+calls = steps(Place()) | steps(Place(resets=False))
+# No reset: programs/socket_send_then_abort.json.
+messages = steps(Place(depth=1, resets=False, socket=True))
 in_alarm = steps(Place(depth=1, resets=False))
 
 
@@ -169,7 +172,10 @@ def together(first: Steps, second: Steps, third: Steps, fourth: Steps, order: st
     return [
         ["start", "a", [*first, ["wait", "a"], *second]],
         ["start", "b", [*third, ["wait", "b"], *fourth]],
-        *(["call", [["open", name]]] for name in order),
+        ["call", [["open", order[0]]]],
+        ["settle"],
+        ["call", [["open", order[1]]]],
+        ["settle"],
         ["join", "a"],
         ["join", "b"],
         ["new_stub"],
@@ -179,11 +185,12 @@ def together(first: Steps, second: Steps, third: Steps, fourth: Steps, order: st
 parts = st.one_of(
     st.tuples(step("call", calls)),
     st.tuples(step("call", calls)),
-    st.tuples(step("fetch", calls)),
+    st.tuples(st.just(["new_stub"]), step("fetch", calls)),
     st.tuples(step("evict")),
     st.tuples(step("new_stub")),
     st.builds(together, calls, calls, calls, calls, st.sampled_from(("ab", "ba"))),
     st.tuples(
+        st.just(["new_stub"]),
         st.just(
             ["connect", "w", [["set_auto_response", "ping", "pong"], ["accept", "w", ["tag"]]]]
         ),
