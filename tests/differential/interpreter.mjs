@@ -89,7 +89,6 @@ const SYNC = {
   return: (self, frame, value) => void (frame.result = value),
   abort: (self, frame, reason, options = {}) =>
     self.ctx.abort(reason ?? undefined, { retryAlarm: options.retry_alarm ?? true }),
-  open: (self, frame, name) => self.barrier(name).open(),
 
   accept: (self, frame, name, tags = []) => {
     const pair = new WebSocketPair();
@@ -124,6 +123,11 @@ const SYNC = {
 const ASYNC = {
   pause: (self) => self.world.pause(),
   set_alarm_now: (self, frame, later = 0) => frame.target.setAlarm(Date.now() + later),
+  open: async (self, frame, name) => {
+    self.log(frame.strand, ["open", name]); // before whoever waits for it goes on
+    self.barrier(name).open();
+    await self.world.pause();
+  },
   wait: (self, frame, name) => self.barrier(name).opened,
   transaction: async (self, frame, name, steps) => {
     const result = await self.ctx.storage.transaction(async (transaction) => {
@@ -299,8 +303,7 @@ export class Interpreter extends DurableObject {
       const value = await (name in STORAGE
         ? STORAGE[name](frame.target, ...rest)
         : (SYNC[name] ?? ASYNC[name])(this, frame, ...rest));
-      if (name === "open") await this.world.pause();
-      this.log(frame.strand, [name, shown(value, name)]);
+      if (name !== "open") this.log(frame.strand, [name, shown(value, name)]);
     } catch (error) {
       this.caught(frame, name, error);
     }

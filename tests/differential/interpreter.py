@@ -161,11 +161,10 @@ class Interpreter(DurableObject):
             value = self._start(frame, name, rest)
             if inspect.isawaitable(value):
                 value = await value
-            if name == "open":
-                await self.world.pause()
             if name == "get_alarm":
                 value = time_shown(value)
-            self._log(frame.strand, name, shown(value, name))
+            if name != "open":
+                self._log(frame.strand, name, shown(value, name))
         except Exception as error:
             self._caught(frame, name, error)
 
@@ -278,7 +277,6 @@ SYNC: dict[str, Callable[..., Any]] = {
     "throw_once": _throw_once,
     "return": lambda self, frame, value: setattr(frame, "result", value),
     "abort": _abort,
-    "open": lambda self, frame, name: self._barrier(name).set(),
     "accept": _accept,
     "send": lambda self, frame, text, name=None: self._socket(frame, name).send(text),
     "close": lambda self, frame, code=None, reason=None, name=None: self._socket(frame, name).close(
@@ -379,12 +377,19 @@ async def _in_transaction(self: Interpreter, frame: Frame, name: str, steps: Ste
     return "ended"
 
 
+async def _open(self: Interpreter, frame: Frame, name: str) -> None:
+    self._log(frame.strand, "open", name)  # before whoever waits for it goes on
+    self._barrier(name).set()
+    await self.world.pause()
+
+
 # Operations that suspend, or hold steps of their own.
 ASYNC: dict[str, Callable[..., Any]] = {
     "pause": lambda self, frame: self.world.pause(),
     "set_alarm_now": lambda self, frame, later=0: frame.target.set_alarm(
         self.world.clock.now_ms() + later
     ),
+    "open": _open,
     "wait": lambda self, frame, name: self._barrier(name).wait(),
     "transaction": _transaction,
     "block": _block,
