@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -236,7 +236,7 @@ class Roomhost:
 
 
 @contextmanager
-def roomhost(backend: str, options: dict[str, Any]) -> Iterator[Roomhost]:
+def roomhost(backend: str, options: dict[str, Any]) -> Generator[Roomhost]:
     """A host on a loop and in a thread of its own."""
     with start_blocking_portal(backend, options) as portal:
         clock = ManualClock()

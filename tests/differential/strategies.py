@@ -62,7 +62,7 @@ alarms = st.one_of(
     step("set_alarm", st.sampled_from((-1, 0, 9e15))),
     step("delete_alarm"),
 )
-synchronous = st.deferred(
+synchronous: Strategy = st.deferred(
     lambda: st.lists(
         st.one_of(
             step("kv_get", keys),
@@ -107,19 +107,22 @@ class Place:
     section: bool = False
     resets: bool = True
     socket: bool = False
+    storage: bool = True  # what calls go to; else the innermost transaction
 
     def inside(self, transaction: str | None = None) -> Place:
         """The place in a section that stands here."""
         names = self.transactions if transaction is None else (*self.transactions, transaction)
-        return replace(self, depth=self.depth - 1, transactions=names, section=True)
+        storage = self.storage and transaction is None
+        deeper = self.depth - 1
+        return replace(self, depth=deeper, transactions=names, section=True, storage=storage)
 
 
 def single(place: Place) -> Strategy:
     """One step that holds no others."""
     choices = [anywhere, reads, throws]
-    if place.transactions:
+    if not place.storage:
         choices.append(step("rollback"))
-    else:
+    elif not place.transactions:
         choices.append(step("sync"))
     if place.section:
         choices.append(step("pause"))
@@ -134,14 +137,14 @@ def holding(place: Place) -> Strategy:
     """One step that holds others."""
     name = f"t{len(place.transactions)}"
     deeper = replace(place, depth=place.depth - 1)
-    in_storage = st.just("in_storage") if place.transactions else st.just("catch")
     transaction = step("transaction", st.just(name), steps(place.inside(name)))
-    # Storage has transactions, a transaction has none: the nested one is storage's.
-    choices = [
-        transaction.map(lambda one: ["in_storage", [one]]) if place.transactions else transaction,
-        st.tuples(in_storage, steps(deeper)).map(list),
-        step("catch", steps(deeper)),
-    ]
+    choices = [step("catch", steps(deeper))]
+    if place.storage:
+        choices.append(transaction)
+    else:
+        # Storage has transactions, a transaction has none: the nested one is storage's.
+        choices.append(transaction.map(lambda one: ["in_storage", [one]]))
+        choices.append(step("in_storage", steps(replace(deeper, storage=True))))
     if place.transactions:
         outer = st.sampled_from(place.transactions)
         choices.append(step("in_transaction", outer, st.lists(reads | writes, max_size=2)))
@@ -203,7 +206,7 @@ parts = st.one_of(
         st.just(["new_stub"]),
     ),
 )
-due = [["new_stub"], ["call", [["set_alarm_now"]]], ["alarms", 1], ["call", [["list"]]]]
+due: Steps = [["new_stub"], ["call", [["set_alarm_now"]]], ["alarms", 1], ["call", [["list"]]]]
 
 
 def program(parts: list[Steps], start: Steps | None, alarm: Steps | None) -> dict[str, Any]:
@@ -211,7 +214,7 @@ def program(parts: list[Steps], start: Steps | None, alarm: Steps | None) -> dic
     made: dict[str, Any] = {"message": [["send", "echo"]], "close": [["close", 3_001, "bye too"]]}
     if start:
         made["start"] = start
-    steps = [each for part in parts for each in part]
+    steps: Steps = [each for part in parts for each in part]
     if alarm is not None:
         made["alarms"] = [alarm]
         steps += due

@@ -24,6 +24,7 @@ def keep(program: dict[str, Any]) -> Path:
     """Write a program that differs into found/, where test_programs.py runs it from now on."""
     text = written(program)
     path = FOUND / f"{hashlib.sha256(text.encode()).hexdigest()[:12]}.json"
+    FOUND.mkdir(exist_ok=True)
     path.write_text(text)
     return path
 
