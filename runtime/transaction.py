@@ -52,7 +52,6 @@ class DurableObjectTransaction(Operations):
 
     def delete_all(self) -> NoReturn:
         """Not allowed in a transaction: always a RuntimeError (semantics.md 5.6)."""
-        self._use("deleteAll")
         raise RuntimeError("Cannot call deleteAll() within a transaction")
 
     def rollback(self) -> None:

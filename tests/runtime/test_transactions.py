@@ -273,13 +273,14 @@ async def test_every_call_on_a_transaction_that_is_over_is_refused() -> None:
             "getAlarm": lambda: txn.get_alarm(),
             "setAlarm": lambda: txn.set_alarm(EPOCH_MS),
             "deleteAlarm": lambda: txn.delete_alarm(),
-            "deleteAll": lambda: txn.delete_all(),
         }
 
     async def refused(txn: DurableObjectTransaction, text: str) -> None:
         for name, call in calls(txn).items():
             with pytest.raises(RuntimeError, match=text.format(name)):
                 await call()
+        with pytest.raises(RuntimeError, match=r"Cannot call deleteAll\(\) within a transaction"):
+            txn.delete_all()
 
     async def story(actor: Laboratory) -> None:
         storage = actor.ctx.storage
