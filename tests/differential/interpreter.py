@@ -377,6 +377,13 @@ async def _in_transaction(self: Interpreter, frame: Frame, name: str, steps: Ste
     return "ended"
 
 
+async def _wait(self: Interpreter, frame: Frame, name: str) -> None:
+    # anyio suspends at an event that is set; a promise that is resolved keeps its turn.
+    barrier = self._barrier(name)
+    if not barrier.is_set():
+        await barrier.wait()
+
+
 async def _open(self: Interpreter, frame: Frame, name: str) -> None:
     self._log(frame.strand, "open", name)  # before whoever waits for it goes on
     self._barrier(name).set()
@@ -390,7 +397,7 @@ ASYNC: dict[str, Callable[..., Any]] = {
         self.world.clock.now_ms() + later
     ),
     "open": _open,
-    "wait": lambda self, frame, name: self._barrier(name).wait(),
+    "wait": _wait,
     "transaction": _transaction,
     "block": _block,
     "nest": _nest,
