@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve test check bench browser clean
+.PHONY: help serve test check bench clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -21,7 +21,7 @@ serve: $(VENV)/.installed
 	$(BIN)/roomhost serve examples.chat:app --data-dir "$(DATA_DIR)" --port $(PORT)
 
 # Everything but what `check` does: lint, types and packaging have their own target.
-test: $(VENV)/.developed browser
+test: $(VENV)/.developed clients
 	$(BIN)/pytest $(GUARDS:%=--ignore %)
 
 check: $(VENV)/.developed
@@ -42,15 +42,15 @@ $(VENV)/.developed: pyproject.toml $(VENV)/.installed
 	$(BIN)/pip install --quiet --editable . --group dev
 	touch $@
 
-# What drives a real browser; the tests that need it say so where npm is missing.
-browser: node_modules/.installed
+# What drives a real browser, and workerd; the tests that need them say so where npm is missing.
+clients: node_modules/.installed
 
 # No stamp without npm: once it is there, the next run installs.
 node_modules/.installed: package.json
 	@if command -v npm > /dev/null; then \
 		npm install --silent && touch $@; \
 	else \
-		echo "npm is not installed: the tests that need a browser are skipped"; \
+		echo "npm is not installed: the tests that need a browser or workerd are skipped"; \
 	fi
 
 clean:

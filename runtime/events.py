@@ -40,8 +40,9 @@ class Event:
     runs in. `lock` is the hold on that gate which its next turn runs under, when it was queued.
     `scope` can cancel the handler, while it is suspended. `after_turn` is called once, at the end
     of the next turn. `internal`: its outcome stays in the object, so it need not be durable first.
-    `refusable`: it may be refused as overloaded; then `size` is what it holds in memory, in bytes,
-    and `overdue` the timer that fails it when it has waited for too long.
+    `delivered`: its object has taken it. `refusable`: it may be refused as overloaded; then `size`
+    is what it holds in memory, in bytes, and `overdue` the timer that fails it when it has waited for
+    too long.
     """
 
     activation: Activation
@@ -53,6 +54,7 @@ class Event:
     finished = False
     internal = False
     refusable = False
+    delivered = False
     size = 0
 
     @property
@@ -191,7 +193,7 @@ class FetchEvent(CallEvent):
         return self.activation.own_stream(result)
 
     def _remote(self, error: BaseException) -> bool:
-        return True
+        return self.delivered
 
 
 class StartEvent(Event):

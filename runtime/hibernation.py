@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from . import limits
 from .errors import DurableObjectError, LimitError
 from .events import Event
-from .web_socket import LOST, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
+from .web_socket import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -143,7 +143,7 @@ class HibernationManager:
 
     def drop(self) -> None:
         """The object was reset: every client sees its connection lost."""
-        self._end_all(Close(LOST, "", was_clean=False))
+        self._end_all(Close(LOST, LOST_REASON, was_clean=False))
 
     def restart(self) -> None:
         """The host stops: every client is told to come back."""

@@ -6,10 +6,11 @@ runs in a task of its own, and starts only after the code that asked for it has 
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from . import limits
-from .errors import DurableObjectError, OverloadedError
+from .errors import Aborted, DurableObjectError, OverloadedError
 from .events import CURRENT, Event, RunEvent
 
 if TYPE_CHECKING:
@@ -135,9 +136,25 @@ def _section_event(
         else:
             result.finish(section.succeeded(), None, error)
 
-    event = SectionEvent(callback, succeeded, failed)
+    code = _resetting(activation, callback) if resets else callback
+    event = SectionEvent(code, succeeded, failed)
     event.on_end = _nothing
     return event
+
+
+def _resetting(activation: Activation, callback: Callable[[], Any]) -> Callable[[], Any]:
+    """`callback`, which resets the object in the turn in which it raises: what that turn wrote is
+    dropped with it, as `abort()` drops it."""
+
+    async def run() -> Any:
+        try:
+            result = callback()
+            return await result if inspect.isawaitable(result) else result
+        except Exception as error:
+            activation.reset(error)
+            raise Aborted(str(error)) from error
+
+    return run
 
 
 def _nothing() -> None:

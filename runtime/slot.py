@@ -80,6 +80,7 @@ class Slot:
                 event.fail(refusal)
                 return
 
+        event.delivered = True
         self.queue.append(event)
         if not self._served:
             self._served = True

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 class TransactionState(Enum):
     """Where a transaction is in its life."""
 
-    OPEN = "open"  # Next: ROLLED_BACK, ENDED.
-    ROLLED_BACK = "rolled back"  # Next: ENDED.
-    ENDED = "ended"  # No next.
+    OPEN = "open"  # Next: ROLLED_BACK, COMMITTED.
+    ROLLED_BACK = "rolled back"  # By `rollback()`, or because the callback raised. No next.
+    COMMITTED = "committed"  # No next.
 
 
 class DurableObjectTransaction(Operations):
@@ -43,7 +43,7 @@ class DurableObjectTransaction(Operations):
         if self._state is TransactionState.ROLLED_BACK:
             raise RuntimeError(f"Cannot {operation}() on rolled back transaction")
 
-        if self._state is TransactionState.ENDED:
+        if self._state is TransactionState.COMMITTED:
             raise RuntimeError(
                 f"Cannot call {operation}() on transaction that has already committed: did you move "
                 "`txn` outside of the closure?"
@@ -53,14 +53,13 @@ class DurableObjectTransaction(Operations):
 
     def delete_all(self) -> NoReturn:
         """Not allowed in a transaction: always a RuntimeError (semantics.md 5.6)."""
-        self._use("deleteAll")
         raise RuntimeError("Cannot call deleteAll() within a transaction")
 
     def rollback(self) -> None:
         """Undo all the transaction wrote; its callback goes on and its result is still returned.
 
-        A second call does nothing. RuntimeError: a nested transaction is still running, or the
-        callback has ended.
+        A second call does nothing. RuntimeError: a nested transaction is still running, or this
+        one has committed.
         """
         if self._state is TransactionState.ROLLED_BACK:
             return
@@ -85,12 +84,15 @@ class DurableObjectTransaction(Operations):
         traceback: TracebackType | None,
     ) -> None:
         """It ended: keep the writes, or undo them when it raised."""
-        if self._state is TransactionState.OPEN:
-            if error is None:
-                self._commits.release()
-            else:
-                self._commits.rollback()
-        self._state = TransactionState.ENDED
+        if self._state is not TransactionState.OPEN:
+            return
+
+        if error is None:
+            self._commits.release()
+            self._state = TransactionState.COMMITTED
+        else:
+            self._commits.rollback()
+            self._state = TransactionState.ROLLED_BACK
 
 
 def transact(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from ..storage import decode, encode
@@ -232,7 +233,7 @@ class WebSocket:
         if self.ready_state is not ReadyState.CLOSED:
             self.ready_state = ReadyState.CLOSED
             self._peer.arrive(Close(LOST, LOST_REASON, was_clean=False))
-            self._ended(Close(LOST, "", was_clean=False))
+            self._ended(Close(LOST, LOST_REASON, was_clean=False))
 
     def closed_by_peer(self, code: int, reason: str) -> None:
         """A client out in the network closed, with a code that a frame may have: tell the object."""
@@ -411,11 +412,12 @@ class WebSocket:
 
     def _echo(self, close: Close) -> None:
         """Answer a close, unless that is done; the standard API does it by itself (semantics.md,
-        web_socket_auto_reply_to_close)."""
+        web_socket_auto_reply_to_close). Not within the call that closed, which still finds its end
+        CLOSING."""
         if self.ready_state is ReadyState.CLOSING:
             self._close_sent = True
             self.ready_state = ReadyState.CLOSED
-            self._peer.arrive(close)
+            current_backend().call_soon(partial(self._peer.arrive, close))
 
     def _overflow(self) -> None:
         """Nobody reads this end: drop what waits, and the connection with it."""

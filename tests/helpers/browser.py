@@ -21,7 +21,7 @@ def require_browser() -> None:
     if shutil.which("node") is None:
         pytest.skip("node is not installed")
     if not (REPOSITORY / "node_modules" / "playwright-core").exists():
-        pytest.skip("playwright-core is not installed: make browser")
+        pytest.skip("playwright-core is not installed: make clients")
     if not CHROMIUM.exists():
         pytest.skip(f"{CHROMIUM} is not installed: apt-get install chromium")
 

@@ -86,9 +86,8 @@ async def test_rollback_undoes_and_the_value_still_comes_back() -> None:
             return "value"
 
         result = await actor.ctx.storage.transaction(inside)
-        with pytest.raises(
-            RuntimeError, match=r"Cannot call get\(\) on transaction that has already"
-        ):
+        kept[0].rollback()
+        with pytest.raises(RuntimeError, match=r"Cannot get\(\) on rolled back transaction"):
             await kept[0].get("a")
         return [result]
 
@@ -227,3 +226,26 @@ async def test_a_synchronous_transaction_keeps_or_undoes() -> None:
         return storage.transaction_sync(keeps)
 
     assert await run(story) == ("value", {"before": 1, "kept": 1}, None)
+
+
+async def test_a_block_that_raises_drops_what_its_turn_wrote() -> None:
+    """As `abort()` does; what an earlier turn of it wrote stays."""
+
+    @script
+    async def block(actor: Scripted) -> None:
+        async def inside() -> None:
+            await actor.ctx.storage.put("earlier", 1)
+            await anyio.lowlevel.checkpoint()
+            await actor.ctx.storage.put("same turn", 1)
+            raise KeyError("no")
+
+        await actor.ctx.block_concurrency_while(inside)
+
+    @script
+    async def stored(actor: Scripted) -> list[str]:
+        return list(await actor.ctx.storage.list())
+
+    async with host_for(app, clock=ManualClock()) as host:
+        with pytest.raises(KeyError):
+            await host.env.OBJECT.get_by_name("a").run("block")
+        assert await host.env.OBJECT.get_by_name("a").run("stored") == ["earlier"]

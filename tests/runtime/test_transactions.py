@@ -273,13 +273,14 @@ async def test_every_call_on_a_transaction_that_is_over_is_refused() -> None:
             "getAlarm": lambda: txn.get_alarm(),
             "setAlarm": lambda: txn.set_alarm(EPOCH_MS),
             "deleteAlarm": lambda: txn.delete_alarm(),
-            "deleteAll": lambda: txn.delete_all(),
         }
 
     async def refused(txn: DurableObjectTransaction, text: str) -> None:
         for name, call in calls(txn).items():
             with pytest.raises(RuntimeError, match=text.format(name)):
                 await call()
+        with pytest.raises(RuntimeError, match=r"Cannot call deleteAll\(\) within a transaction"):
+            txn.delete_all()
 
     async def story(actor: Laboratory) -> None:
         storage = actor.ctx.storage
@@ -296,14 +297,17 @@ async def test_every_call_on_a_transaction_that_is_over_is_refused() -> None:
             raise Undo
 
         await storage.transaction(rolls_back)
-        await storage.transaction(kept.append)
         with pytest.raises(Undo):
             await storage.transaction(fails)
-        over = r"Cannot call {}\(\) on transaction that has already committed"
         for txn in kept:
-            await refused(txn, over)
-            with pytest.raises(RuntimeError, match=over.format("rollback")):
-                txn.rollback()
+            await refused(txn, r"Cannot {}\(\) on rolled back transaction")
+            txn.rollback()  # once more changes nothing
+
+        await storage.transaction(kept.append)
+        over = r"Cannot call {}\(\) on transaction that has already committed"
+        await refused(kept[-1], over)
+        with pytest.raises(RuntimeError, match=over.format("rollback")):
+            kept[-1].rollback()
         assert await state_of(storage) == {"a": 1, "b": 1}
 
     async with host_for(app, clock=ManualClock()) as host:

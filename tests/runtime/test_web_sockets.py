@@ -379,6 +379,24 @@ async def test_a_lost_connection_is_1006_and_unclean() -> None:
         assert host.statistics().web_sockets == 0
 
 
+async def test_the_answer_to_a_close_never_comes_within_the_call_that_closes() -> None:
+    """The rest of that turn finds its socket CLOSING, and listed."""
+    seen: list[Any] = []
+
+    @script
+    async def message(actor: Scripted, ws: WebSocket, data: str) -> None:
+        ws.close(4_000)
+        seen.append((ws.ready_state, len(actor.ctx.get_web_sockets())))
+
+    clock = ManualClock()
+    async with host_for(app, clock=clock) as host:
+        ws = await opened(host.env.OBJECT.get_by_name("a"))
+        ws.send("close")
+        await clock.advance(0)
+        assert seen == [(ReadyState.CLOSING, 1)]
+        assert host.statistics().web_sockets == 0
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "match"),
     [
@@ -428,6 +446,7 @@ async def test_a_reset_drops_every_socket() -> None:
             with pytest.raises(WebSocketClosed) as closed:
                 await ws.receive()
             assert (closed.value.code, closed.value.was_clean) == (1_006, False)
+            assert closed.value.reason == "WebSocket disconnected without sending Close frame."
         await clock.advance(0)
         assert closes == []
         assert await host.env.OBJECT.get_by_name("a").run("count") == 0

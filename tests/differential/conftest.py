@@ -1,0 +1,31 @@
+"""Both sides, started once for a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from .driver import Roomhost, roomhost
+from .process import Workerd
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quiet() -> None:
+    """Errors and resets are what the programs are about."""
+    logging.getLogger("roomhost.runtime").setLevel(logging.CRITICAL)
+
+
+@pytest.fixture(scope="session")
+def workerd() -> Iterator[Workerd]:
+    """The real thing, or the reason why it is not there."""
+    with Workerd() as process:
+        yield process
+
+
+@pytest.fixture(scope="session")
+def host() -> Iterator[Roomhost]:
+    """This project's host, on asyncio."""
+    with roomhost("asyncio", {}) as running:
+        yield running
