@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
+from .close import LOST, NO_CODE, TOO_BIG
 from .errors import WebSocketClosed
-from .web_socket import LOST, NO_CODE, TOO_BIG
 
 if TYPE_CHECKING:
     from .application import Receive, Scope, Send

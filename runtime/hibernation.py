@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from . import limits
+from .close import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 from .errors import DurableObjectError, LimitError
 from .events import Event
-from .web_socket import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,7 @@ from .backend import current_backend
 
 if TYPE_CHECKING:
     from .backend import Waiter
-    from .web_socket import Close
+    from .close import Close
 
     Frame: TypeAlias = str | bytes | Close
 

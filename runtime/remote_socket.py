@@ -6,10 +6,10 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from . import limits
+from .close import LOST, LOST_REASON, NO_CODE, RESTART, TOO_BIG, Close, check_close
 from .errors import WebSocketClosed
 from .remote_frames import Binary, Closed, Credit, ProtocolError, Text
 from .remote_outbox import wake
-from .web_socket import LOST, LOST_REASON, NO_CODE, RESTART, TOO_BIG, Close, check_close
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 from ..storage import decode, encode
 from . import limits
 from .backend import current_backend
+from .close import LOST, LOST_REASON, NO_CODE, TRY_AGAIN_LATER, Close, check_close
 from .errors import DurableObjectError, LimitError, WebSocketClosed
 from .events import CURRENT
 from .inbox import Inbox
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
     from .backend import Waiter
     from .hibernation import HibernationManager
     from .output_gate import OutputGate
-
-NO_CODE = 1005  # RFC 6455, 7.4.1: the close frame had no code
-LOST = 1006  # likewise: there was no close frame
-RESTART = 1012
-TOO_BIG = 1009
-TRY_AGAIN_LATER = 1013
-LOST_REASON = "WebSocket disconnected without sending Close frame."
-UNSENDABLE_CODES = frozenset((1004, NO_CODE, LOST, 1015))
 
 
 class ReadyState(IntEnum):
@@ -54,15 +47,6 @@ class Mode(Enum):
     USED = "used in a response"  # On its way to the caller. Next: STANDARD.
     STANDARD = "accepted"  # `receive()`. No next.
     HIBERNATABLE = "accepted by an object"  # The object's handlers. No next.
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """A close frame, or the loss of the connection (`was_clean` false)."""
-
-    code: int
-    reason: str
-    was_clean: bool = True
 
 
 class WebSocket:
@@ -488,25 +472,3 @@ def well_formed(text: str) -> str:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     return text
-
-
-def check_close(code: int | None, reason: str | None) -> None:
-    """ValueError unless these may go out in a close frame (semantics.md 7.7)."""
-    if code is None:
-        if reason is not None:
-            raise ValueError(
-                "If you specify a WebSocket close reason, you must also specify a code."
-            )
-        return
-
-    if isinstance(code, bool) or not isinstance(code, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"a WebSocket close code is an int, not {type(code).__name__}")
-
-    if not 1000 <= code <= 4999 or code in UNSENDABLE_CODES:
-        raise ValueError(f"Invalid WebSocket close code: {code}.")
-
-    if reason is not None and len(reason.encode()) > limits.MAX_CLOSE_REASON_BYTES:
-        raise ValueError(
-            f"WebSocket close reason must not be longer than {limits.MAX_CLOSE_REASON_BYTES} bytes, "
-            f"it is {len(reason.encode())}."
-        )

@@ -36,7 +36,9 @@ def output_that_never_waits() -> Generator[None]:
         opened()
 
     with (
-        patch.object(OutputGate, "is_open", property(lambda _self: True)),
+        patch.object(
+            OutputGate, "is_open", property(lambda _self: True, lambda _self, _open: None)
+        ),
         patch.object(OutputGate, "when_open", when_open),
     ):
         yield
@@ -54,6 +56,10 @@ class PrivateGate(OutputGate):
     @property
     def is_open(self) -> bool:
         return self._settled >= self._own.get(CURRENT.get(), 0) and self.broken is None
+
+    @is_open.setter
+    def is_open(self, value: bool) -> None:
+        """Asked anew each time."""
 
     def lock(self, confirmed: bool = True) -> OutputLock:
         lock = super().lock(confirmed)

@@ -15,7 +15,7 @@ from .checker import PROPERTIES
 from .driver import run
 from .history import History, histories
 
-EXAMPLES = 100
+EXAMPLES = 400
 HANG_SECONDS = 2.0
 UVLOOP = {"use_uvloop": True}
 
