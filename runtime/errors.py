@@ -113,7 +113,7 @@ def arguments_of(error: BaseException) -> tuple[Any, ...]:
         return error.args
 
     name: Any = error.filename
-    names: list[Any] = [os.fspath(name) if isinstance(name, os.PathLike) else name]
+    names: list[Any] = [os.fspath(name) if hasattr(name, "__fspath__") else name]
     if error.filename2 is not None:
         names += [None, error.filename2]
     return (*error.args, *names)
