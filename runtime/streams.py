@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import aclosing
+from contextlib import aclosing, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from . import limits
@@ -87,7 +88,11 @@ class Hold:
             activation.pin(-1)
 
     def __del__(self) -> None:
-        self.let_go()
+        activation = self._activation
+        if activation is not None:
+            # A collection may run in any thread, the writer's too.
+            with suppress(RuntimeError):  # the loop has ended, and the instance with it
+                activation.engine.backend.call_from_thread(partial(activation.pin, -1))
 
 
 def gated_stream(activation: Activation, response: Response) -> Response:
@@ -137,6 +142,8 @@ def gated_stream(activation: Activation, response: Response) -> Response:
                     yield chunk
         finally:
             queue.abandon()
+            if event.scope is not None:
+                event.scope.cancel()  # it waits for something of its own, for nobody
 
     response.set_stream(read(Hold(activation)))
     return response

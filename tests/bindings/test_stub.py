@@ -354,6 +354,28 @@ async def test_a_reader_that_stops_ends_the_body_of_the_object() -> None:
         assert await host.evict(stub)
 
 
+async def test_a_body_that_waits_for_something_ends_with_its_reader_too() -> None:
+    """It would keep the instance in memory for nobody."""
+    closed = anyio.Event()
+
+    async def silent() -> AsyncIterator[bytes]:
+        try:
+            yield b"x"
+            await anyio.sleep_forever()
+        finally:
+            closed.set()
+
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.THING.get_by_name("a")
+        Thing.body = silent()
+        stream = (await stub.fetch("http://x/stream")).stream()
+        assert await anext(stream) == b"x"
+        await anyio.wait_all_tasks_blocked()
+        await stream.aclose()
+        await closed.wait()
+        assert await host.evict(stub)
+
+
 class Titled(DurableObject):
     """Has properties."""
 

@@ -336,3 +336,24 @@ async def test_a_stream_leaves_chunk_by_chunk_as_it_becomes_durable(
             assert chunks == [b"first"]
             disk.release()
         assert chunks == [b"first", b"second"]
+
+
+async def test_an_object_that_cannot_be_read_fails_its_callers_and_not_the_host(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Before it starts: they get the storage error, and it starts once it can be read."""
+    use(read)
+
+    def fail(*_: object) -> None:
+        raise StorageError("storage cannot be read")
+
+    async with host_for(app, clock=ManualClock()) as host:
+        await host.env.OBJECT.get_by_name("other").run("read")
+        stub = host.env.OBJECT.get_by_name("a")
+        with monkeypatch.context() as broken:
+            broken.setattr(host.engine.partition, "find", fail)
+            for call in [stub.run("read"), stub.run("read")]:
+                with pytest.raises(StorageError, match="cannot be read"):
+                    await call
+        assert await stub.run("read") == {}
+        assert await host.env.OBJECT.get_by_name("other").run("read") == {}

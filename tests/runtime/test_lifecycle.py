@@ -10,7 +10,13 @@ import anyio.lowlevel
 import pytest
 
 from roomhost.bindings import App
-from roomhost.runtime import DurableObject, DurableObjectError, OverloadedError
+from roomhost.runtime import (
+    DurableObject,
+    DurableObjectError,
+    OverloadedError,
+    WebSocketClosed,
+    WebSocketPair,
+)
 from roomhost.runtime.activation import ActivationState
 from roomhost.runtime.testing import ManualClock, host_for
 
@@ -717,3 +723,20 @@ async def test_an_activation_takes_only_the_steps_of_its_life() -> None:
             assert not activation.evict()
             with pytest.raises(RuntimeError, match=f"is {end} cannot become running"):
                 activation._become(ActivationState.RUNNING)
+
+
+async def test_leaving_the_host_does_not_wait_for_a_socket_that_code_holds() -> None:
+    """It gets 1012, as those that hibernate do; only what runs is waited for."""
+    pair = WebSocketPair()
+
+    async def hold(actor: Scripted) -> None:
+        pair.server.accept()
+
+    Scripted.steps = [hold]
+    async with host_for(app, clock=ManualClock()) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        await stub.run(0)
+        pair.client.accept()
+    with pytest.raises(WebSocketClosed) as closed:
+        await pair.client.receive()
+    assert closed.value.code == 1_012
