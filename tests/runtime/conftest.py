@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from ..helpers import lives
 from ..helpers.scripted import Scripted
 
 
@@ -11,3 +12,4 @@ from ..helpers.scripted import Scripted
 def no_scripts() -> None:
     """No script of another test."""
     Scripted.scripts.clear()
+    lives.forget()
