@@ -11,10 +11,14 @@ from .driver import Roomhost, roomhost
 from .process import Workerd
 
 
-@pytest.fixture(scope="session", autouse=True)
-def quiet() -> None:
-    """Errors and resets are what the programs are about."""
-    logging.getLogger("roomhost.runtime").setLevel(logging.CRITICAL)
+@pytest.fixture(scope="package", autouse=True)
+def quiet() -> Iterator[None]:
+    """Errors and resets are what the programs are about; in other tests they are news."""
+    logger = logging.getLogger("roomhost.runtime")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
