@@ -5,6 +5,7 @@ README.md lists the operations. A step is a list: the operation's name and its a
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable
@@ -154,7 +155,9 @@ class Interpreter(DurableObject):
         name, *rest = step
         if name == "unawaited":
             ((inner, *innermost),) = rest
-            self._start(frame, inner, innermost)
+            # What fails raises at the call here; in JavaScript the promise that nobody awaits has it.
+            with contextlib.suppress(Exception):
+                self._start(frame, inner, innermost)
             return
 
         try:
