@@ -155,7 +155,7 @@ class Interpreter(DurableObject):
         name, *rest = step
         if name == "unawaited":
             ((inner, *innermost),) = rest
-            # What fails raises at the call here; in JavaScript the promise that nobody awaits has it.
+            # What fails raises at the call here, and in JavaScript mostly in the promise.
             with contextlib.suppress(Exception):
                 self._start(frame, inner, innermost)
             return
