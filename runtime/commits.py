@@ -17,6 +17,7 @@ from .output_gate import OutputGate
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..storage.limits import EntryLimits
     from .backend import Backend
     from .output_gate import OutputLock
 
@@ -51,9 +52,10 @@ class Commits:
         backend: Backend,
         number: int,
         record: ObjectRecord | None,
+        entry_limits: EntryLimits,
         on_alarm: Callable[[int, int | None], object],
     ) -> None:
-        self.overlay = Overlay(partition.store(number), number)
+        self.overlay = Overlay(partition.store(number), number, entry_limits)
         self.gate = OutputGate()
         self.number = number
         self._partition = partition

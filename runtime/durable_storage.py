@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import math
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from ..storage import decode, encode, encode_user_key, prefix_end
-from ..storage.limits import MAX_ENTRY_BYTES
-from . import limits
-from .errors import DurableObjectError, LimitError
+from .storage_arguments import (
+    WRONG_PUT,
+    alarm_time,
+    entry_bytes,
+    key_bytes,
+    keys_of,
+    list_bounds,
+    list_limit,
+    members_of,
+    value_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator, Iterable, Mapping
+    from datetime import datetime
 
     from ..storage import Overlay
     from .activation import Activation
@@ -220,12 +226,12 @@ class Operations:
 def get_now(overlay: Overlay, key: str | Iterable[str], default: Any) -> Any:
     """`get`, synchronously."""
     if isinstance(key, (str, int)):
-        encoded = key_bytes(key)
+        encoded = key_bytes(key, overlay.limits)
         data = overlay.get(encoded)
         return default if data is None else value_of(encoded, data)
 
     found: dict[str, Any] = {}
-    for encoded in sorted({key_bytes(each) for each in keys_of("get", key)}):
+    for encoded in sorted({key_bytes(each, overlay.limits) for each in keys_of("get", key)}):
         data = overlay.get(encoded)
         if data is not None:
             found[encoded.decode()] = value_of(encoded, data)
@@ -238,10 +244,12 @@ def put_now(commits: Commits, key: str | Mapping[str, Any], value: Any, confirme
     if isinstance(key, (str, int)):
         if value is MISSING:
             raise TypeError("put() called with undefined value.")
-        encoded = key_bytes(key)
-        overlay.put(encoded, entry_bytes(encoded, value))
+        encoded = key_bytes(key, overlay.limits)
+        overlay.put(encoded, entry_bytes(encoded, value, overlay.limits))
     else:
-        entries = members_of(key, value)
+        if value is not MISSING:
+            raise TypeError(WRONG_PUT)
+        entries = members_of(key, overlay.limits)
         if not entries:
             return
         for encoded, data in entries:
@@ -254,9 +262,9 @@ def delete_now(commits: Commits, key: str | Iterable[str], confirmed: bool) -> b
     overlay = commits.use()
     result: bool | int
     if isinstance(key, (str, int)):
-        result = overlay.delete(key_bytes(key))
+        result = overlay.delete(key_bytes(key, overlay.limits))
     else:
-        doomed = {key_bytes(each) for each in keys_of("delete", key)}
+        doomed = {key_bytes(each, overlay.limits) for each in keys_of("delete", key)}
         result = sum(overlay.delete(each) for each in doomed)
     if result:
         commits.wrote(confirmed)
@@ -273,111 +281,11 @@ def list_now(
     limit: int | None,
 ) -> dict[str, Any]:
     """`list`, synchronously."""
-    first, last = list_bounds(start, start_after, end, prefix)
+    first, last = list_bounds(start, start_after, end, prefix, overlay.limits)
     if limit is not None:
         limit = list_limit(limit)
     entries = overlay.list(first, last, reverse=reverse, limit=limit)
     return {key.decode(): value_of(key, data) for key, data in entries}
-
-
-def key_bytes(key: object) -> bytes:
-    """A user's key as stored. TypeError: neither str nor int. ValueError: over the limit."""
-    return encode_user_key(str(key) if type(key) is int else cast("str", key))
-
-
-def keys_of(operation: str, keys: object) -> Iterable[object]:
-    """Several keys. TypeError: what came is no collection of keys."""
-    if isinstance(keys, (list, tuple, set, frozenset)):
-        return cast("Iterable[object]", keys)
-
-    raise TypeError(f"{operation}() takes a key or a list of keys, not {type(keys).__name__}")
-
-
-def entry_bytes(key: bytes, value: object) -> bytes:
-    """A value as stored under `key`. LimitError: both together are over 2 MiB."""
-    data = encode(value)
-    if len(key) + len(data) > MAX_ENTRY_BYTES:
-        raise LimitError(
-            f"Values cannot be larger than {MAX_ENTRY_BYTES} bytes, key included. "
-            f"A value of size {len(data)} was provided for a key of size {len(key)}."
-        )
-
-    return data
-
-
-def members_of(members: object, value: object) -> list[tuple[bytes, bytes]]:
-    """The entries of the mapping form of `put`, checked before any of them is written."""
-    if not isinstance(members, dict) or value is not MISSING:
-        raise TypeError(
-            "put() may only be called with a single key-value pair and optional options as "
-            "put(key, value) or with multiple key-value pairs as put({key: value})"
-        )
-
-    entries: list[tuple[bytes, bytes]] = []
-    for key, member in cast("dict[object, object]", members).items():
-        encoded = key_bytes(key)
-        entries.append((encoded, entry_bytes(encoded, member)))
-    return entries
-
-
-def value_of(key: bytes, data: bytes) -> Any:
-    """A stored value, a fresh copy. DurableObjectError: it cannot be read; the key is named."""
-    try:
-        return decode(data)
-    except ValueError as error:
-        raise DurableObjectError(
-            f"the stored value of key {key.decode()!r} is damaged: {error}"
-        ) from error
-
-
-def list_bounds(
-    start: str | None, start_after: str | None, end: str | None, prefix: str | None
-) -> tuple[bytes | None, bytes | None]:
-    """The range that `list` options name: from the first key, up to and without the last."""
-    if start is not None and start_after is not None:
-        raise TypeError("list() cannot be called with both start and startAfter values.")
-
-    first = key_bytes(start) if start is not None else None
-    if start_after is not None:
-        first = key_bytes(start_after) + b"\0"
-    last = key_bytes(end) if end is not None else None
-    if prefix:
-        lowest = key_bytes(prefix)
-        highest = prefix_end(lowest)
-        first = lowest if first is None else max(first, lowest)
-        if highest is not None:
-            last = highest if last is None else min(last, highest)
-    return first, last
-
-
-def list_limit(limit: object) -> int:
-    """The `limit` of `list`, a fraction cut off. TypeError: it is not positive (5.4)."""
-    if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit >= 1:
-        raise TypeError("List limit must be positive.")
-
-    return int(min(limit, 2**63 - 1))
-
-
-def alarm_time(when: object) -> int:
-    """A time for the alarm, in whole milliseconds since the epoch. TypeError as in 6.1."""
-    if isinstance(when, datetime):
-        if when.tzinfo is None:
-            raise TypeError("setAlarm() takes an aware datetime: this one has no tzinfo")
-        when = when.timestamp() * 1000
-    if isinstance(when, bool) or not isinstance(when, (int, float)):
-        raise TypeError(f"setAlarm() was called with {when!r}, which is not a valid Date.")
-
-    if isinstance(when, float) and not math.isfinite(when):
-        raise TypeError(f"setAlarm() was called with {when!r}, which is not a valid Date.")
-
-    due_ms = int(when)
-    if due_ms <= 0:
-        raise TypeError("setAlarm() cannot be called with an alarm time <= 0")
-
-    if due_ms >= limits.MAX_ALARM_MS:
-        raise TypeError("This API doesn't support dates after 2189.")
-
-    return due_ms
 
 
 class DurableObjectStorage(Operations):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from ..storage import Batch, ObjectRecord, Partition
+from ..storage.limits import EntryLimits
 from .activation import Activation
 from .alarm_event import AlarmEvent, AlarmOutcome
 from .alarm_scheduler import AlarmScheduler
@@ -55,6 +56,7 @@ class Engine:
         self.clock = clock
         self.partition = partition
         self.settings = settings
+        self._entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
         self.idle_eviction_seconds = settings.idle_eviction_seconds
         self.env: Any = None
         self.pool = TaskPool(group, backend)
@@ -111,7 +113,9 @@ class Engine:
             stored = self.partition.record(number)
             if stored is not None and (record.name is None or stored.name == record.name):
                 unstored = None
-        commits = Commits(self.partition, self.backend, number, unstored, self.alarms.changed)
+        commits = Commits(
+            self.partition, self.backend, number, unstored, self._entry_limits, self.alarms.changed
+        )
         return Activation(slot, self, slot.actor_class, commits)
 
     def may_start(self, slot: Slot) -> bool:

@@ -10,12 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..storage.limits import (
+    MAX_ENTRY_BYTES,
+    MAX_ENTRY_LIMIT_BYTES,
+    MAX_KEY_BYTES,
+    MAX_KEY_LIMIT_BYTES,
+)
 from . import limits
 from .errors import HostError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SETTABLE = {"max_key_bytes": MAX_KEY_LIMIT_BYTES, "max_entry_bytes": MAX_ENTRY_LIMIT_BYTES}
 ENVIRONMENT_PREFIX = "ROOMHOST_"
 SETTINGS_FILE = "roomhost.toml"
 
@@ -30,6 +37,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     may open a WebSocket. `idle_eviction_seconds`: without an event, then an instance is dropped.
     `max_queued_events`, `max_queued_bytes`, `max_queued_seconds`: of calls and messages that wait for
     one object, their number, size and age; beyond it they are refused as overloaded.
+    `max_key_bytes`, `max_entry_bytes`: of one stored key, and of a key and its encoded value.
     """
 
     data_dir: str = "state"
@@ -44,6 +52,8 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_queued_events: int = limits.MAX_QUEUED_EVENTS
     max_queued_bytes: int = limits.MAX_QUEUED_BYTES
     max_queued_seconds: float = limits.MAX_QUEUED_SECONDS
+    max_key_bytes: int = MAX_KEY_BYTES
+    max_entry_bytes: int = MAX_ENTRY_BYTES
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65_535:
@@ -55,6 +65,10 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         for name in ("max_queued_events", "max_queued_bytes", "max_queued_seconds"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: more than 0, not {getattr(self, name)}")
+
+        for name, highest in SETTABLE.items():
+            if not 1 <= getattr(self, name) <= highest:
+                raise ValueError(f"{name}: from 1 to {highest}, not {getattr(self, name)}")
 
         if not self.data_dir:
             raise ValueError("data_dir: the path of a directory, not an empty text")

@@ -18,8 +18,8 @@ LONG_AT = (
 )  # the size of a stored long key, and of no other
 
 
-def encode_user_key(key: str) -> bytes:
-    """A key as bytes. TypeError: it is not a str. ValueError: over 2,048 UTF-8 bytes, or a lone
+def encode_user_key(key: str, max_bytes: int = MAX_KEY_BYTES) -> bytes:
+    """A key as bytes. TypeError: it is not a str. ValueError: over `max_bytes` in UTF-8, or a lone
     surrogate, which UTF-8 cannot have."""
     if not isinstance(key, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"a key is a string, not {type(key).__name__}")
@@ -31,9 +31,9 @@ def encode_user_key(key: str) -> bytes:
             f"a key must be valid Unicode, {key[:64]!r} has a lone surrogate"
         ) from None
 
-    if len(data) > MAX_KEY_BYTES:
+    if len(data) > max_bytes:
         raise ValueError(
-            f"Keys cannot be larger than {MAX_KEY_BYTES} bytes. A key of size {len(data)} was provided."
+            f"Keys cannot be larger than {max_bytes} bytes. A key of size {len(data)} was provided."
         )
 
     return data

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 
 from .alarm_state import AlarmState
 from .batch import UNCHANGED, Batch, ObjectRecord, Unchanged
+from .limits import DEFAULT_ENTRY_LIMITS, EntryLimits
 
 Entries = list[tuple[bytes, bytes]]
 Before = bytes | None | Literal[Unchanged.UNCHANGED]  # UNCHANGED: the key was not written
@@ -55,9 +56,13 @@ class Overlay:
         "_store",
         "_taken",
         "_taken_in",
+        "limits",
     )
 
-    def __init__(self, store: Committed, number: int) -> None:
+    def __init__(
+        self, store: Committed, number: int, limits: EntryLimits = DEFAULT_ENTRY_LIMITS
+    ) -> None:
+        self.limits = limits  # for those who make keys and values
         self._store = store
         self._number = number
         # Every value the store does not have, of the open batch and of those in flight. None: deleted.

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from roomhost.runtime import DataCloneError, DurableObjectStorage, Host
-from roomhost.runtime.durable_storage import list_bounds
+from roomhost.runtime import DataCloneError, DurableObjectStorage, Host, HostError
+from roomhost.runtime.storage_arguments import list_bounds
 from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers.scripted import Scripted, app, script
@@ -261,3 +261,35 @@ async def test_a_task_of_the_actors_own_writes_too() -> None:
         await do(story)
         await host.evict(host.env.OBJECT.get_by_name("a"))
         assert list(await do(lambda storage: storage.list())) == ["a", "b", "c"]
+
+
+async def test_the_limits_of_an_entry_are_settings() -> None:
+    """Smaller or larger than the defaults; the errors name what is in force, and nothing is stored."""
+    small: dict[str, Any] = {"max_key_bytes": 4, "max_entry_bytes": 64}
+    large: dict[str, Any] = {"max_key_bytes": 5_000, "max_entry_bytes": 4 * 1024 * 1024}
+
+    @script
+    async def put(actor: Scripted, key: str, size: int) -> list[str]:
+        await actor.ctx.storage.put(key, "x" * size)
+        return list(await actor.ctx.storage.list())
+
+    async with host_for(app, clock=ManualClock(), **small) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        with pytest.raises(ValueError, match=r"larger than 4 bytes\. A key of size 5"):
+            await stub.run("put", "fives", 1)
+        with pytest.raises(ValueError, match=r"larger than 64 bytes, key included"):
+            await stub.run("put", "k", 64)
+        assert await stub.run("put", "four", 1) == ["four"]
+    async with host_for(app, clock=ManualClock(), **large) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        assert await stub.run("put", "k" * 5_000, 3_000_000) == ["k" * 5_000]
+
+
+@pytest.mark.parametrize("name", ["max_key_bytes", "max_entry_bytes"])
+@pytest.mark.parametrize("value", [0, 2**31])
+async def test_a_limit_that_cannot_be_kept_is_refused(name: str, value: int) -> None:
+    """By name, before anything starts."""
+    setting: dict[str, Any] = {name: value}
+    with pytest.raises(HostError, match=f"{name}: from 1 to"):
+        async with host_for(app, **setting):
+            pass
