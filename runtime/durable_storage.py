@@ -10,10 +10,9 @@ from .storage_arguments import (
     entry_bytes,
     key_bytes,
     keys_of,
-    list_bounds,
-    list_limit,
     members_of,
     value_of,
+    wanted_entries,
 )
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ..storage import Overlay
     from .activation import Activation
     from .commits import Commits
+    from .storage_arguments import Wanted
     from .transaction import DurableObjectTransaction
 
 MISSING: Any = object()
@@ -179,8 +179,10 @@ class Operations:
 
         TypeError: both starts are given, or `limit` is not positive.
         """
-        overlay = self._use("list").use()
-        return Done(list_now(overlay, start, start_after, end, prefix, reverse, limit))
+        # What is wrong with the options is said first, also where the call may not be made.
+        limits = self._activation.commits.overlay.limits
+        wanted = wanted_entries(start, start_after, end, prefix, limit, limits)
+        return Done(list_now(self._use("list").use(), wanted, reverse))
 
     def get_alarm(self, *, allow_concurrency: bool = False) -> Awaitable[int | None]:
         """When the alarm is due, milliseconds since the epoch; None without one, and while its
@@ -271,19 +273,9 @@ def delete_now(commits: Commits, key: str | Iterable[str], confirmed: bool) -> b
     return result
 
 
-def list_now(
-    overlay: Overlay,
-    start: str | None,
-    start_after: str | None,
-    end: str | None,
-    prefix: str | None,
-    reverse: bool,
-    limit: int | None,
-) -> dict[str, Any]:
+def list_now(overlay: Overlay, wanted: Wanted, reverse: bool) -> dict[str, Any]:
     """`list`, synchronously."""
-    first, last = list_bounds(start, start_after, end, prefix, overlay.limits)
-    if limit is not None:
-        limit = list_limit(limit)
+    first, last, limit = wanted
     entries = overlay.list(first, last, reverse=reverse, limit=limit)
     return {key.decode(): value_of(key, data) for key, data in entries}
 
@@ -389,4 +381,5 @@ class SyncKeyValueStorage:
     ) -> dict[str, Any]:
         """The entries of a range, with the options of `DurableObjectStorage.list`."""
         overlay = self._commits.use()
-        return list_now(overlay, start, start_after, end, prefix, reverse, limit)
+        wanted = wanted_entries(start, start_after, end, prefix, limit, overlay.limits)
+        return list_now(overlay, wanted, reverse)

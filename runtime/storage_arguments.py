@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from ..storage import decode, encode, encode_user_key, prefix_end
 from ..storage.limits import DEFAULT_ENTRY_LIMITS, EntryLimits
@@ -14,6 +14,8 @@ from .limits import MAX_ALARM_MS
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# The first key, the one behind the last, and how many of `list`.
+Wanted: TypeAlias = tuple[bytes | None, bytes | None, int | None]
 WRONG_PUT = (
     "put() may only be called with a single key-value pair and optional options as "
     "put(key, value) or with multiple key-value pairs as put({key: value})"
@@ -65,6 +67,19 @@ def value_of(key: bytes, data: bytes) -> Any:
         raise DurableObjectError(
             f"the stored value of key {key.decode()!r} is damaged: {error}"
         ) from error
+
+
+def wanted_entries(
+    start: str | None,
+    start_after: str | None,
+    end: str | None,
+    prefix: str | None,
+    limit: int | None,
+    limits: EntryLimits,
+) -> Wanted:
+    """What the options of `list` ask for."""
+    first, last = list_bounds(start, start_after, end, prefix, limits)
+    return first, last, None if limit is None else list_limit(limit)
 
 
 def list_bounds(
