@@ -201,9 +201,9 @@ class Operations:
 
         TypeError: no valid time, not after 1970, after 2189, or the class has no `alarm` handler.
         """
+        due_ms = alarm_time(scheduled_time)  # said first, as in `list`
         commits = self._use("setAlarm")
         activation = self._activation
-        due_ms = alarm_time(scheduled_time)
         if not activation.actor_class.has_alarm and not activation.starting:
             raise TypeError(
                 "Your Durable Object class must have an alarm() handler in order to call setAlarm()"
