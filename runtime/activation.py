@@ -152,8 +152,9 @@ class Activation:
                 self.launch(event)
 
         backlog.at_gate(event, 1)
-        if event.overdue is None:
-            backlog.hold(event, self.events.discard)
+        if event.overdue is not None:
+            event.overdue.cancel()  # it would look for the event in the queue that it has left
+        backlog.hold(event, self.events.discard)
         event.gate.wait(admit, _ignore)  # a reset tells the event itself
 
     def begin(self, event: Event) -> Suspended | None:
