@@ -1,0 +1,64 @@
+"""Every bound of the realtime module, with its unit in its name. Sources: realtime.md 2.13 and 5."""
+
+from __future__ import annotations
+
+# Names (5.1)
+MAX_NAME_BYTES = 255  # of an instance, a namespace, a room or a channel
+MAX_INT32 = 2**31 - 1
+
+# One input
+MAX_BODY_BYTES = 1_048_576  # a JSON body or a frame
+MAX_JSON_DEPTH = 64
+MAX_DATA_BYTES = 65_536  # `data` of a message, as JSON
+MAX_MESSAGE_METADATA_BYTES = 16_384
+MAX_TYPE_BYTES = 256
+MAX_IDEMPOTENCY_KEY_BYTES = 256
+MAX_ID_BYTES = 256  # a member id, a client id, every field of an actor
+MAX_PRESENCE_BYTES = 16_384
+MAX_MEMBER_METADATA_BYTES = 16_384
+MAX_ROOM_METADATA_BYTES = 65_536
+MAX_CURSOR_BYTES = 512
+MAX_FRAME_ID_BYTES = 256  # what a client may put into `id` of a frame, as JSON
+
+# Pages (5.4)
+HISTORY_LIMIT = 100  # default of `historyLimit`
+MAX_PAGE = 1_000  # a larger limit is clamped
+DEFAULT_MEMBERS = 100
+MAX_RESUMED_MESSAGES = 300  # then `insufficient_state`
+
+# One room
+MAX_MEMBERS = 10_000  # that have not left
+MAX_CONNECTIONS = 10_000  # sockets
+MAX_CONNECTIONS_OF_MEMBER = 100
+MAX_SNAPSHOTS = 1_000
+MAX_SNAPSHOT_BYTES = 16 * 1024 * 1024
+SNAPSHOT_PART_BYTES = 1024 * 1024  # a snapshot is stored in parts of so many bytes
+KEPT_LEFT_MEMBERS_SECONDS = 86_400  # that the record of a member who left is kept
+
+# Time
+PRESENCE_TTL_SECONDS = 60  # default of `presenceTtlSeconds`
+IDLE_TTL_SECONDS = 300
+DESTROY_TTL_SECONDS = 86_400
+GRACE_SECONDS = 10  # after an unclean loss of the last socket, then the member has left
+IDEMPOTENCY_SECONDS = 86_400
+SWEPT_AT_ONCE = 1_000  # rows that one alarm deletes before it re-arms
+FIRST_QUARANTINE_SECONDS = 2  # doubles
+MAX_QUARANTINE_SECONDS = 64
+
+# Tokens (5.6)
+TOKEN_TTL_SECONDS = 300
+MAX_TOKEN_TTL_SECONDS = 86_400
+TOKEN_LEEWAY_SECONDS = 5
+TOKEN_GRACE_SECONDS = 25  # that a connection outlives its token
+MAX_TOKEN_BYTES = 8_192
+MAX_TOKEN_PRESENCE_BYTES = 2_048
+
+# Connections (2.13)
+MAX_OUTGOING_BYTES = 1_048_576  # waiting for one reader, then it is closed with 4531
+MAX_OUTGOING_FRAMES = 1_024
+RATE_PER_SECOND = 50  # frames of one connection
+RATE_BURST = 100
+
+# The directory
+DIRECTORY_SHARDS = 16
+DIRECTORY_QUERIES = 32  # rooms that one shard asks at the same time
