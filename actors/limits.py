@@ -41,7 +41,8 @@ IDLE_TTL_SECONDS = 300
 DESTROY_TTL_SECONDS = 86_400
 GRACE_SECONDS = 10  # after an unclean loss of the last socket, then the member has left
 IDEMPOTENCY_SECONDS = 86_400
-SWEPT_AT_ONCE = 1_000  # rows that one alarm deletes before it re-arms
+SWEPT_AT_ONCE = 500  # rows that one alarm deletes before it re-arms
+SWEPT_PARTS_AT_ONCE = 16  # parts of snapshots, likewise
 FIRST_QUARANTINE_SECONDS = 2  # doubles
 MAX_QUARANTINE_SECONDS = 64
 
