@@ -6,12 +6,12 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from .caller import Caller, decode_caller, encode_caller
-from .errors import RealtimeError
 from .frames import Protocol, ack, error, written
 from .rate import Bucket
 
 if TYPE_CHECKING:
     from ..runtime import WebSocket
+    from .errors import RealtimeError
 
 
 class Connection:
@@ -32,7 +32,9 @@ class Connection:
     def of(cls, ws: WebSocket, now_ms: int) -> Connection:
         """The connection whose attachment the socket has."""
         kept: dict[str, Any] = ws.deserialize_attachment()
-        return cls(ws, kept["id"], decode_caller(kept["caller"]), Protocol(kept["protocol"]), now_ms)
+        return cls(
+            ws, kept["id"], decode_caller(kept["caller"]), Protocol(kept["protocol"]), now_ms
+        )
 
     def keep(self) -> None:
         """Attach what must outlive the instance to the socket."""

@@ -82,7 +82,11 @@ def id_of(message: str | bytes, protocol: Protocol) -> bytes | None:
     except (InvalidArgument, RecursionError):
         return None
 
-    return None if frame_id is None or len(bytes(frame_id)) > limits.MAX_FRAME_ID_BYTES else bytes(frame_id)
+    return (
+        None
+        if frame_id is None or len(bytes(frame_id)) > limits.MAX_FRAME_ID_BYTES
+        else bytes(frame_id)
+    )
 
 
 def ack(frame_id: bytes | None, result: bytes) -> bytes:

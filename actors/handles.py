@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 
+from .caller import encode_caller
 from .identity import caller_for
 from .inputs import Nothing
 from .json_values import check, encode
 from .operations import OPERATIONS
-from .caller import encode_caller
 from .types import (
     RealtimeAuthorizeOptions,
     RealtimeAuthorizeResult,
@@ -64,9 +64,7 @@ class ChannelHandle:
 
     kind: ClassVar[Kind] = "channel"
 
-    def __init__(
-        self, options: RealtimeModuleOptions, stub: DurableObjectStub, name: str
-    ) -> None:
+    def __init__(self, options: RealtimeModuleOptions, stub: DurableObjectStub, name: str) -> None:
         self._options = options
         self._stub = stub
         self.name = name

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .handles import ChannelHandle, CrdtRoomHandle, RoomHandle
+from .handles import ChannelHandle, RoomHandle
 from .names import check_name
 
 if TYPE_CHECKING:

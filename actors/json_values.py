@@ -143,7 +143,9 @@ def _invalid(problem: str, root: str) -> InvalidArgument:
     path = "" if found is None else BRACKETS.sub(r".\g<index>", found["path"]).removeprefix("$")
     field = f"{root}{path}".strip(".")
     text = problem if found is None else problem[: found.start()]
-    unknown = re.search(r"unknown field `(?P<name>[^`]*)`|missing required field `(?P<need>[^`]*)`", text)
+    unknown = re.search(
+        r"unknown field `(?P<name>[^`]*)`|missing required field `(?P<need>[^`]*)`", text
+    )
     if unknown is not None:
         field = f"{field}.{unknown['name'] or unknown['need']}".strip(".")
     return InvalidArgument(f"{field}: {text}" if field else text, field=field or None)

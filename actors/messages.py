@@ -110,7 +110,9 @@ def history(state: RoomState, options: RealtimeHistoryOptions, cursors: Cursors)
 
     InvalidArgument `invalid_cursor`: damaged, of another room, or of an earlier life of this one.
     """
-    limit = min(options.limit or state.options.history_limit or limits.HISTORY_LIMIT, limits.MAX_PAGE)
+    limit = min(
+        options.limit or state.options.history_limit or limits.HISTORY_LIMIT, limits.MAX_PAGE
+    )
     head = state.head
     before = state.seq + 1
     if options.cursor is not None:
@@ -187,9 +189,7 @@ def _first_result(state: RoomState, digest: str, payload: bytes, now_ms: int) ->
     return known[1]
 
 
-def _keep_result(
-    state: RoomState, digest: str, payload: bytes, result: bytes, now_ms: int
-) -> None:
+def _keep_result(state: RoomState, digest: str, payload: bytes, result: bytes, now_ms: int) -> None:
     expires_ms = now_ms + limits.IDEMPOTENCY_SECONDS * 1000
     state.store.put(keys.idempotency(digest), (payload, result, expires_ms))
     state.store.put(keys.idempotency_expiry(expires_ms, digest), None)

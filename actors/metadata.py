@@ -39,9 +39,7 @@ def current(state: RoomState) -> dict[str, Any]:
 
 def replace(state: RoomState, given: dict[str, Any], now_ms: int) -> None:
     """Store metadata that was checked, and tell everyone."""
-    state.store.put(
-        keys.METADATA, encode_within(given, "metadata", limits.MAX_ROOM_METADATA_BYTES)
-    )
+    state.store.put(keys.METADATA, encode_within(given, "metadata", limits.MAX_ROOM_METADATA_BYTES))
     state.head.metadata_ms = now_ms
     state.save()
     state.push("room.metadata", metadata=given, updatedAt=state.at(now_ms))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import secrets
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import quote
 
 import msgspec
 

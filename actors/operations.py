@@ -5,7 +5,6 @@ One table, read by the handles, the HTTP routes, the WebSocket frames, OpenAPI a
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,8 @@ from .errors import InvalidArgument, Unauthenticated
 from .principals import actor_for, member_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .caller import Caller
     from .cursors import Cursors
     from .inputs import Input
@@ -52,7 +53,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`name`: as in Python; on the wire with `-` for `_`. `capability`: what a token needs for it.
+    """`name`: as in Python; on the wire with `-` for `_`. `capability`: what a token needs.
     `reads`: it is a GET. `writes`: it may change the room. `of_channels`: a channel has it too. `by_frame`: it is a
     frame of a socket as well.
     `result`: the type of its JSON."""
@@ -125,9 +126,7 @@ def _snapshot(call: Call) -> bytes:
 
 
 def _restore(call: Call) -> bytes:
-    return snapshots.restore(
-        call.state, call.input.snapshot_id, call.caller.actor, call.now_ms
-    )
+    return snapshots.restore(call.state, call.input.snapshot_id, call.caller.actor, call.now_ms)
 
 
 def _lifecycle(call: Call) -> bytes:

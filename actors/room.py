@@ -63,9 +63,7 @@ class Room(DurableObject):
         result as JSON. RealtimeError: it was refused, and changed nothing."""
         operation = OPERATIONS[name]
         value = operation.input.decode(body)
-        return await perform(
-            self._turns, self._services, operation, value, decode_caller(caller)
-        )
+        return await perform(self._turns, self._services, operation, value, decode_caller(caller))
 
     async def figures(self, version: int) -> Figures:
         """For the directory: what there is in this room; `version`: the last it has heard of."""

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from ..runtime import Response, WebSocketPair
 from . import frames, limits, members
 from .caller import check_capability
@@ -84,9 +82,7 @@ class SocketEvents:
             frame_id = frame.id
             await self._answer(connection, frame)
         except RealtimeError as failure:
-            connection.refuse(
-                frame_id or frames.id_of(message, connection.protocol), failure
-            )
+            connection.refuse(frame_id or frames.id_of(message, connection.protocol), failure)
         except Exception as error:
             logger.error("a frame could not be answered", exc_info=error)
             connection.refuse(frame_id, RealtimeError("the frame could not be answered"))

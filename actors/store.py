@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+
 class Store(Protocol):
     """Synchronous keys and values, in the order of the keys; see `ctx.storage.kv`."""
 

@@ -30,7 +30,16 @@ class Turns:
     """Of one instance of a room. `before_write` comes before a step that writes: the directory has
     to know that the room's figures change, once until it has asked for them."""
 
-    __slots__ = ("_ctx", "_kind", "_marked", "_name", "_quarantine", "_services", "_sockets", "_state")
+    __slots__ = (
+        "_ctx",
+        "_kind",
+        "_marked",
+        "_name",
+        "_quarantine",
+        "_services",
+        "_sockets",
+        "_state",
+    )
 
     def __init__(
         self, ctx: DurableObjectState, kind: Kind, services: Services, sockets: Sockets
