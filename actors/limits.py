@@ -63,3 +63,9 @@ RATE_BURST = 100
 # The directory
 DIRECTORY_SHARDS = 16
 DIRECTORY_QUERIES = 32  # rooms that one shard asks at the same time
+
+# A connection from code
+MAX_UNREAD_EVENTS = 10_000  # that wait for the iterator
+RECONNECT_SECONDS = 0.25  # doubled for each failure, times a random share
+MAX_RECONNECT_SECONDS = 30.0
+GOING_AWAY = 1001  # the close code: the member has a while to come back
