@@ -25,7 +25,7 @@ from . import limits
 from .errors import RealtimeError, error_of
 from .events import RealtimeEvent, Wire, event_of, message_of, read_wire
 from .frames import UNDER_MESSAGE
-from .handles import NOTHING, plain_json
+from .inputs import NOTHING, plain_json
 from .operations import OPERATIONS
 
 if TYPE_CHECKING:

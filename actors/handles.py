@@ -6,15 +6,19 @@ its input type. Nothing is sent before the input is checked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from .caller import encode_caller
+from . import inputs
+from .caller import Caller, encode_caller
+from .client import RealtimeConnection
 from .identity import caller_for
-from .inputs import Nothing
-from .json_values import check, encode
+from .inputs import NOTHING, plain_json
 from .operations import OPERATIONS
+from .principals import member_for
+from .socket_request import socket_request
 from .types import (
     RealtimeAuthorizeOptions,
     RealtimeAuthorizeResult,
@@ -45,13 +49,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..bindings import DurableObjectStub
+    from ..runtime import WebSocket
     from .options import RealtimeModuleOptions
     from .room_state import Kind
 
 Json = dict[str, Any]
-T = TypeVar("T", bound=msgspec.Struct)
-
-NOTHING = Nothing()
 
 
 class ChannelHandle:
@@ -183,14 +185,60 @@ class ChannelHandle:
         )
         return await self._operate("destroy", given)
 
+    def connect(
+        self,
+        *,
+        member_id: str | None = None,
+        client_id: str | None = None,
+        presence: Json | None = None,
+        actor: RealtimePrincipal | None = None,
+    ) -> RealtimeConnection:
+        """A connection, with events: `async with room.connect(member_id="bot") as connection`. In a
+        room its member joins; without a `member_id` and an actor it only listens."""
+        given = RealtimeAuthorizeOptions(
+            member_id=member_id, client_id=client_id, presence=presence, actor=actor
+        )
+        inputs.AUTHORIZE.parse(plain_json(given))
+        caller = Caller(trusted=True, actor=actor, client_id=client_id, presence=presence)
+        caller = msgspec.structs.replace(caller, member_id=member_for(caller, member_id, actor))
+        return RealtimeConnection(partial(self._open, caller))
+
     async def _operate(self, name: str, given: msgspec.Struct) -> Any:
         operation = OPERATIONS[name]
         operation.check_kind(self.kind)
         body = plain_json(given)
         value = operation.input.parse(body)
         caller = encode_caller(caller_for(self._options, value))
-        result = await self._stub.operate(name, body, caller)
+        stub = self._live_stub()
+        try:
+            result = await stub.operate(name, body, caller)
+        except Exception as error:
+            self._broken(stub, error)
+            raise
+
         return msgspec.json.decode(result, type=operation.result)
+
+    async def _open(self, caller: Caller, epoch: str | None, seq: int) -> WebSocket:
+        stub = self._live_stub()
+        try:
+            response = await stub.fetch(socket_request(caller, epoch, seq))
+        except Exception as error:
+            self._broken(stub, error)
+            raise
+
+        assert response.web_socket is not None
+        response.web_socket.accept()
+        return response.web_socket
+
+    def _live_stub(self) -> DurableObjectStub:
+        if self._stub is None:
+            self._stub = self._find()
+        return self._stub
+
+    def _broken(self, stub: DurableObjectStub, error: Exception) -> None:
+        # A stub stays broken after a reset of its object; a handle does not.
+        if getattr(error, "durable_object_reset", False) and self._stub is stub:
+            self._stub = None
 
 
 class RoomHandle(ChannelHandle):
@@ -271,12 +319,3 @@ class RoomHandle(ChannelHandle):
         """Have the metadata of a snapshot again, and the presence of members who are still here;
         messages stay, and a `room.restored` one marks the point. NotFound: no such snapshot."""
         return await self._operate("restore", RealtimeRestoreOptions(snapshot_id=snapshot_id))
-
-
-def plain_json(given: msgspec.Struct) -> bytes:
-    """An input as JSON. InvalidArgument: a value that JSON has not, which would become another."""
-    for field in msgspec.structs.fields(type(given)):
-        value = getattr(given, field.name)
-        if value is not msgspec.UNSET and not isinstance(value, msgspec.Struct):
-            check(value, field.encode_name)
-    return encode(given)

@@ -10,7 +10,7 @@ import msgspec
 
 from . import limits
 from .errors import InvalidArgument, PayloadTooLarge
-from .json_values import check_text, encode_within, parse
+from .json_values import check, check_text, encode, encode_within, parse
 from .members import check_member_fields
 from .messages import check_message
 from .principals import check_principal
@@ -150,3 +150,13 @@ LIFECYCLE = Input(Nothing, check_nothing)
 DESTROY = Input(RealtimeDestroyOptions, check_nothing)
 RESUME = Input(RealtimeResumeOptions, check_resume)
 REFRESH = Input(Refresh, check_nothing)
+NOTHING = Nothing()
+
+
+def plain_json(given: msgspec.Struct) -> bytes:
+    """An input as JSON. InvalidArgument: a value that JSON has not, which would become another."""
+    for field in msgspec.structs.fields(type(given)):
+        value = getattr(given, field.name)
+        if value is not msgspec.UNSET and not isinstance(value, msgspec.Struct):
+            check(value, field.encode_name)
+    return encode(given)

@@ -6,6 +6,7 @@ The application calls its handles. Its actors take what they need of the host fr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .handles import ChannelHandle, RoomHandle
@@ -65,12 +66,12 @@ class RealtimeInstance:
     def room(self, name: str) -> RoomHandle:
         """A room. InvalidArgument: no name of 1 to 255 bytes without control characters."""
         check_name(name, "name")
-        return RoomHandle(self.options, self._rooms.get_by_name(name), name)
+        return RoomHandle(self.options, partial(self._rooms.get_by_name, name), name)
 
     def channel(self, name: str) -> ChannelHandle:
         """A channel, likewise; another than the room of the same name."""
         check_name(name, "name")
-        return ChannelHandle(self.options, self._channels.get_by_name(name), name)
+        return ChannelHandle(self.options, partial(self._channels.get_by_name, name), name)
 
     async def stats(self) -> RealtimeStats:
         """How many rooms and channels there are, members in them now, and messages that they keep:

@@ -5,7 +5,6 @@ Everything is decided by pure code on a `RoomState`, in one turn each (`turns.py
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..runtime import AlarmInfo, DurableObject, Request, Response, WebSocketRequestResponsePair
@@ -18,6 +17,7 @@ from .messages import sweep_idempotency
 from .operations import OPERATIONS, perform
 from .retention import purge, trim
 from .socket_events import SocketEvents
+from .socket_request import caller_in
 from .sockets import Sockets
 from .turns import Turns
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from .room_state import Kind, RoomState
 
 PING = WebSocketRequestResponsePair('{"type":"ping"}', '{"type":"pong"}')
-CALLER_HEADER = "x-roomhost-caller"
 RETRY_MS = 1_000
 
 SWEEPS: dict[Deadline, Callable[[RoomState, int], None]] = {
@@ -71,11 +70,10 @@ class Room(DurableObject):
 
     async def fetch(self, request: Request) -> Response:
         """Open a socket. Who does is in a header that only the host's own code sets."""
-        given = request.headers.get(CALLER_HEADER)
-        if given is None or not request.is_upgrade:
+        caller = caller_in(request)
+        if caller is None:
             return Response("rooms are reached by their module\n", status=404)
 
-        caller = decode_caller(base64.urlsafe_b64decode(given))
         return await self._socket_events.open(request, caller)
 
     async def web_socket_message(self, ws: WebSocket, message: str | bytes) -> None:
