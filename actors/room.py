@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 PING = WebSocketRequestResponsePair('{"type":"ping"}', '{"type":"pong"}')
 RETRY_MS = 1_000
+LOST = 1006  # RFC 6455, 7.4.1
 
 SWEEPS: dict[Deadline, Callable[[RoomState, int], None]] = {
     Deadline.PRESENCE: sweep,
@@ -85,6 +86,10 @@ class Room(DurableObject):
     ) -> None:
         """A client has gone, or was told to."""
         await self._socket_events.closed(ws, code, was_clean)
+
+    async def web_socket_error(self, ws: WebSocket, error: Exception) -> None:
+        """A client broke the protocol, and is disconnected."""
+        await self._socket_events.closed(ws, LOST, was_clean=False)
 
     async def alarm(self, info: AlarmInfo) -> None:
         """Do what is due, and come back for what is due next."""

@@ -47,10 +47,11 @@ class SocketEvents:
         """Accept a socket, greet it, and have its member join. RealtimeError: it is refused."""
         position = _position(request)
         protocol = _protocol(request)
-        await self._turns.before_write()
         state = self._turns.load()
         check_generation(state, caller)
         state.check_alive()
+        if state.is_destroyed or _joins(state, caller):
+            await self._turns.before_write()
         pair = WebSocketPair()
         connection = Connection(
             pair.server, self._services.entropy(12).hex(), caller, protocol, self._turns.now_ms
@@ -133,10 +134,8 @@ class SocketEvents:
         connection.send(encode(greeting))
         if replayed is not None:
             self._replay(connection, state, replayed)
-        self._join(state, now_ms, caller)
-
-    def _join(self, state: RoomState, now_ms: int, caller: Caller) -> None:
-        if state.kind == "room" and caller.member_id is not None and caller.may("presence"):
+        if _joins(state, caller):
+            assert caller.member_id is not None
             members.join(state, caller.member_id, caller.actor, None, caller.presence, now_ms)
 
     def _replay(
@@ -197,6 +196,11 @@ class SocketEvents:
             state.deadlines.at_latest(Deadline.GRANTS, end_ms)
         expires_ms = connection.caller.expires_at_ms
         return encode({} if expires_ms is None else {"expiresAt": state.at(expires_ms)})
+
+
+def _joins(state: RoomState, caller: Caller) -> bool:
+    """Whether a connection makes its caller a member."""
+    return state.kind == "room" and caller.member_id is not None and caller.may("presence")
 
 
 def _gone(state: RoomState, now_ms: int, member_id: str | None, leaves: bool) -> None:
