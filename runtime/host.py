@@ -19,6 +19,7 @@ from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .object_id import DurableObjectId, IdFactory, maker_of
 from .settings import HostSettings
+from .token_secrets import load_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,6 +93,7 @@ class Host:
         self._wrap_commit = wrap_commit
         self._asgi: ASGIApp | None = None
         self._directory: DataDirectory | None = None
+        self._token_secrets: tuple[tuple[str, str], ...] | None = None
         self._engine: Engine | None = None
         self._outer: TaskGroup | None = None
         self._group: TaskGroup
@@ -112,9 +114,19 @@ class Host:
             self._asgi = HostASGI(self, self.app.asgi_for(self))
         return self._asgi
 
+    @property
+    def token_secrets(self) -> tuple[tuple[str, str], ...]:
+        """Key id and secret of each key for tokens; the first one signs. HostError: the host has not
+        started."""
+        if self._token_secrets is None:
+            raise HostError("the host is not running: use it inside `async with Host(...)`")
+
+        return self._token_secrets
+
     async def __aenter__(self) -> Self:
         self._directory = DataDirectory.open(self.data_dir)
         try:
+            self._token_secrets = load_secrets(self._directory.path, self.settings.token_secrets)
             backend = current_backend()
             partition = Partition.open(
                 self._directory.path / "partition-0",
