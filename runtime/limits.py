@@ -66,6 +66,10 @@ MAX_REMOTE_INLINE_BYTES = 1024 * 1024  # a longer body is a stream
 MAX_REMOTE_ERROR_TEXT = 65_536  # characters of an error's message
 REMOTE_CONNECT_SECONDS = 10.0  # until a host has answered
 
+# Modules, as another process is told of them
+MAX_MODULE_KIND_CHARACTERS = 64
+MAX_MODULE_CONFIG_BYTES = 64 * 1024
+
 # The host
 IDLE_EVICTION_SECONDS = 10.0  # without an event in flight, then the instance is dropped (3.5)
 DRAIN_SECONDS = 30.0  # that events in flight get to finish when the host stops
