@@ -109,7 +109,8 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             async with AsyncExitStack() as stack:
-                await run_lifespan(scope, receive, send, partial(self._start, stack), self.main)
+                start = partial(self._start, stack)
+                await run_lifespan(scope, receive, send, start, stack.aclose, self.main)
         elif self._host is None:
             raise RuntimeError("an App needs the server's lifespan: it opens the data directory")
         else:
