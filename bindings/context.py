@@ -30,7 +30,7 @@ class RequestContext:
     env: Env
     scope: Scope
     host: Host
-    frame: Event | None
+    frame: Event | None = None
 
 
 REQUEST: ContextVar[RequestContext | None] = ContextVar("roomhost_request", default=None)

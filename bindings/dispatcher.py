@@ -25,7 +25,8 @@ class Dispatcher:
         # The longest path first.
         self._modules = sorted(modules, key=lambda module: -len(module.segments))
         self._rest = rest
-        self._made: dict[str, tuple[Any, ASGIApp]] = {}  # with the value it was made for
+        self._env: Any = None  # whose values these were made for
+        self._made: dict[str, ASGIApp] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         module = self._find(scope) if scope["type"] in ("http", "websocket") else None
@@ -44,8 +45,9 @@ class Dispatcher:
 
     def _app(self, module: ModuleBinding) -> ASGIApp:
         _ = self._host.engine  # raises if the host does not run: there is no env then
-        bound = self._host.env[module.binding]
-        made = self._made.get(module.binding)
-        if made is None or made[0] is not bound:  # the host may have been started anew
-            made = self._made[module.binding] = bound, module.module.asgi(self._host, bound)
-        return made[1]
+        env = self._host.env
+        if env is not self._env:  # the host has been started, or started anew
+            self._env, self._made = env, {}
+        if module.binding not in self._made:
+            self._made[module.binding] = module.module.asgi(self._host, env[module.binding])
+        return self._made[module.binding]

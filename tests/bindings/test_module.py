@@ -207,13 +207,15 @@ async def test_of_two_paths_the_longer_one_answers() -> None:
 
 async def test_a_host_that_is_started_again_has_new_routes(tmp_path: Path) -> None:
     """Those of the value that is in its environment now; none before and none after."""
-    host = Host(app_of(TALLY=Tally("a")), data_dir=tmp_path, clock=ManualClock())
+    module = Tally("a")
+    host = Host(app_of(TALLY=module), data_dir=tmp_path, clock=ManualClock())
     async with client_of(host.asgi) as client:
         with pytest.raises(HostError, match="async with Host"):
             await client.get("/tally/a/x")
         for expected in (1, 2):
             async with host:
                 assert (await client.get("/tally/a/x")).json()["n"] == expected
+                assert module.made == expected
         with pytest.raises(HostError, match="async with Host"):
             await client.get("/tally/a/x")
 

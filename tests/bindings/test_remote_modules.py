@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import EntryPoint, EntryPoints
@@ -98,9 +99,9 @@ async def test_a_value_that_could_be_copied_is_still_the_modules(install: Instal
 async def test_a_kind_that_nothing_builds_fails_alone() -> None:
     """When its binding is read, each time, with what to do; it is there all the same."""
     async with connected(STRANGE=Other("strange"), TALLY=Tally("a")) as (env, _):
-        for read in (lambda: env.STRANGE, lambda: env["STRANGE"]):
+        for read in (getattr, operator.getitem):
             with pytest.raises(HostError) as refused:
-                read()
+                read(env, "STRANGE")
             assert str(refused.value) == (
                 "the binding STRANGE is a module of kind 'strange': nothing that is installed here "
                 "builds it: install the package with the entry point 'strange' in the group "
