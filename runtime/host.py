@@ -18,6 +18,7 @@ from .durable_object import ActorClass
 from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .object_id import DurableObjectId, IdFactory, maker_of
+from .running import host_started, host_stopped
 from .settings import HostSettings
 from .token_secrets import load_secrets
 
@@ -141,7 +142,16 @@ class Host:
         self._outer = anyio.create_task_group()
         await self._outer.__aenter__()
         self._group = await self._outer.start(self._hold_group)
-        self._start_engine(backend, partition)
+        try:
+            self._start_engine(backend, partition)
+        except BaseException:
+            with CancelScope(shield=True):
+                await anyio.to_thread.run_sync(partition.close)
+                await self._stop()
+            await self._outer.__aexit__(None, None, None)
+            raise
+
+        host_started(self)
         return self
 
     async def __aexit__(
@@ -323,9 +333,11 @@ class Host:
 
     async def _stop(self) -> None:
         assert self._directory is not None
+        host_stopped(self)
         self.clock.detach(self.settle)
-        engine, self._engine = self.engine, None
-        engine.became_quiet()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.became_quiet()
         self._group.cancel_scope.cancel()
         await self._ended.wait()
         self._directory.close()
