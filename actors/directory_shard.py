@@ -96,14 +96,12 @@ class DirectoryShard(DurableObject):
         waiting: deque[tuple[RoomKey, int, Coroutine[Any, Any, Figures]]] = deque()
         try:
             for key in keys:
-                version = self._rows.dirty_version(key)
-                if version is None:
-                    continue  # it has reported meanwhile
-
                 if len(waiting) == limits.DIRECTORY_QUERIES:
                     await self._hear(*waiting.popleft())
-                self._asked.add(key)
-                waiting.append((key, version, self._call(key, version)))
+                version = self._rows.dirty_version(key)
+                if version is not None:  # it may have reported meanwhile
+                    self._asked.add(key)
+                    waiting.append((key, version, self._call(key, version)))
             while waiting:
                 await self._hear(*waiting.popleft())
         finally:
