@@ -15,10 +15,11 @@ from .names import check_name
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..bindings import DurableObjectNamespace
+    from ..bindings import DurableObjectNamespace, DurableObjectStub
     from .cursors import Cursors
     from .directory import Directory
     from .options import RealtimeModuleOptions
+    from .room_state import Kind
     from .tokens import Keyring
     from .types import RealtimeRoomIdentity, RealtimeStats
 
@@ -73,13 +74,18 @@ class RealtimeInstance:
         check_name(name, "name")
         return ChannelHandle(self.options, partial(self._channels.get_by_name, name), name)
 
+    def stub(self, kind: Kind, name: str) -> DurableObjectStub:
+        """The object of a room or a channel, as the module's own actors call it."""
+        namespace = self._channels if kind == "channel" else self._rooms
+        return namespace.get_by_name(name)
+
     async def stats(self) -> RealtimeStats:
         """How many rooms and channels there are, members in them now, and messages that they keep:
         exact, whatever was acknowledged before is counted."""
         return await self.directory.stats()
 
     async def rooms(
-        self, *, kind: str = "room", after: str | None = None, limit: int | None = None
+        self, *, kind: Kind = "room", after: str | None = None, limit: int | None = None
     ) -> list[RealtimeRoomIdentity]:
         """The rooms, or the channels, that were written and are not destroyed, by name; at most
         `limit`, 100 if none is given, behind the name `after`."""

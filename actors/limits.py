@@ -24,6 +24,7 @@ MAX_FRAME_ID_BYTES = 256  # what a client may put into `id` of a frame, as JSON
 HISTORY_LIMIT = 100  # default of `historyLimit`
 MAX_PAGE = 1_000  # a larger limit is clamped
 DEFAULT_MEMBERS = 100
+DEFAULT_ROOMS = 100
 MAX_RESUMED_MESSAGES = 300  # then `insufficient_state`
 
 # One room
@@ -61,7 +62,7 @@ RATE_PER_SECOND = 50  # frames of one connection
 RATE_BURST = 100
 
 # The directory
-DIRECTORY_SHARDS = 16
+DIRECTORY_SHARDS = 16  # fixed: it decides in which one a room is
 DIRECTORY_QUERIES = 32  # rooms that one shard asks at the same time
 
 # A connection from code

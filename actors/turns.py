@@ -145,7 +145,7 @@ class Turns:
         # What is raised here would reset the room: it is returned.
         try:
             version = self.load().head.version + 1
-            await self._services.directory.mark(self._kind, self._name, version)
+            version = await self._services.directory.mark(self._kind, self._name, version)
         except RealtimeError as error:
             return error
         except Exception as error:
