@@ -66,9 +66,12 @@ class ChannelHandle:
 
     kind: ClassVar[Kind] = "channel"
 
-    def __init__(self, options: RealtimeModuleOptions, stub: DurableObjectStub, name: str) -> None:
+    def __init__(
+        self, options: RealtimeModuleOptions, find: Callable[[], DurableObjectStub], name: str
+    ) -> None:
         self._options = options
-        self._stub = stub
+        self._find = find
+        self._stub: DurableObjectStub | None = None
         self.name = name
 
     def __repr__(self) -> str:

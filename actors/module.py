@@ -11,7 +11,8 @@ import msgspec
 from ..bindings import ModuleRecord, current_env
 from ..runtime.application import NamespaceDeclaration
 from .cursors import Cursors
-from .directory import Directory, DirectoryShard
+from .directory import Directory
+from .directory_shard import DirectoryShard
 from .instance import RealtimeInstance, Services
 from .options import RealtimeModuleOptions, normalize
 from .room import Channel, Room
@@ -36,7 +37,7 @@ def realtime(options: RealtimeModuleOptions | None = None, /, **fields: Any) -> 
     `options`, or its fields as keywords. InvalidArgument: an option is wrong; `field` says which.
     """
     if options is None:
-        options = msgspec.convert(fields, RealtimeModuleOptions)
+        options = RealtimeModuleOptions(**fields)
     return RealtimeModule(normalize(options))
 
 
@@ -105,9 +106,9 @@ class RealtimeModule:
             now_ms=host.clock.now_ms,
             entropy=secrets.token_bytes,
             keyring=keyring,
-            cursors=Cursors(keyring),
+            cursors=Cursors(keyring, self.config.name),
             directory=directory,
-            public_url=lambda: host.public_url,
+            public_url=lambda: host.settings.public_url or 'http://127.0.0.1:8787',
         )
         return RealtimeInstance(
             self.config, by_suffix["rooms"], by_suffix["channels"], directory, services

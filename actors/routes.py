@@ -1,0 +1,3 @@
+from __future__ import annotations
+class Routes:
+    def __init__(self, bound, host): pass
