@@ -43,7 +43,7 @@ async def room() -> AsyncIterator[Room]:
         actor.ctx.accept_web_socket(pair.server)
         if limit:
             pair.server.set_outgoing_limit(**limit)
-        room.clients.append(pair.client)
+        made.clients.append(pair.client)
 
     @script
     def send(actor: Scripted, *messages: str | bytes) -> None:
@@ -57,12 +57,12 @@ async def room() -> AsyncIterator[Room]:
 
     @script
     def close(actor: Scripted, ws: WebSocket, *what: Any) -> None:
-        room.closes.append(what)
+        made.closes.append(what)
 
     clock = ManualClock()
     async with host_for(app, clock=clock) as host:
-        room = Room(host.env.OBJECT.get_by_name("room"), host, clock)
-        yield room
+        made = Room(host.env.OBJECT.get_by_name("room"), host, clock)
+        yield made
 
 
 async def closed(ws: WebSocket) -> tuple[int, str, bool]:
@@ -186,8 +186,9 @@ async def test_a_limit_that_cannot_be(room: Room, limit: Any, error: Any, match:
     @script
     def change(actor: Scripted) -> None:
         (ws,) = actor.ctx.get_web_sockets()
+        wanted: dict[str, Any] = {"max_bytes": 100, "max_frames": 100, **limit}
         with pytest.raises(error, match=match):
-            ws.set_outgoing_limit(**{"max_bytes": 100, "max_frames": 100, **limit})
+            ws.set_outgoing_limit(**wanted)
 
     ws = await room.join(max_bytes=10, max_frames=100, code=4_531)
     await room.stub.run("change")
