@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from .errors import InvalidArgument
+from .json_values import check, encode, parse
 from .limits import (
     DESTROY_TTL_SECONDS,
     HISTORY_LIMIT,
     IDLE_TTL_SECONDS,
     MAX_ACTOR_HEADERS,
     MAX_HEADER_NAME_BYTES,
-    MAX_JSON_DEPTH,
     MAX_NAME_BYTES,
     PRESENCE_TTL_SECONDS,
 )
@@ -52,7 +51,7 @@ class RealtimeRetentionOptions(Input, frozen=True, kw_only=True):
 
 
 class RealtimeActorHeaders(Input, frozen=True, kw_only=True):
-    """Extension: the headers that each field of an actor is read from, the first present one wins.
+    """Extension: the headers that each field of an actor may be in, the first choice first.
 
     A field without headers is not read: what is given replaces the whole default, so that no
     header is believed that the proxy does not set.
@@ -121,7 +120,6 @@ class ModuleConfig(RealtimeModuleOptions, frozen=True, kw_only=True):
     lifecycle: LifecycleConfig
     auto_resolve_user: bool
     allow_anonymous: bool
-    retention: RealtimeRetentionOptions
     bind_connection_to_expiry: bool
     actor_headers: RealtimeActorHeaders
 
@@ -154,7 +152,7 @@ def normalize(options: RealtimeModuleOptions) -> ModuleConfig:
         allow_anonymous=_or(values.allow_anonymous, False),
         observability=values.observability,
         placement=values.placement,
-        retention=_or(values.retention, RealtimeRetentionOptions()),
+        retention=values.retention,
         bind_connection_to_expiry=_or(values.bind_connection_to_expiry, True),
         actor_headers=_actor_headers(_or(values.actor_headers, DEFAULT_ACTOR_HEADERS)),
     )
@@ -172,63 +170,17 @@ def derived_database_name(namespace: str, name: str) -> str:
 
 
 def _checked(options: RealtimeModuleOptions) -> RealtimeModuleOptions:
-    """The options as JSON would give them: a struct does not check what it is constructed with."""
-    try:
-        return msgspec.convert(_json_copy(options, "", 0), RealtimeModuleOptions)
-    except msgspec.ValidationError as error:
-        message, field = _explained(error)
-        raise InvalidArgument(message, field=field) from None
+    """The options as JSON has them: a struct does not look at what it is constructed with."""
+    for name, value in _members(options).items():
+        check(_members(value) if isinstance(value, msgspec.Struct) else value, name)
+
+    return parse(encode(options), RealtimeModuleOptions)
 
 
-def _explained(error: msgspec.ValidationError) -> tuple[str, str | None]:
-    """What is wrong, and the path of the field: `Expected ... - at `$.lifecycle.x``."""
-    message, _, place = str(error).partition(" - at `$")
-    path = place.rstrip("`").removeprefix(".")
-    if unknown := re.search(r"(?:unknown|required) field `(.*)`", message):
-        path = f"{path}.{unknown[1]}" if path else unknown[1]
-
-    return f"{path}: {message}" if path else message, path or None
-
-
-def _json_copy(value: object, path: str, depth: int) -> Any:
-    """A copy of what JSON can say, structs by their names in JSON; anything else is refused."""
-    if depth > MAX_JSON_DEPTH:
-        message = f"{path} has more than {MAX_JSON_DEPTH} levels"
-        raise InvalidArgument(message, field=path)
-
-    match value:
-        case None | bool():
-            return value
-        case int() if -(2**63) <= value < 2**64:
-            return value
-        case float() if math.isfinite(value):
-            return value
-        case str() if value.isascii() or not any("\ud800" <= each <= "\udfff" for each in value):
-            return value
-        case list() | tuple():
-            items = cast("list[object]", value)
-            return [_json_copy(item, f"{path}[{n}]", depth + 1) for n, item in enumerate(items)]
-        case msgspec.Struct():
-            fields = msgspec.structs.fields(value)
-            return _json_copy({f.encode_name: getattr(value, f.name) for f in fields}, path, depth)
-        case dict():
-            return _object_copy(cast("dict[object, object]", value), path, depth)
-        case _:
-            message = f"{path} cannot be JSON: {type(value).__name__}"
-            raise InvalidArgument(message, field=path)
-
-
-def _object_copy(value: dict[object, object], path: str, depth: int) -> dict[str, Any]:
-    copied: dict[str, Any] = {}
-    for key, item in value.items():
-        if not isinstance(key, str):
-            message = f"{path} has a key that is not text: {type(key).__name__}"
-            raise InvalidArgument(message, field=path)
-
-        _json_copy(key, path, depth)
-        copied[key] = _json_copy(item, f"{path}.{key}" if path else key, depth + 1)
-
-    return copied
+def _members(struct: msgspec.Struct) -> dict[str, object]:
+    """What a struct holds, by the names that it has in JSON."""
+    fields = msgspec.structs.fields(struct)
+    return {field.encode_name: getattr(struct, field.name) for field in fields}
 
 
 def _lifecycle(given: RealtimeLifecycleOptions | None) -> LifecycleConfig:
@@ -242,21 +194,26 @@ def _lifecycle(given: RealtimeLifecycleOptions | None) -> LifecycleConfig:
 
 def _actor_headers(given: RealtimeActorHeaders) -> RealtimeActorHeaders:
     """The headers in lower case, as ASGI has them."""
-    values: dict[str, tuple[str, ...]] = {}
-    for field in msgspec.structs.fields(given):
-        path = f"actorHeaders.{field.encode_name}"
-        names = cast("tuple[str, ...]", getattr(given, field.name))
-        if len(names) > MAX_ACTOR_HEADERS:
-            raise InvalidArgument(f"{path} has more than {MAX_ACTOR_HEADERS} names", field=path)
+    return RealtimeActorHeaders(
+        user_id=_header_names(given.user_id, "userId"),
+        session_id=_header_names(given.session_id, "sessionId"),
+        tenant_id=_header_names(given.tenant_id, "tenantId"),
+        email=_header_names(given.email, "email"),
+        display_name=_header_names(given.display_name, "displayName"),
+    )
 
-        for name in names:
-            if not HEADER_NAME.fullmatch(name) or len(name) > MAX_HEADER_NAME_BYTES:
-                message = f"{path} must name headers of 1 to {MAX_HEADER_NAME_BYTES} bytes"
-                raise InvalidArgument(message, field=path)
 
-        values[field.name] = tuple(name.lower() for name in names)
+def _header_names(names: tuple[str, ...], field: str) -> tuple[str, ...]:
+    path = f"actorHeaders.{field}"
+    if len(names) > MAX_ACTOR_HEADERS:
+        raise InvalidArgument(f"{path} has at most {MAX_ACTOR_HEADERS} names", field=path)
 
-    return RealtimeActorHeaders(**values)
+    for name in names:
+        if len(name) > MAX_HEADER_NAME_BYTES or not HEADER_NAME.fullmatch(name):
+            message = f"{path} has names of headers, each of 1 to {MAX_HEADER_NAME_BYTES} bytes"
+            raise InvalidArgument(message, field=path)
+
+    return tuple(name.lower() for name in names)
 
 
 def _or(value: T | None, default: T) -> T:
