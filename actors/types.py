@@ -20,7 +20,8 @@ Record: TypeAlias = dict[str, Any]  # a JSON object
 
 Int32: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_INT32)]
 PositiveInt32: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_INT32)]
-Sequence: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)]
+SafeInteger: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)]
+PositiveSafeInteger: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_SAFE_INTEGER)]
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
@@ -225,7 +226,7 @@ class RealtimeResumeOptions(Input, frozen=True, kw_only=True):
     """
 
     epoch: str
-    seq: Sequence
+    seq: SafeInteger
 
 
 class RealtimeResumeResult(Output, frozen=True, kw_only=True):
@@ -236,7 +237,7 @@ class RealtimeResumeResult(Output, frozen=True, kw_only=True):
 
     recovered: bool
     epoch: str | None = None
-    seq: Sequence | None = None
+    seq: SafeInteger | None = None
     reason: Literal["epoch_changed", "insufficient_state"] | None = None
 
 
