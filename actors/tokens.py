@@ -20,6 +20,7 @@ from .caller import Caller, check_no_wider
 from .claims import ISSUER, TokenClaims, check_claims
 from .errors import Forbidden, PayloadTooLarge, Unauthenticated
 from .limits import MAX_TOKEN_BYTES
+from .principals import normalized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -201,9 +202,10 @@ def mint(
 
 
 def caller_of(claims: TokenClaims) -> Caller:
-    """Who bears a token with these claims."""
+    """Who bears a token with these claims. Somebody anonymous without an id has the token's."""
+    actor = claims.actor
     return Caller(
-        actor=claims.actor,
+        actor=None if actor is None else normalized(actor, claims.jti),
         member_id=claims.sub,
         client_id=claims.client_id,
         capabilities=tuple(capability.value for capability in claims.caps),
