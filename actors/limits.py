@@ -5,6 +5,9 @@ from __future__ import annotations
 # Names (5.1)
 MAX_NAME_BYTES = 255  # of an instance, a namespace, a room or a channel
 MAX_INT32 = 2**31 - 1
+MAX_SAFE_INTEGER = 2**53 - 1  # that JavaScript counts exactly: sequence numbers, bytes
+MAX_ACTOR_HEADERS = 16  # names of headers for one field of an actor
+MAX_HEADER_NAME_BYTES = 256
 
 # One input
 MAX_BODY_BYTES = 1_048_576  # a JSON body or a frame
