@@ -46,11 +46,11 @@ from .types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..bindings import DurableObjectStub
     from ..runtime import WebSocket
-    from .options import RealtimeModuleOptions
+    from .options import ModuleConfig
     from .room_state import Kind
 
 Json = dict[str, Any]
@@ -67,7 +67,7 @@ class ChannelHandle:
     kind: ClassVar[Kind] = "channel"
 
     def __init__(
-        self, options: RealtimeModuleOptions, find: Callable[[], DurableObjectStub], name: str
+        self, options: ModuleConfig, find: Callable[[], DurableObjectStub], name: str
     ) -> None:
         self._options = options
         self._find = find

@@ -14,7 +14,7 @@ from .cursors import Cursors
 from .directory import Directory
 from .directory_shard import DirectoryShard
 from .instance import RealtimeInstance, Services
-from .options import RealtimeModuleOptions, normalize
+from .options import ModuleConfig, RealtimeModuleOptions, normalize
 from .room import Channel, Room
 from .routes import Routes
 from .tokens import Keyring
@@ -50,7 +50,7 @@ class RealtimeModule:
 
     name: Literal["realtime"] = "realtime"
 
-    def __init__(self, config: RealtimeModuleOptions) -> None:
+    def __init__(self, config: ModuleConfig) -> None:
         self.config = config
 
     def __repr__(self) -> str:
@@ -108,7 +108,7 @@ class RealtimeModule:
             keyring=keyring,
             cursors=Cursors(keyring, self.config.name),
             directory=directory,
-            public_url=lambda: host.settings.public_url or 'http://127.0.0.1:8787',
+            public_url=lambda: host.public_url,
         )
         return RealtimeInstance(
             self.config, by_suffix["rooms"], by_suffix["channels"], directory, services
@@ -136,7 +136,7 @@ def bind_remote(
     binding: str, config: bytes, namespaces: Mapping[str, DurableObjectNamespace]
 ) -> RealtimeInstance:
     """The handles of a module that a host in another process runs."""
-    options = msgspec.json.decode(config, type=RealtimeModuleOptions)
+    options = msgspec.json.decode(config, type=ModuleConfig)
     by_suffix = suffixes(namespaces)
     directory = Directory(by_suffix["directory"])
     return RealtimeInstance(options, by_suffix["rooms"], by_suffix["channels"], directory)
