@@ -7,7 +7,7 @@ its input type. Nothing is sent before the input is checked.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from .room_state import Kind
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class ChannelHandle:
@@ -105,7 +106,7 @@ class ChannelHandle:
             idempotency_key=idempotency_key,
             actor=actor,
         )
-        return await self._operate("publish", given)
+        return await self._operate(RealtimePublishResult, "publish", given)
 
     async def broadcast(
         self,
@@ -126,7 +127,7 @@ class ChannelHandle:
             idempotency_key=idempotency_key,
             actor=actor,
         )
-        return await self._operate("broadcast", given)
+        return await self._operate(RealtimePublishResult, "broadcast", given)
 
     async def history(
         self,
@@ -139,7 +140,9 @@ class ChannelHandle:
         """A page of messages, newest first; `cursor` of a page leads to older ones, and the last
         page has none. `limit` is clamped to 1,000. InvalidArgument `invalid_cursor`."""
         return await self._operate(
-            "history", options or RealtimeHistoryOptions(limit=limit, cursor=cursor)
+            RealtimeHistoryResult,
+            "history",
+            options or RealtimeHistoryOptions(limit=limit, cursor=cursor),
         )
 
     async def authorize(
@@ -164,11 +167,11 @@ class ChannelHandle:
             ttl_seconds=ttl_seconds,
             capabilities=None if capabilities is None else tuple(capabilities),
         )
-        return await self._operate("authorize", given)
+        return await self._operate(RealtimeAuthorizeResult, "authorize", given)
 
     async def lifecycle(self) -> RealtimeLifecycleResult:
         """Whether it is active, idle or destroyed, as of now."""
-        return await self._operate("lifecycle", NOTHING)
+        return await self._operate(RealtimeLifecycleResult, "lifecycle", NOTHING)
 
     async def destroy(
         self,
@@ -186,7 +189,7 @@ class ChannelHandle:
             delete_snapshots=delete_snapshots,
             delete_crdt_updates=delete_crdt_updates,
         )
-        return await self._operate("destroy", given)
+        return await self._operate(RealtimeDestroyResult, "destroy", given)
 
     def connect(
         self,
@@ -206,7 +209,7 @@ class ChannelHandle:
         caller = msgspec.structs.replace(caller, member_id=member_for(caller, member_id, actor))
         return RealtimeConnection(partial(self._open, caller))
 
-    async def _operate(self, name: str, given: msgspec.Struct) -> Any:
+    async def _operate(self, kind: type[T], name: str, given: msgspec.Struct) -> T:
         operation = OPERATIONS[name]
         operation.check_kind(self.kind)
         body = plain_json(given)
@@ -219,7 +222,7 @@ class ChannelHandle:
             self._broken(stub, error)
             raise
 
-        return msgspec.json.decode(result, type=operation.result)
+        return msgspec.json.decode(result, type=kind)
 
     async def _open(self, caller: Caller, epoch: str | None, seq: int) -> WebSocket:
         stub = self._live_stub()
@@ -265,13 +268,15 @@ class RoomHandle(ChannelHandle):
         given = options or RealtimeJoinOptions(
             member_id=member_id, actor=actor, metadata=metadata, presence=presence
         )
-        return await self._operate("join", given)
+        return await self._operate(RealtimeMember, "join", given)
 
     async def leave(
         self, options: RealtimeLeaveOptions | None = None, /, *, member_id: str | None = None
     ) -> RealtimeLeaveResult:
         """Leave; one who has left already, or was never here, is told when, and nothing happens."""
-        return await self._operate("leave", options or RealtimeLeaveOptions(member_id=member_id))
+        return await self._operate(
+            RealtimeLeaveResult, "leave", options or RealtimeLeaveOptions(member_id=member_id)
+        )
 
     async def members(
         self,
@@ -283,8 +288,7 @@ class RoomHandle(ChannelHandle):
     ) -> list[RealtimeMember]:
         """Who is here now, by the time of joining; at most `limit`, 100 if none is given."""
         given = options or RealtimeMembersOptions(limit=limit, include_left=include_left)
-        result: list[RealtimeMember] = await self._operate("members", given)
-        return result
+        return await self._operate(list[RealtimeMember], "members", given)
 
     async def presence(
         self,
@@ -299,7 +303,7 @@ class RoomHandle(ChannelHandle):
         NotAMember: it never joined, or left. One whose time was over is a member again.
         """
         given = options or RealtimePresenceOptions(member_id=member_id, presence=presence)
-        return await self._operate("presence", given)
+        return await self._operate(RealtimePresenceResult, "presence", given)
 
     async def metadata(
         self,
@@ -310,15 +314,18 @@ class RoomHandle(ChannelHandle):
     ) -> RealtimeMetadataResult:
         """Replace the room's metadata; without any, read it."""
         return await self._operate(
-            "metadata", options or RealtimeMetadataOptions(metadata=metadata)
+            RealtimeMetadataResult,
+            "metadata",
+            options or RealtimeMetadataOptions(metadata=metadata),
         )
 
     async def snapshot(self) -> RealtimeSnapshotResult:
         """Keep the room's metadata, members and newest messages as they are now. NotFound: nothing
         was ever written here."""
-        return await self._operate("snapshot", NOTHING)
+        return await self._operate(RealtimeSnapshotResult, "snapshot", NOTHING)
 
     async def restore(self, snapshot_id: str) -> RealtimeRestoreResult:
         """Have the metadata of a snapshot again, and the presence of members who are still here;
         messages stay, and a `room.restored` one marks the point. NotFound: no such snapshot."""
-        return await self._operate("restore", RealtimeRestoreOptions(snapshot_id=snapshot_id))
+        given = RealtimeRestoreOptions(snapshot_id=snapshot_id)
+        return await self._operate(RealtimeRestoreResult, "restore", given)

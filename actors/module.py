@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
 from ..bindings import ModuleRecord, current_env
+from ..runtime import DurableObject
 from ..runtime.application import NamespaceDeclaration
 from .cursors import Cursors
 from .directory import Directory
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from .types import RealtimeStats
 
 ENTRY_POINT = "realtime"
+ACTORS: dict[str, type[DurableObject]] = {
+    "rooms": Room,
+    "channels": Channel,
+    "directory": DirectoryShard,
+}
 
 
 def realtime(options: RealtimeModuleOptions | None = None, /, **fields: Any) -> RealtimeModule:
@@ -85,13 +91,9 @@ class RealtimeModule:
             NamespaceDeclaration(
                 f"{binding}.{suffix}",
                 json.dumps(["realtime", self.config.namespace, self.config.name, suffix]),
-                type(actor.__name__, (actor,), {"binding": binding, "__module__": __name__}),
+                _bound(actor, binding),
             )
-            for suffix, actor in (
-                ("rooms", Room),
-                ("channels", Channel),
-                ("directory", DirectoryShard),
-            )
+            for suffix, actor in ACTORS.items()
         ]
 
     def bind(
@@ -140,6 +142,12 @@ def bind_remote(
     by_suffix = suffixes(namespaces)
     directory = Directory(by_suffix["directory"])
     return RealtimeInstance(options, by_suffix["rooms"], by_suffix["channels"], directory)
+
+
+def _bound(actor: type[DurableObject], binding: str) -> type[DurableObject]:
+    """The actor class of one binding: what it reaches by `env` is in the class."""
+    bound: Any = type(actor.__name__, (actor,), {"binding": binding, "__module__": __name__})
+    return cast("type[DurableObject]", bound)
 
 
 def suffixes(
