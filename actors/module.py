@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 import msgspec
 
 from ..bindings import ModuleRecord, current_env
-from ..runtime import DurableObject
 from ..runtime.application import NamespaceDeclaration
 from .cursors import Cursors
 from .directory import Directory
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..bindings import DurableObjectNamespace
-    from ..runtime import Host
+    from ..runtime import DurableObject, Host
     from ..runtime.application import ASGIApp
     from .handles import ChannelHandle, RoomHandle
     from .types import RealtimeStats

@@ -76,7 +76,7 @@ class Keyring:
 
         self._signs = secrets[0][0]
         self._secrets = {kid: secret.encode() for kid, secret in secrets}
-        self._signer = _signer()
+        self._signer: Any = _signer()  # PyJWT annotates a part of its calls
 
     def __repr__(self) -> str:
         return f"<Keyring of {', '.join(self._secrets)}>"
@@ -96,7 +96,7 @@ class Keyring:
 
     def sign(self, claims: TokenClaims) -> str:
         """A token. PayloadTooLarge: over 8 KiB."""
-        token = self._signer.encode(
+        token: str = self._signer.encode(
             msgspec.json.encode(claims),
             self._secrets[self._signs],
             algorithm=ALGORITHM,

@@ -24,7 +24,8 @@ CURSOR = CURSORS.encode("room", "lobby", 3, 77)
 def refused(text: str, *place: Any, cursors: Cursors = CURSORS) -> None:
     """A cursor is refused, as a client sees it."""
     with pytest.raises(InvalidArgument) as error:
-        cursors.decode(text, *(place or ("room", "lobby", 3)))
+        kind, room, generation = place or ("room", "lobby", 3)
+        cursors.decode(text, kind, room, generation)
     assert (error.value.code, error.value.status) == ("invalid_cursor", 400)
     assert error.value.field == "cursor"
 
@@ -88,7 +89,8 @@ def test_a_cursor_of_the_old_key_is_read_after_a_rotation() -> None:
 
 def test_its_key_is_not_the_one_of_tokens() -> None:
     """What is signed for one purpose is nothing for another."""
-    keys = [KEYRING.derived("cursor"), KEYRING.derived("other"), dict([NEW, OLD])]
+    secrets: dict[str, Any] = dict([NEW, OLD])
+    keys: list[dict[str, Any]] = [KEYRING.derived("cursor"), KEYRING.derived("other"), secrets]
     assert len({str(key["new"]) for key in keys}) == 3
 
 
