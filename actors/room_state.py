@@ -92,14 +92,13 @@ class RoomState:
 
         RoomDestroyed: it has ended for good.
         """
-        head = self.head
-        if head.destroyed is not None:
+        if self.is_destroyed:
             self._recreate()
         now_ms = self.tick(now_ms)
-        if not head.written:
+        if not self.head.written:
             self.begin_life(now_ms)
-            head.written = True
-            head.created_ms = now_ms
+            self.head.written = True
+            self.head.created_ms = now_ms
             self.save()
         self.active(now_ms)
         return now_ms
