@@ -249,6 +249,7 @@ def _seen(state: RoomState, record: MemberRecord, now_ms: int) -> None:
     record.seen_ms = now_ms
     record.version += 1
     _store(state, record)
+    state.save()  # its activity too: nothing else says when that was
     _watch(state, record, now_ms)
 
 
