@@ -185,6 +185,10 @@ def sweep(state: RoomState, now_ms: int) -> None:
     for record in all_records(state):
         if record.left_ms is None and not is_active(state, record, now_ms):
             leave_at_its_end(state, record)
+        elif record.left_ms is None and state.live(record.member_id):
+            # Should the host crash, its members are not as old as their last word.
+            record.seen_ms = max(record.seen_ms, now_ms)
+            _store(state, record)
         end_ms = _looked_at_again(state, record, now_ms)
         if end_ms <= now_ms:
             state.store.delete(keys.member(record.member_id))
