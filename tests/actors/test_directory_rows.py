@@ -17,6 +17,9 @@ LOBBY = RoomKey("room", "lobby")
 class Memory(dict[str, Any]):
     """A store in memory."""
 
+    def get(self, key: str, default: Any = None) -> Any:
+        return super().get(key, default)
+
     def put(self, key: str, value: Any) -> None:
         self[key] = value
 

@@ -40,7 +40,8 @@ def room(host: Host, name: str = "a") -> Any:
 
 async def messages(host: Host) -> int:
     """The sum that these tests look at."""
-    return (await host.env.COUNTED.directory.stats()).messages
+    stats: RealtimeStats = await host.env.COUNTED.directory.stats()
+    return stats.messages
 
 
 class Held:

@@ -71,10 +71,12 @@ class CountedRoom(DurableObject):
 
     @property
     def _directory(self) -> Directory:
-        return self.env.COUNTED.directory
+        directory: Directory = self.env.COUNTED.directory
+        return directory
 
     def _figures(self) -> list[int]:
-        return self.ctx.storage.kv.get("figures", [0, 0, 0])
+        figures: list[int] = self.ctx.storage.kv.get("figures", [0, 0, 0])
+        return figures
 
     def _answer(self, version: int) -> Figures:
         self._version = max(self._version, self._marked, version)
