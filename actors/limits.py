@@ -30,6 +30,11 @@ DEFAULT_MEMBERS = 100
 DEFAULT_ROOMS = 100
 MAX_RESUMED_MESSAGES = 300  # then `insufficient_state`
 
+# Requests
+MAX_QUERY_BYTES = 8_192
+MAX_QUERY_FIELDS = 16
+MAX_BUCKETS = 10_000  # of clients and rooms, whose HTTP requests are counted
+
 # One room
 MAX_MEMBERS = 10_000  # that have not left
 MAX_CONNECTIONS = 10_000  # sockets
