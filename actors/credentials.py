@@ -46,7 +46,9 @@ class Credentials:
         services.keyring.verify(given, audience=services.options.name, now_ms=services.now_ms())
         raise Forbidden("an API key is needed here: a token is for one room")
 
-    def caller_of(self, scope: Scope, kind: Kind, name: str, protocols: Sequence[str] = ()) -> Caller:
+    def caller_of(
+        self, scope: Scope, kind: Kind, name: str, protocols: Sequence[str] = ()
+    ) -> Caller:
         """Who makes a request to a room; `protocols`: that a WebSocket offers, with its token.
 
         Unauthenticated: nobody, or the credential is not good here. Forbidden: a page of another

@@ -64,7 +64,9 @@ def input_of(pairs: Pairs, kind: type[msgspec.Struct]) -> bytes:
     for name, value in pairs:
         if name not in fields:
             known = ", ".join(fields) or "none"
-            raise InvalidArgument(f"{name:.40}: no field of this query; there are: {known}", field=name)
+            raise InvalidArgument(
+                f"{name:.40}: no field of this query; there are: {known}", field=name
+            )
 
         if name in values:
             raise InvalidArgument(f"{name} is there twice", field=name)

@@ -114,9 +114,7 @@ class Routes:
     def _options(self, scope: Scope, target: Target) -> Response:
         headers = {"allow": ", ".join(target.methods)}
         allowed = self._settings.allowed_origins
-        return Response(
-            status=204, headers=headers | cors_headers(scope, allowed, target.methods)
-        )
+        return Response(status=204, headers=headers | cors_headers(scope, allowed, target.methods))
 
     async def _respond(
         self, scope: Scope, receive: Receive, target: Target, pairs: Pairs
@@ -128,7 +126,9 @@ class Routes:
             return Response(self._document, headers={"content-type": "application/json"})
 
         if target.endpoint is Endpoint.SOCKET:
-            raise UpgradeRequired("this path is a WebSocket: new WebSocket(grant.url, grant.protocols)")
+            raise UpgradeRequired(
+                "this path is a WebSocket: new WebSocket(grant.url, grant.protocols)"
+            )
 
         if target.endpoint is Endpoint.OPERATION:
             return _json(await self._operate(scope, receive, target, pairs))
@@ -140,9 +140,7 @@ class Routes:
 
         return _json(await self._list(target, pairs))
 
-    async def _operate(
-        self, scope: Scope, receive: Receive, target: Target, pairs: Pairs
-    ) -> bytes:
+    async def _operate(self, scope: Scope, receive: Receive, target: Target, pairs: Pairs) -> bytes:
         operation = target.operation
         assert operation is not None
         caller = self._credentials.caller_of(scope, target.kind, target.name)
