@@ -21,7 +21,7 @@ from .limits import (
     PRESENCE_TTL_SECONDS,
 )
 from .names import check_name
-from .types import Input, PositiveInt32, PositiveSafeInteger, Record
+from .types import Input, PositiveInt32, Record
 
 T = TypeVar("T")
 
@@ -47,7 +47,6 @@ class RealtimeRetentionOptions(Input, frozen=True, kw_only=True):
 
     max_messages: PositiveInt32 | None = None
     max_age_seconds: PositiveInt32 | None = None
-    max_bytes: PositiveSafeInteger | None = None
 
 
 class RealtimeActorHeaders(Input, frozen=True, kw_only=True):
@@ -102,26 +101,26 @@ class RealtimeModuleOptions(Input, frozen=True, kw_only=True):
     actor_headers: RealtimeActorHeaders | None = None
 
 
-class LifecycleConfig(RealtimeLifecycleOptions, frozen=True, kw_only=True):
+class LifecycleConfig(RealtimeLifecycleOptions, frozen=True, kw_only=True, omit_defaults=False):
     """Lifecycle options with nothing left open."""
 
-    idle_ttl_seconds: PositiveInt32
-    destroy_ttl_seconds: PositiveInt32
-    allow_recreate: bool
+    idle_ttl_seconds: PositiveInt32 = IDLE_TTL_SECONDS
+    destroy_ttl_seconds: PositiveInt32 = DESTROY_TTL_SECONDS
+    allow_recreate: bool = False
 
 
-class ModuleConfig(RealtimeModuleOptions, frozen=True, kw_only=True):
+class ModuleConfig(RealtimeModuleOptions, frozen=True, kw_only=True, omit_defaults=False):
     """Options with nothing left open that has a default; JSON says the defaults too."""
 
-    namespace: str
-    database_name: str
-    history_limit: PositiveInt32
-    presence_ttl_seconds: PositiveInt32
-    lifecycle: LifecycleConfig
-    auto_resolve_user: bool
-    allow_anonymous: bool
-    bind_connection_to_expiry: bool
-    actor_headers: RealtimeActorHeaders
+    namespace: str = DEFAULT_NAMESPACE
+    database_name: str = ""
+    history_limit: PositiveInt32 = HISTORY_LIMIT
+    presence_ttl_seconds: PositiveInt32 = PRESENCE_TTL_SECONDS
+    lifecycle: LifecycleConfig = LifecycleConfig()
+    auto_resolve_user: bool = True
+    allow_anonymous: bool = False
+    bind_connection_to_expiry: bool = True
+    actor_headers: RealtimeActorHeaders = DEFAULT_ACTOR_HEADERS
 
 
 def normalize(options: RealtimeModuleOptions) -> ModuleConfig:

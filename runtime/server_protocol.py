@@ -3,7 +3,8 @@
 An object decides with which code its connection closes, also when the client closed first
 (semantics.md 7.7); a reset drops it without a close frame (3.4); a client that breaks the protocol,
 by a message over 32 MiB say, is told so, and its object too (7.8). A connection that carries calls
-from another process is asked to drain when the server stops, before it is closed.
+from another process is asked to drain when the server stops, before it is closed. And no client can
+keep a connection by not reading: one that was closed is dropped after a while.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import State
+from websockets.server import ServerProtocol
 
 from . import limits
 from .connection import LINK_EXTENSION, End
@@ -22,20 +24,42 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+INVALID_DATA = 1007  # RFC 6455, 7.4.1
+
+
+class FrameProtocol(ServerProtocol):
+    """The frames of one connection, as RFC 6455 has them."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            # A close may come in the middle of a fragmented message (5.4), and ends the connection as
+            # any other does (5.5.1); websockets takes it for an error of the client.
+            self.current_size = None
+        super().recv_frame(frame)
+
+
 class WebSocketProtocol(WebSocketsSansIOProtocol):
     """One connection; to a `Connection` it is its `Link`."""
 
     end: End | None = None
     _drain: Callable[[], None] | None = None
 
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self.conn = FrameProtocol(max_size=self.config.ws_max_size, logger=self.conn.logger)
+
     async def run_asgi(self) -> None:
         extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
         extensions[LINK_EXTENSION] = self
         extensions[DRAIN_EXTENSION] = self._drain_with
         await super().run_asgi()
+        if not self.disconnected and self.close_timer is None:
+            self._hang_up()
 
     async def send(self, message: Any) -> None:
         await super().send(message)
+        if message["type"] == "websocket.close" and self.close_timer is not None:
+            self._close_after(limits.CLOSE_SECONDS)
         if self.initial_response is not None and self.close_sent:
             # The refusal is complete, which uvicorn would log as an error of the application.
             self.handshake_complete = True
@@ -54,25 +78,36 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.conn.state is State.OPEN:
             self.conn.send_close(code, reason)
             self.transport.write(b"".join(self.conn.data_to_send()))
-            self._close_after(self.close_timeout)
+            self._close_after(limits.CLOSE_SECONDS)
         else:
             data = b"" if code is None else Close(code, reason).serialize()
             self.transport.write(Frame(Opcode.CLOSE, data).serialize(mask=False))
-            self.transport.close()
+            self._hang_up()
 
     def handle_close(self, event: Frame) -> None:
         if self.close_sent:
-            super().handle_close(event)
+            self._hang_up()
             return
 
         # websockets has prepared an echo already; the object's answer goes out in its place.
         self.conn.data_to_send()
         self._ended(End.CLOSED, self.conn.close_rcvd)
-        self._close_after(self.close_timeout)
+        self._close_after(limits.CLOSE_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         if self.end is None:
             super().data_received(data)
+
+    def send_receive_event_to_app(self) -> None:
+        # What is no UTF-8 closes with 1007 (8.1). uvicorn does that too, with a traceback in the log
+        # each time: a client must not be able to fill it.
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
+            self.frames = []
+            self.conn.send_close(INVALID_DATA)
+            self.handle_parser_exception()
+            return
+
+        super().send_receive_event_to_app()
 
     def handle_parser_exception(self) -> None:
         # uvicorn closes at once. With input unread that resets the connection, and the client may
@@ -88,15 +123,22 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.end = End.LOST
         super().connection_lost(exc)
 
+    def keepalive_timeout(self) -> None:
+        closing = self.close_sent or self.transport.is_closing()
+        super().keepalive_timeout()
+        if not closing:
+            self._hang_up()
+
     def shutdown(self) -> None:
         drain, self._drain = self._drain, None
         if drain is not None and self.end is None and not self.close_sent:
             drain()
         elif self.end is None:
             super().shutdown()
+            self._hang_up()
         else:
             self.stop_keepalive()
-            self.transport.close()
+            self._hang_up()
 
     def _drain_with(self, drain: Callable[[], None]) -> None:
         self._drain = drain
@@ -114,6 +156,23 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     def _close_after(self, seconds: float) -> None:
+        self._set_timer(seconds, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """Close once everything is written, or after a while in which the client does not read it."""
+        self.transport.close()
+        self._set_timer(limits.LINGER_SECONDS, self.transport.abort)
+
+    def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:
         if self.close_timer is not None:
             self.close_timer.cancel()
-        self.close_timer = self.loop.call_later(seconds, self.transport.close)
+        self.close_timer = self.loop.call_later(seconds, then)
+
+
+def _is_text(frames: list[bytes]) -> bool:
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+
+    return True
