@@ -120,3 +120,12 @@ class Unavailable(RealtimeError):
     status = 503
     retryable = True
     close_code = 4501
+
+
+def error_of(code: str, message: str) -> RealtimeError:
+    """The error of a code, as an error frame or a problem names it."""
+    for kind in RealtimeError.__subclasses__():
+        if kind.code == code:
+            return kind(message)
+
+    return RealtimeError(message, code=code or None)

@@ -24,6 +24,7 @@ MAX_FRAME_ID_BYTES = 256  # what a client may put into `id` of a frame, as JSON
 HISTORY_LIMIT = 100  # default of `historyLimit`
 MAX_PAGE = 1_000  # a larger limit is clamped
 DEFAULT_MEMBERS = 100
+DEFAULT_ROOMS = 100
 MAX_RESUMED_MESSAGES = 300  # then `insufficient_state`
 
 # One room
@@ -41,7 +42,8 @@ IDLE_TTL_SECONDS = 300
 DESTROY_TTL_SECONDS = 86_400
 GRACE_SECONDS = 10  # after an unclean loss of the last socket, then the member has left
 IDEMPOTENCY_SECONDS = 86_400
-SWEPT_AT_ONCE = 1_000  # rows that one alarm deletes before it re-arms
+SWEPT_AT_ONCE = 500  # rows that one alarm deletes before it re-arms
+SWEPT_PARTS_AT_ONCE = 16  # parts of snapshots, likewise
 FIRST_QUARANTINE_SECONDS = 2  # doubles
 MAX_QUARANTINE_SECONDS = 64
 
@@ -60,5 +62,11 @@ RATE_PER_SECOND = 50  # frames of one connection
 RATE_BURST = 100
 
 # The directory
-DIRECTORY_SHARDS = 16
+DIRECTORY_SHARDS = 16  # fixed: it decides in which one a room is
 DIRECTORY_QUERIES = 32  # rooms that one shard asks at the same time
+
+# A connection from code
+MAX_UNREAD_EVENTS = 10_000  # that wait for the iterator
+RECONNECT_SECONDS = 0.25  # doubled for each failure, times a random share
+MAX_RECONNECT_SECONDS = 30.0
+GOING_AWAY = 1001  # the close code: the member has a while to come back

@@ -1,4 +1,4 @@
-"""An application: actor classes by binding name, variables, and what answers requests."""
+"""An application: actor classes and modules by binding name, variables, and what answers requests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..runtime import DurableObject, Host, load_settings
-from ..runtime.application import NamespaceDeclaration
+from ..runtime.application import ModuleDeclaration, NamespaceDeclaration
 from ..runtime.channel import LocalChannel
+from .context import InRequest
+from .dispatcher import Dispatcher
 from .env import Env
 from .lifespan import run_lifespan
+from .module import bind_module, check_paths, is_module
 from .namespace import DurableObjectNamespace
 from .router import Router
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..runtime import DurableObjectId
     from ..runtime.application import ASGIApp, Receive, Scope, Send
+    from .module import Module, ModuleBinding
 
 BINDING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
@@ -27,21 +31,22 @@ BINDING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 class App:
     """What a host runs: `App(name="demo", bindings={"COUNTER": Counter})`.
 
-    `bindings`: actor classes by binding name. `vars`: plain values, in `env` beside the bindings.
-    `main`: any ASGI application for the requests, with `request.state.env`; without one
-    `/{binding}/{name}/...` goes to `fetch` of that object. `unique_keys`: for a binding, the key its
-    ids derive from, when they must equal those of another system; fixed once a data directory has
-    seen it.
+    `bindings`: actor classes and modules by binding name; a module answers the requests under its
+    path, before anything else does. `vars`: plain values, in `env` beside the bindings. `main`: any
+    ASGI application for the other requests, with `request.state.env`; without one
+    `/{binding}/{name}/...` goes to `fetch` of that object. `unique_keys`: for an actor class, the key
+    its ids derive from, when they must equal those of another system; fixed once a data directory
+    has seen it.
 
     It is an ASGI application too: `uvicorn demo:app`, with settings from the environment.
-    TypeError, ValueError: a name or a class that cannot be bound.
+    TypeError, ValueError: a name, a class or a module that cannot be bound.
     """
 
     def __init__(
         self,
         *,
         name: str,
-        bindings: Mapping[str, type[DurableObject]],
+        bindings: Mapping[str, type[DurableObject] | Module],
         vars: Mapping[str, Any] | None = None,
         main: ASGIApp | None = None,
         unique_keys: Mapping[str, str] | None = None,
@@ -52,29 +57,60 @@ class App:
         self.vars = dict(vars or {})
         self._unique_keys = dict(unique_keys or {})
         self._host: Host | None = None
-        self._check()
+        self._classes: dict[str, type[DurableObject]] = {}
+        self._modules: dict[str, ModuleBinding] = {}
+        self._sort_bindings()
+        self._check_names()
 
     def namespaces(self) -> Sequence[NamespaceDeclaration]:
-        """Every set of objects, for the host."""
+        """Every set of objects, those of the modules too, for the host."""
+        declared: list[NamespaceDeclaration] = []
+        for binding in self.bindings:
+            if binding in self._modules:
+                declared += self._modules[binding].namespaces
+            else:
+                key = self._unique_keys.get(binding, f"{self.name}/{binding}")
+                declared.append(NamespaceDeclaration(binding, key, self._classes[binding]))
+        return declared
+
+    def modules(self) -> Sequence[ModuleDeclaration]:
+        """The bindings that are modules, for other processes."""
         return [
-            NamespaceDeclaration(
-                binding, self._unique_keys.get(binding, f"{self.name}/{binding}"), actor
+            ModuleDeclaration(
+                module.binding,
+                module.record.kind,
+                module.record.config,
+                tuple(namespace.name for namespace in module.namespaces),
             )
-            for binding, actor in self.bindings.items()
+            for module in self._modules.values()
         ]
 
     def make_env(self, host: Host) -> Env:
         """The bindings and variables, reaching the objects of `host`."""
-        return Env({**self.vars, **{name: namespace_of(host, name) for name in self.bindings}})
+        values = dict(self.vars)
+        for binding in self.bindings:
+            if binding in self._modules:
+                module = self._modules[binding]
+                names = [namespace.name for namespace in module.namespaces]
+                namespaces = {name: namespace_of(host, name) for name in names}
+                values[binding] = module.module.bind(host, namespaces)
+            else:
+                values[binding] = namespace_of(host, binding)
+        return Env(values)
 
     def asgi_for(self, host: Host) -> ASGIApp:
-        """`main`, or the default router."""
-        return self.main if self.main is not None else Router(host, list(self.bindings))
+        """The modules under their paths; else `main`, or the default router."""
+        rest: ASGIApp
+        rest = (
+            Router(host, list(self._classes)) if self.main is None else InRequest(host, self.main)
+        )
+        return Dispatcher(host, self._modules.values(), rest) if self._modules else rest
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             async with AsyncExitStack() as stack:
-                await run_lifespan(scope, receive, send, partial(self._start, stack), self.main)
+                start = partial(self._start, stack)
+                await run_lifespan(scope, receive, send, start, stack.aclose, self.main)
         elif self._host is None:
             raise RuntimeError("an App needs the server's lifespan: it opens the data directory")
         else:
@@ -88,23 +124,33 @@ class App:
     def _stopped(self) -> None:
         self._host = None
 
-    def _check(self) -> None:
+    def _sort_bindings(self) -> None:
+        for binding, value in self.bindings.items():
+            if not BINDING_NAME.fullmatch(binding):
+                raise ValueError(f"a binding's name is letters, digits and _: {binding!r} is not")
+            if is_module(value):
+                self._modules[binding] = bind_module(binding, value)
+            elif isinstance(value, type) and issubclass(value, DurableObject):  # pyright: ignore[reportUnnecessaryIsInstance]
+                self._classes[binding] = value
+            else:
+                raise TypeError(
+                    f"the binding {binding} is a subclass of DurableObject or a module, not {value!r}"
+                )
+
+    def _check_names(self) -> None:
         if not self.name:
             raise ValueError("an App has a name: it is part of what its objects' ids derive from")
 
-        for binding, actor in self.bindings.items():
-            if not BINDING_NAME.fullmatch(binding):
-                raise ValueError(f"a binding's name is letters, digits and _: {binding!r} is not")
-            if not (isinstance(actor, type) and issubclass(actor, DurableObject)):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(
-                    f"the binding {binding} is a subclass of DurableObject, not {actor!r}"
-                )
+        for module in self._unique_keys.keys() & self._modules.keys():
+            raise ValueError(f"unique_keys names {module!r}, a module, which has keys of its own")
 
         for unknown in self._unique_keys.keys() - self.bindings.keys():
             raise ValueError(f"unique_keys names {unknown!r}, which is no binding")
 
         for both in self.vars.keys() & self.bindings.keys():
             raise ValueError(f"{both!r} is a binding and a variable")
+
+        check_paths(list(self._modules.values()))
 
 
 def namespace_of(host: Host, binding: str) -> DurableObjectNamespace:

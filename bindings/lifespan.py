@@ -17,40 +17,52 @@ async def run_lifespan(
     receive: Receive,
     send: Send,
     start: Callable[[], Awaitable[None]],
+    stop: Callable[[], Awaitable[None]],
     inner: ASGIApp | None,
 ) -> None:
     """Start the host when the server starts; then pass the lifespan through to `inner`, which may
-    not know it. Returns when the server stops; whoever called closes the host.
+    not know it; stop the host when that has stopped.
 
-    An error of the start is reported to the server, which then ends.
+    The server is told of the end when the host has stopped, because it ends the process then. An
+    error of the start is reported to the server, which then ends.
     """
-    message = await receive()
+    first = await receive()
     try:
         await start()
     except Exception as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
 
-    if inner is None or not await _pass_through(scope, message, receive, send, inner):
+    passed, last = False, None
+    if inner is not None:
+        passed, last = await _pass_through(scope, first, receive, send, inner)
+    if not passed:
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await send({"type": "lifespan.shutdown.complete"})
+        last = {"type": "lifespan.shutdown.complete"}
+    await stop()
+    if last is not None:
+        await send(last)
 
 
 async def _pass_through(
     scope: Scope, first: Message, receive: Receive, send: Send, inner: ASGIApp
-) -> bool:
-    """Run the lifespan of `inner`. False: it has none, and nothing was sent for it."""
+) -> tuple[bool, Message | None]:
+    """Run the lifespan of `inner`. Whether it has one, and what it says at its end, not sent yet."""
     said = False
+    last: Message | None = None
     waiting: list[Message] = [first]
 
     async def receive_again() -> Message:
         return waiting.pop() if waiting else await receive()
 
     async def send_noted(message: Message) -> None:
-        nonlocal said
+        nonlocal said, last
         said = True
-        await send(message)
+        if message["type"].startswith("lifespan.shutdown."):
+            last = message
+        else:
+            await send(message)
 
     try:
         await inner(scope, receive_again, send_noted)
@@ -58,7 +70,7 @@ async def _pass_through(
         raise
     except Exception:
         # As servers do: an application that raises before it answers does not support lifespans.
-        if said:
+        if said and last is None:
             raise
 
-    return said
+    return said, last

@@ -15,6 +15,7 @@ from .namespace import DurableObjectNamespace
 from .remote_channel import RemoteChannel
 from .remote_dial import check_key, web_socket_url
 from .remote_link import Link
+from .remote_modules import build_modules
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -32,7 +33,9 @@ def connect(url: str, *, api_key: str) -> RemoteHost:
     `url` is that of the host, with the path it is mounted at, if any; `api_key` is one of its
     setting `api_keys`. Namespaces, ids, stubs, `fetch` with its streams and WebSockets, values and
     errors are as within the host's process; so are the variables of the application, as far as
-    their values can be copied.
+    their values can be copied. A module's value is built by the entry point of its kind, in the group
+    `roomhost.modules`, of a package that is installed here too; where there is none, reading that
+    binding is a `HostError`.
 
     Where a `with` does not fit, `remote = connect(...)`, `env = await remote.open()` and
     `await remote.close()` do the same. Either way it needs asyncio, and one event loop.
@@ -83,7 +86,7 @@ class RemoteHost:
             if isinstance(welcome, Exception):
                 raise welcome
 
-            return self._env(welcome)
+            return await self._env(welcome)
         except BaseException:
             await self.close()
             raise
@@ -106,17 +109,23 @@ class RemoteHost:
     ) -> None:
         await self.close()
 
-    def _env(self, welcome: Welcome) -> Env:
+    async def _env(self, welcome: Welcome) -> Env:
         if welcome.protocol != PROTOCOL:
             raise HostError(
                 f"{self._url} speaks version {welcome.protocol} of this protocol, not {PROTOCOL}: "
                 "use the same roomhost on both sides"
             )
 
+        namespaces = {
+            name: self._namespace(name, unique_key)
+            for name, unique_key in welcome.namespaces.items()
+        }
         values: dict[str, Any] = {name: decode(data) for name, data in welcome.variables.items()}
-        for binding, unique_key in welcome.namespaces.items():
-            values[binding] = self._namespace(binding, unique_key)
-        return Env(values)
+        values |= namespaces
+        for module in welcome.modules.values():
+            for name in module.namespaces:
+                values.pop(name, None)
+        return Env(values | await build_modules(welcome.modules, namespaces))
 
     def _namespace(self, binding: str, unique_key: str) -> DurableObjectNamespace:
         def channel(object_id: DurableObjectId) -> RemoteChannel:

@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 from ..runtime import Host, Response
 from ..runtime.asgi import send_response, serve_fetch
+from .paths import segments_below_root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,16 +37,13 @@ class Router:
             await send_response(send, Response("Not Found\n", status=404))
 
     def _find(self, scope: Scope) -> DurableObjectStub | None:
-        # The raw path, because a name may hold an encoded slash.
-        raw: bytes = scope.get("raw_path") or scope.get("path", "").encode()
-        root = scope.get("root_path", "").encode()
-        segments = raw.removeprefix(root).partition(b"?")[0].split(b"/", 3)
-        if len(segments) < 3 or segments[0]:
+        segments = segments_below_root(scope)
+        if len(segments) < 2:
             return None
 
-        binding = self._bindings.get(segments[1].decode("latin-1"))
+        binding = self._bindings.get(segments[0].decode("latin-1"))
         try:
-            name = unquote_to_bytes(segments[2]).decode()
+            name = unquote_to_bytes(segments[1]).decode()
         except UnicodeDecodeError:
             return None
 

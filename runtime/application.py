@@ -29,6 +29,17 @@ class NamespaceDeclaration:
     actor: type[DurableObject]
 
 
+@dataclass(frozen=True, slots=True)
+class ModuleDeclaration:
+    """One module, as far as another process needs it to build the same value under the binding's name:
+    what builds it, its configuration, and the names of its sets of objects."""
+
+    binding: str
+    kind: str
+    config: bytes
+    namespaces: tuple[str, ...]
+
+
 class Application(Protocol):
     """`roomhost.bindings.App`, seen from below."""
 
@@ -39,6 +50,10 @@ class Application(Protocol):
 
     def namespaces(self) -> Sequence[NamespaceDeclaration]:
         """Every set of objects that the application has."""
+        ...
+
+    def modules(self) -> Sequence[ModuleDeclaration]:
+        """The bindings that are more than one set of objects. `make_env` binds their values."""
         ...
 
     def make_env(self, host: Host) -> Any:

@@ -18,7 +18,9 @@ from .durable_object import ActorClass
 from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .object_id import DurableObjectId, IdFactory, maker_of
+from .running import host_started, host_stopped
 from .settings import HostSettings
+from .token_secrets import load_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -92,6 +94,7 @@ class Host:
         self._wrap_commit = wrap_commit
         self._asgi: ASGIApp | None = None
         self._directory: DataDirectory | None = None
+        self._token_secrets: tuple[tuple[str, str], ...] | None = None
         self._engine: Engine | None = None
         self._outer: TaskGroup | None = None
         self._group: TaskGroup
@@ -112,9 +115,19 @@ class Host:
             self._asgi = HostASGI(self, self.app.asgi_for(self))
         return self._asgi
 
+    @property
+    def token_secrets(self) -> tuple[tuple[str, str], ...]:
+        """Key id and secret of each key for tokens; the first one signs. HostError: the host has not
+        started."""
+        if self._token_secrets is None:
+            raise HostError("the host is not running: use it inside `async with Host(...)`")
+
+        return self._token_secrets
+
     async def __aenter__(self) -> Self:
         self._directory = DataDirectory.open(self.data_dir)
         try:
+            self._token_secrets = load_secrets(self._directory.path, self.settings.token_secrets)
             backend = current_backend()
             partition = Partition.open(
                 self._directory.path / "partition-0",
@@ -129,7 +142,16 @@ class Host:
         self._outer = anyio.create_task_group()
         await self._outer.__aenter__()
         self._group = await self._outer.start(self._hold_group)
-        self._start_engine(backend, partition)
+        try:
+            self._start_engine(backend, partition)
+        except BaseException:
+            with CancelScope(shield=True):
+                await anyio.to_thread.run_sync(partition.close)
+                await self._stop()
+            await self._outer.__aexit__(None, None, None)
+            raise
+
+        host_started(self)
         return self
 
     async def __aexit__(
@@ -311,9 +333,11 @@ class Host:
 
     async def _stop(self) -> None:
         assert self._directory is not None
+        host_stopped(self)
         self.clock.detach(self.settle)
-        engine, self._engine = self.engine, None
-        engine.became_quiet()
+        engine, self._engine = self._engine, None
+        if engine is not None:
+            engine.became_quiet()
         self._group.cancel_scope.cancel()
         await self._ended.wait()
         self._directory.close()

@@ -66,7 +66,13 @@ MAX_REMOTE_INLINE_BYTES = 1024 * 1024  # a longer body is a stream
 MAX_REMOTE_ERROR_TEXT = 65_536  # characters of an error's message
 REMOTE_CONNECT_SECONDS = 10.0  # until a host has answered
 
+# Modules, as another process is told of them
+MAX_MODULE_KIND_CHARACTERS = 64
+MAX_MODULE_CONFIG_BYTES = 64 * 1024
+
 # The host
+MIN_SECRET_BYTES = 32  # that a secret of HMAC-SHA256 should have (RFC 7518, 3.2)
+MAX_KID_BYTES = 64  # of the id of a secret
 IDLE_EVICTION_SECONDS = 10.0  # without an event in flight, then the instance is dropped (3.5)
 DRAIN_SECONDS = 30.0  # that events in flight get to finish when the host stops
 CLOCK_SLICE_SECONDS = 1.0  # the longest sleep before the wall clock is looked at again

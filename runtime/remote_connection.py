@@ -17,6 +17,7 @@ from .remote_frames import (
     Call,
     Fetch,
     Get,
+    ModuleInfo,
     Open,
     ProtocolError,
     Raised,
@@ -98,15 +99,19 @@ class RemoteConnection:
     def _welcome(self) -> Welcome:
         host = self._host
         names = host.namespaces
+        modules = {
+            module.binding: ModuleInfo(module.kind, module.config, list(module.namespaces))
+            for module in host.app.modules()
+        }
         variables: dict[str, bytes] = {}
         for name in cast("list[str]", list(host.env)):
-            if name not in names:
+            if name not in names and name not in modules:
                 try:
                     variables[name] = encode(host.env[name])
                 except DataCloneError:  # a variable of this process alone
                     continue
         keys = {name: namespace.unique_key for name, namespace in names.items()}
-        return Welcome(PROTOCOL, host.app.name, keys, variables)
+        return Welcome(PROTOCOL, host.app.name, keys, variables, modules)
 
     async def _write(self) -> None:
         try:

@@ -42,13 +42,32 @@ class ErrorInfo(msgspec.Struct, array_like=True, frozen=True):
     attributes: dict[str, bytes]
 
 
+class ModuleInfo(msgspec.Struct, array_like=True, frozen=True):
+    """A module: what builds its value, its configuration, and the names of its namespaces."""
+
+    kind: Annotated[str, msgspec.Meta(max_length=limits.MAX_MODULE_KIND_CHARACTERS)]
+    config: Annotated[bytes, msgspec.Meta(max_length=limits.MAX_MODULE_CONFIG_BYTES)]
+    namespaces: list[str]
+
+
 class Welcome(msgspec.Struct, array_like=True, frozen=True, tag="welcome"):
-    """Host: the first frame. The namespaces with their unique keys, the variables as encoded."""
+    """Host: the first frame. The namespaces with their unique keys, the variables as encoded, the
+    modules by their bindings. ValueError: a module with a name or a namespace that cannot be its."""
 
     protocol: int
     app: str
     namespaces: dict[str, str]
     variables: dict[str, bytes]
+    modules: dict[str, ModuleInfo]
+
+    def __post_init__(self) -> None:
+        for binding, module in self.modules.items():
+            if binding in self.namespaces or binding in self.variables:
+                raise ValueError(f"the name of module {binding} is taken")
+
+            for name in module.namespaces:
+                if name not in self.namespaces:
+                    raise ValueError(f"namespace {name} of module {binding} is not there")
 
 
 class Open(msgspec.Struct, array_like=True, frozen=True, tag="open"):

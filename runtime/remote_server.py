@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hmac
 from typing import TYPE_CHECKING, Any
 
+from .api_keys import bearer_of, is_api_key
 from .connection import LINK_EXTENSION
 from .http import Response
 from .remote_connection import RemoteConnection
 from .remote_frames import PATH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from .application import Receive, Scope, Send
     from .host import Host
@@ -37,10 +37,7 @@ def path_of(scope: Scope) -> str:
 
 
 class RemoteCalls:
-    """Everything under `/_rpc/`: an authenticated WebSocket, which `roomhost.bindings.connect` opens.
-
-    Every key of `api_keys` counts, so that a new one can be in use before the old one is taken away.
-    """
+    """Everything under `/_rpc/`: an authenticated WebSocket, which `roomhost.bindings.connect` opens."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
@@ -51,7 +48,7 @@ class RemoteCalls:
         if not any(keys):
             return problem(401, "unauthenticated", UNCONFIGURED)
 
-        if not is_authorized(scope, keys):
+        if not is_api_key(bearer_of(scope["headers"]), keys):
             return problem(401, "unauthenticated", REFUSED)
 
         if path_of(scope) != PATH:
@@ -69,18 +66,6 @@ class RemoteCalls:
             on_drain(connection.drain)
         await connection.run()
         return None
-
-
-def is_authorized(scope: Scope, keys: Sequence[str]) -> bool:
-    """Whether the request bears one of the keys. The time it takes tells nothing about them."""
-    given = b""
-    for name, value in scope["headers"]:
-        scheme, _, credentials = value.partition(b" ")
-        if name.lower() == b"authorization" and scheme.lower() == b"bearer":
-            given = credentials.strip()
-    # Each one is compared, also after one was right.
-    matches = [hmac.compare_digest(key.encode(), given) for key in keys if key]
-    return bool(given) and any(matches)
 
 
 def problem(status: int, code: str, message: str) -> Response:

@@ -18,6 +18,9 @@ from ..storage.limits import (
 )
 from . import limits
 from .errors import HostError
+from .proxies import parse_network
+from .token_secrets import parse_secrets
+from .urls import parse_origin, parse_public_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,9 +35,12 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     `data_dir`: where the objects are stored. `host`, `port`: where `roomhost serve` listens; port 0
     takes a free one. `api_keys`: what trusted back-ends authenticate with. `token_secrets`:
-    `kid:secret`, the first one signs. `public_url`: how clients reach this host.
-    `trusted_proxies`: addresses whose forwarded headers count. `allowed_origins`: of browsers that
-    may open a WebSocket. `idle_eviction_seconds`: without an event, then an instance is dropped.
+    `kid:secret`, the first one signs; when there is none, one is made and kept in the data directory.
+    `public_url`: how clients reach this host, http or https, without a query. `trusted_proxies`: IP
+    addresses, or networks as 10.0.0.0/8, whose word about a request's user counts.
+    `allowed_origins`: of pages that may open a WebSocket, as https://app.example.com, or `*`; when
+    there is none, pages of this host. `idle_eviction_seconds`: without an event, then an instance
+    is dropped.
     `max_queued_events`, `max_queued_bytes`, `max_queued_seconds`: of calls and messages that wait for
     one object, their number, size and age; beyond it they are refused as overloaded.
     `max_key_bytes`, `max_entry_bytes`: of one stored key, and of a key and its encoded value.
@@ -72,6 +78,14 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
         if not self.data_dir:
             raise ValueError("data_dir: the path of a directory, not an empty text")
+
+        parse_secrets(self.token_secrets)
+        for network in self.trusted_proxies:
+            parse_network(network)
+        for origin in self.allowed_origins:
+            parse_origin(origin)
+        if self.public_url is not None:
+            parse_public_url(self.public_url)
 
 
 FIELDS = {field.name: field for field in msgspec.structs.fields(HostSettings)}

@@ -25,6 +25,7 @@ from roomhost.runtime.remote_frames import (
     ErrorInfo,
     Fetch,
     Get,
+    ModuleInfo,
     Open,
     ProtocolError,
     Raised,
@@ -65,7 +66,8 @@ CLIENT_FRAMES = [
     Fetch(2, 1, "GET", "http://x/", [], 3),
 ]
 HOST_FRAMES = [
-    Welcome(1, "app", {"A": "key"}, {"B": b"\xc0"}),
+    Welcome(1, "app", {"A": "key"}, {"B": b"\xc0"}, {}),
+    Welcome(1, "app", {"C.x": "key"}, {}, {"C": ModuleInfo("kind", b"{}", ["C.x"])}),
     Result(2, b"\xc0"),
     Responded(2, 200, [(b"a", b"b")], None, False),
     Raised(2, INFO),
@@ -110,6 +112,30 @@ def test_what_no_client_sends_is_refused(frame: Any) -> None:
     """With a reason that fits in a close frame."""
     with pytest.raises(ProtocolError, match="not a frame: ") as refused:
         decode_client_frame(msgspec.msgpack.encode(frame))
+    assert len(str(refused.value).encode()) <= limits.MAX_CLOSE_REASON_BYTES
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        *CLIENT_FRAMES,
+        ["welcome", 1, "app", {}, {}],
+        ["welcome", 1, "app", {}, {}, [["C", "kind", b"", []]]],
+        ["welcome", 1, "app", {}, {}, {"C": ["kind", "text", []]}],
+        ["welcome", 1, "app", {}, {}, {"C": ["kind", b""]}],
+        ["welcome", 1, "app", {}, {}, {"C": ["k" * 65, b"", []]}],
+        ["welcome", 1, "app", {}, {}, {"C": ["k", bytes(65_537), []]}],
+        ["welcome", 1, "app", {}, {}, {"C": ["k", b"", ["C.x"]]}],
+        ["welcome", 1, "app", {"C": "key"}, {}, {"C": ["k", b"", []]}],
+        ["welcome", 1, "app", {}, {"C": b""}, {"C": ["k", b"", []]}],
+        ["responded", 1, 99, [], None, False],
+    ],
+    ids=lambda frame: repr(frame)[:80],
+)
+def test_what_no_host_sends_is_refused(frame: Any) -> None:
+    """With a reason that fits in a close frame."""
+    with pytest.raises(ProtocolError, match="not a frame: ") as refused:
+        decode_host_frame(msgspec.msgpack.encode(frame))
     assert len(str(refused.value).encode()) <= limits.MAX_CLOSE_REASON_BYTES
 
 

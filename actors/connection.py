@@ -1,0 +1,88 @@
+"""One socket of a room, as the room sees it: who it is, how it speaks, until when."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from .caller import Caller, decode_caller, encode_caller
+from .frames import Protocol, ack, error, written
+from .rate import Bucket
+
+if TYPE_CHECKING:
+    from ..runtime import WebSocket
+    from .errors import RealtimeError
+
+
+class Connection:
+    """Made from the socket's attachment, so that it outlives the room's instance."""
+
+    __slots__ = ("bucket", "caller", "id", "protocol", "ws")
+
+    def __init__(
+        self, ws: WebSocket, connection_id: str, caller: Caller, protocol: Protocol, now_ms: int
+    ) -> None:
+        self.ws = ws
+        self.id = connection_id
+        self.caller = caller
+        self.protocol = protocol
+        self.bucket = Bucket(now_ms)
+
+    @classmethod
+    def of(cls, ws: WebSocket, now_ms: int) -> Connection:
+        """The connection whose attachment the socket has."""
+        kept: dict[str, Any] = ws.deserialize_attachment()
+        return cls(
+            ws, kept["id"], decode_caller(kept["caller"]), Protocol(kept["protocol"]), now_ms
+        )
+
+    def keep(self) -> None:
+        """Attach what must outlive the instance to the socket."""
+        self.ws.serialize_attachment(
+            {
+                "id": self.id,
+                "caller": encode_caller(self.caller),
+                "protocol": self.protocol.value,
+            }
+        )
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, unless the connection has closed."""
+        send_frame(self.ws, written(frame, self.protocol))
+
+    def acknowledge(self, frame_id: bytes | None, result: bytes) -> None:
+        """Answer a frame with its result, once that is durable."""
+        self.send(ack(frame_id, result))
+
+    def refuse(self, frame_id: bytes | None, failure: RealtimeError) -> None:
+        """Answer a frame with why it was refused."""
+        self.send(error(frame_id, failure))
+
+    def close(self, failure: RealtimeError, code: int | None = None) -> None:
+        """Say why, then close with the code of that, or another one."""
+        self.refuse(None, failure)
+        self.ws.close(failure.close_code if code is None else code, failure.code)
+
+
+def send_frame(ws: WebSocket, frame: str | bytes) -> None:
+    """Send to a socket that may have closed meanwhile."""
+    try:
+        ws.send(frame)
+    except TypeError:  # it was closed by this side, and lists until its answer comes
+        return
+
+
+def tags_of(connection: Connection) -> list[str]:
+    """What a socket is found by: how it listens, its id, its member."""
+    tags = [f"c:{connection.id}"]
+    caller = connection.caller
+    if "subscribe" in caller.capabilities or caller.trusted:
+        tags.append(connection.protocol.name)
+    if caller.member_id is not None:
+        tags.append(member_tag(caller.member_id))
+    return tags
+
+
+def member_tag(member_id: str) -> str:
+    """The tag of a member's sockets: ids may be longer than tags, and hold anything."""
+    return f"m:{sha256(member_id.encode()).hexdigest()[:40]}"

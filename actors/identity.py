@@ -1,0 +1,47 @@
+"""Who calls through a handle: the server's own code, perhaps for a request (realtime.md 5.1)."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from ..bindings import current_request
+from .caller import Caller
+from .errors import Unauthenticated
+from .headers import identity_of
+from .types import RealtimePrincipal
+
+if TYPE_CHECKING:
+    from .options import RealtimeModuleOptions
+
+
+def caller_for(options: RealtimeModuleOptions, value: Any) -> Caller:
+    """The caller of an operation with the input `value`: trusted, and with the identity of the
+    request that is being answered, if one is.
+
+    Unauthenticated: a request is being answered, nobody vouches for its user, the input names none,
+    and the module has no anonymous ones.
+    """
+    request = current_request()
+    actor: RealtimePrincipal | None = None
+    if request is not None and options.auto_resolve_user:
+        actor = identity_of(request.scope, options, request.host.settings.trusted_proxies)
+    if actor is None and options.allow_anonymous:
+        actor = anonymous()
+    if request is not None and actor is None and _names_nobody(value):
+        raise Unauthenticated(
+            "this request has no user: send it through a trusted proxy that names one, give an "
+            "actor, or allow anonymous ones"
+        )
+
+    return Caller(trusted=True, actor=actor)
+
+
+def anonymous() -> RealtimePrincipal:
+    """Somebody nobody knows."""
+    return RealtimePrincipal(kind="anonymous", id=secrets.token_hex(8))
+
+
+def _names_nobody(value: Any) -> bool:
+    asks = [getattr(value, name) for name in ("actor", "member_id") if hasattr(value, name)]
+    return bool(asks) and not any(asks)

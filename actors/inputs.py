@@ -1,0 +1,162 @@
+"""The input of every operation: its type, and what of it is refused before anything happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from . import limits
+from .errors import InvalidArgument, PayloadTooLarge
+from .json_values import check, check_text, encode, encode_within, parse
+from .members import check_member_fields
+from .messages import check_message
+from .principals import check_principal
+from .types import (
+    RealtimeAuthorizeOptions,
+    RealtimeDestroyOptions,
+    RealtimeHistoryOptions,
+    RealtimeJoinOptions,
+    RealtimeLeaveOptions,
+    RealtimeMembersOptions,
+    RealtimeMessageInput,
+    RealtimeMetadataOptions,
+    RealtimePresenceOptions,
+    RealtimeRestoreOptions,
+    RealtimeResumeOptions,
+)
+
+Check = Callable[[Any, str], None]
+
+
+class Nothing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The input of an operation that takes none."""
+
+
+class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The input of `auth.refresh`: the token of a new grant."""
+
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A type and its check; `check(value, root)` raises a RealtimeError that names the field."""
+
+    kind: type[Any]
+    check: Check
+
+    def parse(self, data: bytes | str, root: str = "") -> Any:
+        """The input from JSON, checked. PayloadTooLarge: over 1 MiB. InvalidArgument."""
+        if len(data) > limits.MAX_BODY_BYTES:
+            raise PayloadTooLarge(f"an input is at most {limits.MAX_BODY_BYTES} bytes")
+
+        value = parse(data, self.kind, root)
+        self.check(value, f"{root}." if root else "")
+        return value
+
+    def decode(self, data: bytes) -> Any:
+        """The input from JSON that `parse` has seen before."""
+        return parse(data, self.kind)
+
+
+def check_publish(message: RealtimeMessageInput, root: str) -> None:
+    """Of publish and broadcast."""
+    check_message(message, root)
+    check_principal(message.actor, f"{root}actor")
+
+
+def check_join(options: RealtimeJoinOptions, root: str) -> None:
+    """Of join."""
+    _check_id(options.member_id, f"{root}memberId")
+    check_principal(options.actor, f"{root}actor")
+    check_member_fields(options.metadata, options.presence, root)
+
+
+def check_leave(options: RealtimeLeaveOptions, root: str) -> None:
+    """Of leave."""
+    _check_id(options.member_id, f"{root}memberId")
+
+
+def check_presence(options: RealtimePresenceOptions, root: str) -> None:
+    """Of presence."""
+    _check_id(options.member_id, f"{root}memberId")
+    check_member_fields(None, options.presence, root)
+
+
+def check_metadata(options: RealtimeMetadataOptions, root: str) -> None:
+    """Of metadata."""
+    if options.metadata is not None:
+        encode_within(options.metadata, f"{root}metadata", limits.MAX_ROOM_METADATA_BYTES)
+
+
+def check_history(options: RealtimeHistoryOptions, root: str) -> None:
+    """Of history: what the cursor means is the room's to say."""
+    if options.cursor is not None and len(options.cursor) > limits.MAX_CURSOR_BYTES:
+        raise InvalidArgument(
+            f"{root}cursor is what an earlier page returned",
+            code="invalid_cursor",
+            field=f"{root}cursor",
+        )
+
+
+def check_restore(options: RealtimeRestoreOptions, root: str) -> None:
+    """Of restore."""
+    _check_id(options.snapshot_id, f"{root}snapshotId")
+
+
+def check_resume(options: RealtimeResumeOptions, root: str) -> None:
+    """Of resume."""
+    _check_id(options.epoch, f"{root}epoch")
+
+
+def check_authorize(options: RealtimeAuthorizeOptions, root: str) -> None:
+    """Of authorize; which capabilities there are, the token's own check says."""
+    _check_id(options.member_id, f"{root}memberId")
+    _check_id(options.client_id, f"{root}clientId")
+    check_principal(options.actor, f"{root}actor")
+    if options.presence is not None:
+        encode_within(options.presence, f"{root}presence", limits.MAX_TOKEN_PRESENCE_BYTES)
+    ttl_seconds = options.ttl_seconds
+    if ttl_seconds is not None and ttl_seconds > limits.MAX_TOKEN_TTL_SECONDS:
+        raise InvalidArgument(
+            f"{root}ttlSeconds is at most {limits.MAX_TOKEN_TTL_SECONDS} seconds",
+            field=f"{root}ttlSeconds",
+        )
+
+
+def check_nothing(_value: object, _root: str) -> None:
+    """The type says it all."""
+
+
+def _check_id(text: str | None, field: str) -> None:
+    if text is not None:
+        check_text(text, field, limits.MAX_ID_BYTES)
+
+
+MESSAGE = Input(RealtimeMessageInput, check_publish)
+JOIN = Input(RealtimeJoinOptions, check_join)
+LEAVE = Input(RealtimeLeaveOptions, check_leave)
+PRESENCE = Input(RealtimePresenceOptions, check_presence)
+METADATA = Input(RealtimeMetadataOptions, check_metadata)
+MEMBERS = Input(RealtimeMembersOptions, check_nothing)
+HISTORY = Input(RealtimeHistoryOptions, check_history)
+SNAPSHOT = Input(Nothing, check_nothing)
+RESTORE = Input(RealtimeRestoreOptions, check_restore)
+AUTHORIZE = Input(RealtimeAuthorizeOptions, check_authorize)
+LIFECYCLE = Input(Nothing, check_nothing)
+DESTROY = Input(RealtimeDestroyOptions, check_nothing)
+RESUME = Input(RealtimeResumeOptions, check_resume)
+REFRESH = Input(Refresh, check_nothing)
+NOTHING = Nothing()
+
+
+def plain_json(given: msgspec.Struct) -> bytes:
+    """An input as JSON. InvalidArgument: a value that JSON has not, which would become another."""
+    for field in msgspec.structs.fields(type(given)):
+        value = getattr(given, field.name)
+        if value is not msgspec.UNSET and not isinstance(value, msgspec.Struct):
+            check(value, field.encode_name)
+    return encode(given)

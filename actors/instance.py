@@ -1,0 +1,92 @@
+"""A realtime module in a running host: what its binding is in `env`.
+
+The application calls its handles. Its actors take what they need of the host from `services`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .handles import ChannelHandle, RoomHandle
+from .names import check_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..bindings import DurableObjectNamespace, DurableObjectStub
+    from .cursors import Cursors
+    from .directory import Directory
+    from .options import RealtimeModuleOptions
+    from .room_state import Kind
+    from .tokens import Keyring
+    from .types import RealtimeRoomIdentity, RealtimeStats
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the module's actors need of their host. `now_ms`: its clock. `entropy(n)`: so many
+    random bytes. `public_url()`: how clients reach it."""
+
+    options: RealtimeModuleOptions
+    now_ms: Callable[[], int]
+    entropy: Callable[[int], bytes]
+    keyring: Keyring
+    cursors: Cursors
+    directory: Directory
+    public_url: Callable[[], str]
+
+
+class RealtimeInstance:
+    """The rooms and channels of one module: `env.COLLAB.room("lobby")`.
+
+    The same in another process, by `roomhost.bindings.connect`. `services` are the host's, and
+    None there.
+    """
+
+    __slots__ = ("_channels", "_rooms", "directory", "options", "services")
+
+    def __init__(
+        self,
+        options: RealtimeModuleOptions,
+        rooms: DurableObjectNamespace,
+        channels: DurableObjectNamespace,
+        directory: Directory,
+        services: Services | None = None,
+    ) -> None:
+        self._rooms = rooms
+        self._channels = channels
+        self.directory = directory
+        self.options = options
+        self.services = services
+
+    def __repr__(self) -> str:
+        return f"<RealtimeInstance {self.options.name}>"
+
+    def room(self, name: str) -> RoomHandle:
+        """A room. InvalidArgument: no name of 1 to 255 bytes without control characters."""
+        check_name(name, "name")
+        return RoomHandle(self.options, partial(self._rooms.get_by_name, name), name)
+
+    def channel(self, name: str) -> ChannelHandle:
+        """A channel, likewise; another than the room of the same name."""
+        check_name(name, "name")
+        return ChannelHandle(self.options, partial(self._channels.get_by_name, name), name)
+
+    def stub(self, kind: Kind, name: str) -> DurableObjectStub:
+        """The object of a room or a channel, as the module's own actors call it."""
+        namespace = self._channels if kind == "channel" else self._rooms
+        return namespace.get_by_name(name)
+
+    async def stats(self) -> RealtimeStats:
+        """How many rooms and channels there are, members in them now, and messages that they keep:
+        exact, whatever was acknowledged before is counted."""
+        return await self.directory.stats()
+
+    async def rooms(
+        self, *, kind: Kind = "room", after: str | None = None, limit: int | None = None
+    ) -> list[RealtimeRoomIdentity]:
+        """The rooms, or the channels, that were written and are not destroyed, by name; at most
+        `limit`, 100 if none is given, behind the name `after`."""
+        return await self.directory.rooms(kind, after, limit)

@@ -1,0 +1,156 @@
+"""JSON from strangers, made safe before anything is stored: one validator for every user value.
+
+What passes can be read again by every client and every format we speak: finite numbers, integers of
+64 bits, text that is valid UTF-8, at most `MAX_JSON_DEPTH` levels (realtime.md 0.3, 8).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TypeVar, cast
+
+import msgspec
+
+from .errors import InvalidArgument, PayloadTooLarge
+from .limits import MAX_JSON_DEPTH
+
+T = TypeVar("T")
+
+LOWEST_INT = -(2**63)
+HIGHEST_INT = 2**64 - 1
+AT = re.compile(r" - at `(?P<path>[^`]*)`$")
+BRACKETS = re.compile(r"\[(?P<index>[^\]]*)\]")
+
+encode = msgspec.json.Encoder().encode
+
+
+def parse(data: bytes | str, kind: type[T], root: str = "") -> T:
+    """The value of a JSON text, of the type `kind`. InvalidArgument: it is no JSON, or of another
+    type; its `field` is the path below `root`."""
+    try:
+        return _decoder(kind).decode(data)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), root) from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        raise InvalidArgument(f"{root or 'the body'} is not JSON: {error}") from None
+    except RecursionError:
+        raise _too_deep(root) from None
+
+
+def convert(value: object, kind: type[T], root: str = "") -> T:
+    """A plain value as the type `kind`, likewise."""
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), root) from None
+
+
+def check(value: object, field: str) -> None:
+    """Refuse what is no JSON value that everyone can read. InvalidArgument names the path."""
+    _check(value, field, 1)
+
+
+def encode_within(value: object, field: str, max_bytes: int) -> bytes:
+    """A checked value as JSON. InvalidArgument: see `check`. PayloadTooLarge: over `max_bytes`."""
+    check(value, field)
+    data = encode(value)
+    if len(data) > max_bytes:
+        raise PayloadTooLarge(
+            f"{field} is at most {max_bytes} bytes of JSON, not {len(data)}", field=field
+        )
+
+    return data
+
+
+def check_text(text: str, field: str, max_bytes: int) -> None:
+    """Refuse an empty text, a long one, or one with control characters."""
+    if not text:
+        raise InvalidArgument(f"{field} is not empty", field=field)
+
+    if len(text.encode(errors="surrogatepass")) > max_bytes:
+        raise InvalidArgument(f"{field} is at most {max_bytes} bytes of UTF-8", field=field)
+
+    if not text.isprintable() and any(ord(mark) < 32 or ord(mark) == 127 for mark in text):
+        raise InvalidArgument(f"{field} holds no control characters", field=field)
+
+    check(text, field)
+
+
+def timestamp(ms: int) -> str:
+    """Milliseconds since the epoch as RFC 3339 in UTC, three decimals and `Z` (5.1)."""
+    seconds, rest = divmod(ms, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+
+
+def moment(text: str) -> int:
+    """Milliseconds since the epoch of what `timestamp` wrote. ValueError: it is no such text."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def _check(value: object, field: str, depth: int) -> None:
+    if value is None or isinstance(value, bool):
+        return
+
+    if isinstance(value, str):
+        if not value.isascii():
+            _check_unicode(value, field)
+    elif isinstance(value, int):
+        if not LOWEST_INT <= value <= HIGHEST_INT:
+            raise InvalidArgument(f"{field}: an integer has at most 64 bits", field=field)
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidArgument(f"{field}: a number is finite", field=field)
+    elif depth > MAX_JSON_DEPTH:
+        raise _too_deep(field)
+    elif isinstance(value, dict):
+        for key, member in cast("dict[object, object]", value).items():
+            if not isinstance(key, str):
+                raise InvalidArgument(f"{field}: a key is a text, not {key!r:.40}", field=field)
+            if not key.isascii():
+                _check_unicode(key, field)
+            _check(member, f"{field}.{key}" if len(field) < 200 else field, depth + 1)
+    elif isinstance(value, (list, tuple)):
+        for index, member in enumerate(cast("list[object]", value)):
+            if member.__class__ not in _SCALARS:
+                _check(member, f"{field}.{index}" if len(field) < 200 else field, depth + 1)
+            elif member.__class__ is not bool:
+                _check(member, field, depth + 1)
+    else:
+        raise InvalidArgument(f"{field}: {type(value).__name__} is no JSON value", field=field)
+
+
+_SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
+def _check_unicode(text: str, field: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"{field}: a text is valid Unicode", field=field) from None
+
+
+def _too_deep(field: str) -> InvalidArgument:
+    where = field or "the body"
+    return InvalidArgument(f"{where} is nested at most {MAX_JSON_DEPTH} deep", field=field or None)
+
+
+def _invalid(problem: str, root: str) -> InvalidArgument:
+    """msgspec's words, with the path as our callers write it: `message.actor.kind`."""
+    found = AT.search(problem)
+    path = "" if found is None else BRACKETS.sub(r".\g<index>", found["path"]).removeprefix("$")
+    field = f"{root}{path}".strip(".")
+    text = problem if found is None else problem[: found.start()]
+    unknown = re.search(
+        r"unknown field `(?P<name>[^`]*)`|missing required field `(?P<need>[^`]*)`", text
+    )
+    if unknown is not None:
+        field = f"{field}.{unknown['name'] or unknown['need']}".strip(".")
+    return InvalidArgument(f"{field}: {text}" if field else text, field=field or None)
+
+
+@lru_cache(maxsize=256)
+def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(kind)

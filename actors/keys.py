@@ -1,0 +1,48 @@
+"""The keys of a room's storage, each in the order it is read in."""
+
+from __future__ import annotations
+
+HEAD = "room"
+METADATA = "metadata"
+DEADLINES = "deadlines"
+MESSAGES = "m:"
+MEMBERS = "mb:"
+IDEMPOTENCY = "i:"
+IDEMPOTENCY_EXPIRY = "ix:"
+SNAPSHOTS = "s:"
+SNAPSHOT_PARTS = "sp:"
+
+
+def message(seq: int) -> str:
+    """A message, by its place in the room's order."""
+    return f"{MESSAGES}{seq:016d}"
+
+
+def seq_of(key: str) -> int:
+    """The place of the message under a key."""
+    return int(key[len(MESSAGES) :])
+
+
+def member(member_id: str) -> str:
+    """A member's record."""
+    return MEMBERS + member_id
+
+
+def idempotency(digest: str) -> str:
+    """The first result under an idempotency key."""
+    return IDEMPOTENCY + digest
+
+
+def idempotency_expiry(expires_ms: int, digest: str) -> str:
+    """Where that is found when its time is over."""
+    return f"{IDEMPOTENCY_EXPIRY}{expires_ms:014d}:{digest}"
+
+
+def snapshot(snapshot_id: str) -> str:
+    """What a snapshot is made of."""
+    return SNAPSHOTS + snapshot_id
+
+
+def snapshot_part(snapshot_id: str, number: int) -> str:
+    """A part of a snapshot's state."""
+    return f"{SNAPSHOT_PARTS}{snapshot_id}:{number:04d}"

@@ -1,0 +1,148 @@
+"""`realtime(options)`: a module of rooms and channels, to be bound in an application."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from ..bindings import ModuleRecord, current_env
+from ..runtime.application import NamespaceDeclaration
+from .cursors import Cursors
+from .directory import Directory, DirectoryShard
+from .instance import RealtimeInstance, Services
+from .options import RealtimeModuleOptions, normalize
+from .room import Channel, Room
+from .routes import Routes
+from .tokens import Keyring
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..bindings import DurableObjectNamespace
+    from ..runtime import Host
+    from ..runtime.application import ASGIApp
+    from .handles import ChannelHandle, RoomHandle
+    from .types import RealtimeStats
+
+ENTRY_POINT = "realtime"
+
+
+def realtime(options: RealtimeModuleOptions | None = None, /, **fields: Any) -> RealtimeModule:
+    """A module of rooms and channels: `App(bindings={"COLLAB": realtime(name="collab")})`.
+
+    `options`, or its fields as keywords. InvalidArgument: an option is wrong; `field` says which.
+    """
+    if options is None:
+        options = msgspec.convert(fields, RealtimeModuleOptions)
+    return RealtimeModule(normalize(options))
+
+
+class RealtimeModule:
+    """What `realtime` returns. Bound in an App, it is `env.COLLAB` there, with the same methods.
+
+    In a route handler of the application's `main`, and in actors, its own methods find the host and
+    the identity of the request by themselves: `await live.room("lobby").publish(type="note")`.
+    """
+
+    name: Literal["realtime"] = "realtime"
+
+    def __init__(self, config: RealtimeModuleOptions) -> None:
+        self.config = config
+
+    def __repr__(self) -> str:
+        return f"<RealtimeModule {self.config.name}>"
+
+    @property
+    def observability(self) -> dict[str, Any] | None:
+        """The observability option, as it was given."""
+        return self.config.observability
+
+    def room(self, name: str) -> RoomHandle:
+        """A room. InvalidArgument: no name of a room. HostError: no host runs this module."""
+        return self._instance().room(name)
+
+    def channel(self, name: str) -> ChannelHandle:
+        """A channel, likewise."""
+        return self._instance().channel(name)
+
+    async def stats(self) -> RealtimeStats:
+        """How many rooms and channels, members and messages there are."""
+        return await self._instance().stats()
+
+    @property
+    def path(self) -> str:
+        """Where it answers requests."""
+        return f"/realtime/{self.config.name}"
+
+    def namespaces(self, binding: str) -> Sequence[NamespaceDeclaration]:
+        """Its actors: an object's id comes of the namespace, the name of the module, the kind and
+        the name of the room, wherever it is bound (realtime.md 5.1)."""
+        return [
+            NamespaceDeclaration(
+                f"{binding}.{suffix}",
+                json.dumps(["realtime", self.config.namespace, self.config.name, suffix]),
+                type(actor.__name__, (actor,), {"binding": binding, "__module__": __name__}),
+            )
+            for suffix, actor in (
+                ("rooms", Room),
+                ("channels", Channel),
+                ("directory", DirectoryShard),
+            )
+        ]
+
+    def bind(
+        self, host: Host, namespaces: Mapping[str, DurableObjectNamespace]
+    ) -> RealtimeInstance:
+        """The value in `env` of a host."""
+        keyring = Keyring(host.token_secrets)
+        by_suffix = suffixes(namespaces)
+        directory = Directory(by_suffix["directory"])
+        services = Services(
+            options=self.config,
+            now_ms=host.clock.now_ms,
+            entropy=secrets.token_bytes,
+            keyring=keyring,
+            cursors=Cursors(keyring),
+            directory=directory,
+            public_url=lambda: host.public_url,
+        )
+        return RealtimeInstance(
+            self.config, by_suffix["rooms"], by_suffix["channels"], directory, services
+        )
+
+    def asgi(self, host: Host, bound: RealtimeInstance) -> ASGIApp:
+        """What answers requests under `path`."""
+        return Routes(bound, host)
+
+    def describe(self) -> ModuleRecord:
+        """What another process is told."""
+        return ModuleRecord(ENTRY_POINT, msgspec.json.encode(self.config))
+
+    def _instance(self) -> RealtimeInstance:
+        env = current_env()
+        for name in env:
+            value = env[name]
+            if isinstance(value, RealtimeInstance) and value.options == self.config:
+                return value
+
+        raise LookupError(f"{self!r} is no binding of the application that runs here")
+
+
+def bind_remote(
+    binding: str, config: bytes, namespaces: Mapping[str, DurableObjectNamespace]
+) -> RealtimeInstance:
+    """The handles of a module that a host in another process runs."""
+    options = msgspec.json.decode(config, type=RealtimeModuleOptions)
+    by_suffix = suffixes(namespaces)
+    directory = Directory(by_suffix["directory"])
+    return RealtimeInstance(options, by_suffix["rooms"], by_suffix["channels"], directory)
+
+
+def suffixes(
+    namespaces: Mapping[str, DurableObjectNamespace],
+) -> dict[str, DurableObjectNamespace]:
+    """The namespaces by what they hold, without the name of the binding."""
+    return {name.rpartition(".")[2]: namespace for name, namespace in namespaces.items()}

@@ -1,0 +1,120 @@
+"""All sockets of a room: who listens, who is here by one, and what is pushed to them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from . import limits
+from .connection import Connection, member_tag, send_frame, tags_of
+from .errors import RateLimited, RoomDestroyed, Unauthenticated
+from .frames import Protocol, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..runtime import DurableObjectState, WebSocket
+    from .room_state import Push
+
+SLOW_CONSUMER = 4531
+GRANT_EXPIRED = 4503
+
+
+class Sockets:
+    """Over `ctx`, which keeps the sockets while the room sleeps."""
+
+    __slots__ = ("_closed", "_connections", "_ctx")
+
+    def __init__(self, ctx: DurableObjectState) -> None:
+        self._ctx = ctx
+        self._connections: dict[WebSocket, Connection] = {}
+        # Until its close handler has waited for something, a socket that is gone is still listed.
+        self._closed: set[WebSocket] = set()
+
+    def __len__(self) -> int:
+        return len(self._listed(None))
+
+    def add(self, connection: Connection) -> None:
+        """Take a socket. RateLimited: the room, or the member, has as many as may be."""
+        if len(self) >= limits.MAX_CONNECTIONS:
+            raise RateLimited(f"a room has at most {limits.MAX_CONNECTIONS} connections")
+
+        member_id = connection.caller.member_id
+        if member_id is not None:
+            count = len(self._listed(member_tag(member_id)))
+            if count >= limits.MAX_CONNECTIONS_OF_MEMBER:
+                raise RateLimited(
+                    f"a member has at most {limits.MAX_CONNECTIONS_OF_MEMBER} connections"
+                )
+
+        ws = connection.ws
+        self._ctx.accept_web_socket(ws, tags_of(connection))
+        ws.set_outgoing_limit(
+            max_bytes=limits.MAX_OUTGOING_BYTES,
+            max_frames=limits.MAX_OUTGOING_FRAMES,
+            code=SLOW_CONSUMER,
+            reason="slow_consumer",
+        )
+        connection.keep()
+        self._connections[ws] = connection
+
+    def find(self, ws: WebSocket, now_ms: int) -> Connection:
+        """The connection of a socket."""
+        connection = self._connections.get(ws)
+        if connection is None:
+            connection = self._connections[ws] = Connection.of(ws, now_ms)
+        return connection
+
+    def forget(self, ws: WebSocket) -> None:
+        """The socket is closed: it counts no more."""
+        self._connections.pop(ws, None)
+        self._closed = {ws, *self._closed.intersection(self._ctx.get_web_sockets())}
+
+    def is_live(self, member_id: str) -> bool:
+        """Whether a member has a socket."""
+        return bool(self._listed(member_tag(member_id)))
+
+    def push(self, pushes: Iterable[Push]) -> None:
+        """Send frames to everyone who listens, each encoded once for each protocol."""
+        for push in pushes:
+            left_out: WebSocket | None = None
+            if push.but is not None:
+                found = self._ctx.get_web_sockets(f"c:{push.but}")
+                left_out = found[0] if found else None
+            for protocol in Protocol:
+                listeners = self._ctx.get_web_sockets(protocol.name)
+                if listeners:
+                    frame = written(push.frame, protocol)
+                    for ws in listeners:
+                        if ws is not left_out:
+                            send_frame(ws, frame)
+
+    def close_all(self, now_ms: int, failure: RoomDestroyed) -> None:
+        """Close every connection: the room has ended."""
+        for ws in self._ctx.get_web_sockets():
+            self.find(ws, now_ms).close(failure)
+
+    def close_expired(self, now_ms: int) -> int | None:
+        """Close the connections whose token is over; when the next one's will be."""
+        next_ms: int | None = None
+        for ws in self._ctx.get_web_sockets():
+            connection = self.find(ws, now_ms)
+            end_ms = ends_at(connection)
+            if end_ms is None:
+                continue
+
+            if end_ms <= now_ms:
+                failure = Unauthenticated("the token has expired: connect again with a new one")
+                connection.close(failure, GRANT_EXPIRED)
+            else:
+                next_ms = end_ms if next_ms is None else min(next_ms, end_ms)
+        return next_ms
+
+    def _listed(self, tag: str | None) -> list[WebSocket]:
+        listed = self._ctx.get_web_sockets(tag)
+        return [ws for ws in listed if ws not in self._closed] if self._closed else listed
+
+
+def ends_at(connection: Connection) -> int | None:
+    """When a connection is closed, unless it brings a new token."""
+    expires_ms = connection.caller.expires_at_ms
+    return None if expires_ms is None else expires_ms + limits.TOKEN_GRACE_SECONDS * 1000

@@ -1,0 +1,168 @@
+"""One turn of a room: a step of pure code on its state, stored whole or not at all.
+
+What a step wrote, the alarm it moved and the head it changed are one batch. What it says leaves
+through the output gate, when that batch is on disk. A step that fails leaves nothing, in storage or
+in memory.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from .errors import RealtimeError, RoomDestroyed, Unavailable
+from .members import active_members
+from .quarantine import Quarantine
+from .room_state import RoomState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..runtime import DurableObjectState
+    from .directory import Figures
+    from .instance import Services
+    from .room_state import Kind
+    from .sockets import Sockets
+
+T = TypeVar("T")
+
+
+class Turns:
+    """Of one instance of a room. `before_write` comes before a step that writes: the directory has
+    to know that the room's figures change, once until it has asked for them."""
+
+    __slots__ = (
+        "_ctx",
+        "_kind",
+        "_marked",
+        "_name",
+        "_quarantine",
+        "_services",
+        "_sockets",
+        "_state",
+    )
+
+    def __init__(
+        self, ctx: DurableObjectState, kind: Kind, services: Services, sockets: Sockets
+    ) -> None:
+        self._ctx = ctx
+        self._kind: Kind = kind
+        self._name = ctx.id.name or ""
+        self._services = services
+        self._sockets = sockets
+        self._state: RoomState | None = None
+        self._quarantine = Quarantine()
+        self._marked = 0  # the version of figures that the directory waits for; 0: none
+
+    @property
+    def now_ms(self) -> int:
+        """The host's time."""
+        return self._services.now_ms()
+
+    def load(self) -> RoomState:
+        """The room's state. Unavailable: it cannot be read, and is left as it is."""
+        state = self._state
+        if state is not None:
+            return state
+
+        now_ms = self.now_ms
+        self._quarantine.check(now_ms)
+        try:
+            state = self._read()
+        except Exception as error:
+            raise self._quarantine.failed(self._name, error, now_ms) from error
+
+        self._quarantine.loaded()
+        self._state = state
+        return state
+
+    def run(self, step: Callable[[RoomState, int], T]) -> T:
+        """Run a step, given the state and the time; send what it pushes."""
+        state = self.load()
+        try:
+            result = self._ctx.storage.transaction_sync(lambda: self._step(state, step))
+        except BaseException:
+            self._state = None  # what it changed in memory was not stored
+            raise
+
+        pushes, state.pushes = state.pushes, []
+        self._sockets.push(pushes)
+        if state.closes_all:
+            state.closes_all = False
+            ended = RoomDestroyed(f"the {state.kind} {state.name!r} was destroyed")
+            self._sockets.close_all(self.now_ms, ended)
+        return result
+
+    async def before_write(self) -> None:
+        """Tell the directory, once, that the figures change. Unavailable: it cannot be told; so
+        nothing is written, or its sums would be wrong for ever after a crash."""
+        if self._marked:
+            return
+
+        # Everything else waits, so that the order of calls stays the order of writes.
+        failure = await self._ctx.block_concurrency_while(self._mark)
+        if failure is not None:
+            raise failure
+
+    def figures(self, version: int) -> Figures:
+        """What the directory counts, as of now; `version`: of the change it has heard of last. From
+        here on it is told again before a write."""
+        state = self.load()
+        head = state.head
+        head.version = max(head.version, self._marked, version)
+        if state.exists:
+            self.run(lambda state, now_ms: state.save())
+        self._marked = 0
+        counts = head.written and not state.is_destroyed
+        return {
+            "version": head.version,
+            "rooms": int(counts),
+            "members": active_members(state, state.tick(self.now_ms)),
+            "messages": state.messages,
+        }
+
+    async def report(self) -> None:
+        """Tell the directory the figures, unasked: the room is about to be quiet for long."""
+        if self._marked:
+            figures = self.figures(self._marked)
+            await self._services.directory.report(self._kind, self._name, figures)
+
+    def arm(self, when_ms: int | None) -> None:
+        """Have the alarm at a moment, or not at all."""
+        storage = self._ctx.storage
+        if when_ms is None:
+            storage.delete_alarm()
+        else:
+            storage.set_alarm(when_ms)
+
+    def _step(self, state: RoomState, step: Callable[[RoomState, int], T]) -> T:
+        result = step(state, self.now_ms)
+        if state.deadlines.changed:
+            state.deadlines.changed = False
+            self.arm(state.deadlines.next_ms)
+        return result
+
+    async def _mark(self) -> RealtimeError | None:
+        # What is raised here would reset the room: it is returned.
+        try:
+            version = self.load().head.version + 1
+            version = await self._services.directory.mark(self._kind, self._name, version)
+        except RealtimeError as error:
+            return error
+        except Exception as error:
+            failure = Unavailable(f"the directory of rooms cannot be told: {error}")
+            failure.__cause__ = error
+            return failure
+
+        self._marked = version
+        return None
+
+    def _read(self) -> RoomState:
+        return RoomState(
+            self._ctx.storage.kv,
+            self._kind,
+            self._name,
+            self._services.options,
+            live=self._sockets.is_live,
+            connections=self._sockets.__len__,
+            entropy=self._services.entropy,
+        )
