@@ -202,14 +202,14 @@ export class Connection extends EventTarget {
     const frame = JSON.parse(data);
     if (frame.type === "message" && frame.seq <= this.seq) return; // replayed, and seen before
     if (frame.type === "message") this.seq = frame.seq;
-    if (frame.type === "welcome") this.#welcome(frame);
+    if (frame.type === "welcome") this.#welcome(frame); // `resumed` follows, if one was asked for
+    else if (frame.type === "resumed" && !frame.recovered) this.#emit("gap", frame);
     else if (frame.type === "ack" || frame.type === "error") this.#settle(frame);
     else if (frame.type !== "pong") this.#emit(frame.type, frame);
   }
 
   #welcome(frame) {
-    const { connectionId, memberId, epoch, seq, recovered, reason } = frame;
-    const gap = this.epoch !== undefined && recovered !== true;
+    const { connectionId, memberId, epoch, seq, recovered } = frame;
     Object.assign(this, { connectionId, memberId });
     if (recovered !== true) Object.assign(this, { epoch, seq }); // else they move by the replay
     this.#onlineAt = this.#clock.now();
@@ -217,7 +217,6 @@ export class Connection extends EventTarget {
     this.#later("ping", PING_MS, () => this.#ping());
     this.#later("refresh", this.#grantDueAt - this.#onlineAt, () => this.#refresh());
     this.#show("online");
-    if (gap) this.#emit("gap", { reason, epoch, seq });
     this.#emit("welcome", frame);
     if (this.#presence !== undefined) this.presence(this.#presence).catch(() => {});
     this.#pump();

@@ -94,8 +94,11 @@ const scenarios = {
     await seventh;
     peer.lose();
     const second = await stage.again(room), gap = until(room, "gap");
-    second.welcome({ epoch: "2-b", seq: 3, recovered: false, reason: "epoch_changed" });
-    assert.deepEqual(await gap, { epoch: "2-b", seq: 3, reason: "epoch_changed" });
+    const place = { epoch: "2-b", seq: 3, recovered: false };
+    second.welcome(place);
+    second.send({ type: "resumed", reason: "epoch_changed", ...place });
+    assert.equal((await gap).reason, "epoch_changed");
+    assert.deepEqual([room.epoch, room.seq], ["2-b", 3]);
     const fourth = until(room, "message");
     second.message(4);
     assert.equal((await fourth).seq, 4);
