@@ -52,7 +52,7 @@ class Caller(
     """The identity behind one operation or one connection.
 
     `trusted`: the server's own code, or the bearer of an API key: may do everything, and name any
-    actor. `actor`: who it is, if known. `member_id`, `client_id`, `presence`: what its token
+    actor. `actor`: who it is, if known, normalized. `member_id`, `client_id`, `presence`: what its token
     attaches to a connection. `capabilities`: names, in force unless trusted. `generation`: of the
     room, that the token was made for; None without a token. `expires_at_ms`: of the token,
     milliseconds since the epoch.

@@ -15,7 +15,7 @@ import random
 import uuid
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
 import msgspec
@@ -27,6 +27,14 @@ from .events import RealtimeEvent, Wire, event_of, message_of, read_wire
 from .frames import UNDER_MESSAGE
 from .inputs import NOTHING, plain_json
 from .operations import OPERATIONS
+from .types import (
+    RealtimeHistoryResult,
+    RealtimeLeaveResult,
+    RealtimeLifecycleResult,
+    RealtimeMember,
+    RealtimePresenceResult,
+    RealtimePublishResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -35,16 +43,10 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
 
     from ..runtime import WebSocket
-    from .types import (
-        RealtimeHistoryResult,
-        RealtimeLeaveResult,
-        RealtimeLifecycleResult,
-        RealtimeMember,
-        RealtimePresenceResult,
-        RealtimePublishResult,
-    )
 
     OpenSocket = Callable[[str | None, int], Awaitable[WebSocket]]
+
+T = TypeVar("T")
 
 # Not answered twice the same: after a loss nobody knows whether they have happened.
 NOT_AGAIN = frozenset(("snapshot", "restore"))
@@ -144,44 +146,51 @@ class RealtimeConnection:
 
     async def join(self, **fields: Any) -> RealtimeMember:
         """Be a member again, after `leave`; or change the member's metadata and presence."""
-        return await self.request("join", **fields)
+        return await self._request(RealtimeMember, "join", **fields)
 
     async def leave(self) -> RealtimeLeaveResult:
         """Leave now; the connection stays, and hears on."""
-        return await self.request("leave")
+        return await self._request(RealtimeLeaveResult, "leave")
 
     async def presence(self, presence: dict[str, Any] | None = None) -> RealtimePresenceResult:
         """Replace the member's presence."""
-        return await self.request("presence", presence=presence)
+        return await self._request(RealtimePresenceResult, "presence", presence=presence)
 
     async def members(self, **fields: Any) -> list[RealtimeMember]:
         """Who is here."""
-        found: list[RealtimeMember] = await self.request("members", **fields)
-        return found
+        return await self._request(list[RealtimeMember], "members", **fields)
 
     async def history(self, **fields: Any) -> RealtimeHistoryResult:
         """A page of messages, newest first."""
-        return await self.request("history", **fields)
+        return await self._request(RealtimeHistoryResult, "history", **fields)
 
     async def lifecycle(self) -> RealtimeLifecycleResult:
         """Whether the room is active."""
-        return await self.request("lifecycle")
+        return await self._request(RealtimeLifecycleResult, "lifecycle")
 
     async def request(self, name: str, /, **fields: Any) -> Any:
         """Any operation that is a frame, by its name in Python and its fields; its result."""
+        return await self._request(OPERATIONS[name].result, name, **fields)
+
+    async def _request(self, kind: type[T], name: str, /, **fields: Any) -> T:
         operation = OPERATIONS[name]
         given = operation.input.kind(**fields) if fields else NOTHING
         body = plain_json(given)
         operation.input.parse(body)
         result = await self._ask(name, body)
-        return msgspec.json.decode(result, type=operation.result)
+        return msgspec.json.decode(result, type=kind)
 
     async def _send_message(
         self, name: str, type: str, data: Any, metadata: dict[str, Any] | None
-    ) -> Any:
+    ) -> RealtimePublishResult:
         key = uuid.uuid4().hex
-        return await self.request(
-            name, type=type, data=data, metadata=metadata, idempotency_key=key
+        return await self._request(
+            RealtimePublishResult,
+            name,
+            type=type,
+            data=data,
+            metadata=metadata,
+            idempotency_key=key,
         )
 
     async def _ask(self, name: str, body: bytes) -> msgspec.Raw:

@@ -59,7 +59,8 @@ class Directory:
         """Have it known that a room's figures change. `version`: of the change, greater than that
         of every answer and report before. Returns the version to give the figures after the change,
         `version` or more; on disk by then."""
-        return await self._shard_of(kind, name).mark(kind, name, version)
+        known: int = await self._shard_of(kind, name).mark(kind, name, version)
+        return known
 
     async def report(self, kind: Kind, name: str, figures: Figures) -> None:
         """Tell a room's figures unasked, so that it need not be asked."""

@@ -7,7 +7,7 @@ its input type. Nothing is sent before the input is checked.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 
@@ -46,14 +46,15 @@ from .types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from ..bindings import DurableObjectStub
     from ..runtime import WebSocket
-    from .options import RealtimeModuleOptions
+    from .options import ModuleConfig
     from .room_state import Kind
 
 Json = dict[str, Any]
+T = TypeVar("T")
 
 
 class ChannelHandle:
@@ -66,9 +67,12 @@ class ChannelHandle:
 
     kind: ClassVar[Kind] = "channel"
 
-    def __init__(self, options: RealtimeModuleOptions, stub: DurableObjectStub, name: str) -> None:
+    def __init__(
+        self, options: ModuleConfig, find: Callable[[], DurableObjectStub], name: str
+    ) -> None:
         self._options = options
-        self._stub = stub
+        self._find = find
+        self._stub: DurableObjectStub | None = None
         self.name = name
 
     def __repr__(self) -> str:
@@ -102,7 +106,7 @@ class ChannelHandle:
             idempotency_key=idempotency_key,
             actor=actor,
         )
-        return await self._operate("publish", given)
+        return await self._operate(RealtimePublishResult, "publish", given)
 
     async def broadcast(
         self,
@@ -123,7 +127,7 @@ class ChannelHandle:
             idempotency_key=idempotency_key,
             actor=actor,
         )
-        return await self._operate("broadcast", given)
+        return await self._operate(RealtimePublishResult, "broadcast", given)
 
     async def history(
         self,
@@ -136,7 +140,9 @@ class ChannelHandle:
         """A page of messages, newest first; `cursor` of a page leads to older ones, and the last
         page has none. `limit` is clamped to 1,000. InvalidArgument `invalid_cursor`."""
         return await self._operate(
-            "history", options or RealtimeHistoryOptions(limit=limit, cursor=cursor)
+            RealtimeHistoryResult,
+            "history",
+            options or RealtimeHistoryOptions(limit=limit, cursor=cursor),
         )
 
     async def authorize(
@@ -161,11 +167,11 @@ class ChannelHandle:
             ttl_seconds=ttl_seconds,
             capabilities=None if capabilities is None else tuple(capabilities),
         )
-        return await self._operate("authorize", given)
+        return await self._operate(RealtimeAuthorizeResult, "authorize", given)
 
     async def lifecycle(self) -> RealtimeLifecycleResult:
         """Whether it is active, idle or destroyed, as of now."""
-        return await self._operate("lifecycle", NOTHING)
+        return await self._operate(RealtimeLifecycleResult, "lifecycle", NOTHING)
 
     async def destroy(
         self,
@@ -183,7 +189,7 @@ class ChannelHandle:
             delete_snapshots=delete_snapshots,
             delete_crdt_updates=delete_crdt_updates,
         )
-        return await self._operate("destroy", given)
+        return await self._operate(RealtimeDestroyResult, "destroy", given)
 
     def connect(
         self,
@@ -203,7 +209,7 @@ class ChannelHandle:
         caller = msgspec.structs.replace(caller, member_id=member_for(caller, member_id, actor))
         return RealtimeConnection(partial(self._open, caller))
 
-    async def _operate(self, name: str, given: msgspec.Struct) -> Any:
+    async def _operate(self, kind: type[T], name: str, given: msgspec.Struct) -> T:
         operation = OPERATIONS[name]
         operation.check_kind(self.kind)
         body = plain_json(given)
@@ -216,7 +222,7 @@ class ChannelHandle:
             self._broken(stub, error)
             raise
 
-        return msgspec.json.decode(result, type=operation.result)
+        return msgspec.json.decode(result, type=kind)
 
     async def _open(self, caller: Caller, epoch: str | None, seq: int) -> WebSocket:
         stub = self._live_stub()
@@ -262,13 +268,15 @@ class RoomHandle(ChannelHandle):
         given = options or RealtimeJoinOptions(
             member_id=member_id, actor=actor, metadata=metadata, presence=presence
         )
-        return await self._operate("join", given)
+        return await self._operate(RealtimeMember, "join", given)
 
     async def leave(
         self, options: RealtimeLeaveOptions | None = None, /, *, member_id: str | None = None
     ) -> RealtimeLeaveResult:
         """Leave; one who has left already, or was never here, is told when, and nothing happens."""
-        return await self._operate("leave", options or RealtimeLeaveOptions(member_id=member_id))
+        return await self._operate(
+            RealtimeLeaveResult, "leave", options or RealtimeLeaveOptions(member_id=member_id)
+        )
 
     async def members(
         self,
@@ -280,8 +288,7 @@ class RoomHandle(ChannelHandle):
     ) -> list[RealtimeMember]:
         """Who is here now, by the time of joining; at most `limit`, 100 if none is given."""
         given = options or RealtimeMembersOptions(limit=limit, include_left=include_left)
-        result: list[RealtimeMember] = await self._operate("members", given)
-        return result
+        return await self._operate(list[RealtimeMember], "members", given)
 
     async def presence(
         self,
@@ -296,7 +303,7 @@ class RoomHandle(ChannelHandle):
         NotAMember: it never joined, or left. One whose time was over is a member again.
         """
         given = options or RealtimePresenceOptions(member_id=member_id, presence=presence)
-        return await self._operate("presence", given)
+        return await self._operate(RealtimePresenceResult, "presence", given)
 
     async def metadata(
         self,
@@ -307,15 +314,18 @@ class RoomHandle(ChannelHandle):
     ) -> RealtimeMetadataResult:
         """Replace the room's metadata; without any, read it."""
         return await self._operate(
-            "metadata", options or RealtimeMetadataOptions(metadata=metadata)
+            RealtimeMetadataResult,
+            "metadata",
+            options or RealtimeMetadataOptions(metadata=metadata),
         )
 
     async def snapshot(self) -> RealtimeSnapshotResult:
         """Keep the room's metadata, members and newest messages as they are now. NotFound: nothing
         was ever written here."""
-        return await self._operate("snapshot", NOTHING)
+        return await self._operate(RealtimeSnapshotResult, "snapshot", NOTHING)
 
     async def restore(self, snapshot_id: str) -> RealtimeRestoreResult:
         """Have the metadata of a snapshot again, and the presence of members who are still here;
         messages stay, and a `room.restored` one marks the point. NotFound: no such snapshot."""
-        return await self._operate("restore", RealtimeRestoreOptions(snapshot_id=snapshot_id))
+        given = RealtimeRestoreOptions(snapshot_id=snapshot_id)
+        return await self._operate(RealtimeRestoreResult, "restore", given)

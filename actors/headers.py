@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from ..runtime.proxies import is_trusted_peer, parse_network
 from .errors import InvalidArgument
+from .options import DEFAULT_ACTOR_HEADERS
 from .principals import check_id, normalized
 from .types import RealtimePrincipal
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ..runtime.application import Scope
+    from .options import RealtimeActorHeaders
 
 MALFORMED = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 
@@ -29,22 +32,16 @@ class HeaderNames(NamedTuple):
     display_name: str
 
 
-DEFAULT_HEADERS = (
-    HeaderNames(
-        "x-roomhost-user-id",
-        "x-roomhost-session-id",
-        "x-roomhost-tenant-id",
-        "x-roomhost-user-email",
-        "x-roomhost-user-name",
-    ),
-    HeaderNames("x-user-id", "x-session-id", "x-tenant-id", "x-user-email", "x-user-name"),
-)
+def header_sets(headers: RealtimeActorHeaders) -> list[HeaderNames]:
+    """The headers of a module's options as sets: the first choice of every field, the second, ..."""
+    fields = [getattr(headers, name) for name in HeaderNames._fields]
+    return [HeaderNames(*(name or "" for name in names)) for names in zip_longest(*fields)]
 
 
 def identity_of(
     scope: Scope,
     trusted_proxies: Sequence[str],
-    sets: Sequence[HeaderNames] = DEFAULT_HEADERS,
+    headers: RealtimeActorHeaders = DEFAULT_ACTOR_HEADERS,
 ) -> RealtimePrincipal | None:
     """Who a request is from: a user if a user id is named, somebody anonymous if only a session is,
     else None. Always None when the request did not come directly from one of `trusted_proxies`.
@@ -56,6 +53,7 @@ def identity_of(
     if not is_trusted_peer(scope, [parse_network(text) for text in trusted_proxies]):
         return None
 
+    sets = header_sets(headers)
     given = _collect(scope["headers"], {name for names in sets for name in names})
     for names in sets:
         if any(name in given for name in names):

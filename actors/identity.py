@@ -12,10 +12,10 @@ from .headers import identity_of
 from .types import RealtimePrincipal
 
 if TYPE_CHECKING:
-    from .options import RealtimeModuleOptions
+    from .options import ModuleConfig
 
 
-def caller_for(options: RealtimeModuleOptions, value: Any) -> Caller:
+def caller_for(options: ModuleConfig, value: Any) -> Caller:
     """The caller of an operation with the input `value`: trusted, and with the identity of the
     request that is being answered, if one is.
 
@@ -25,7 +25,9 @@ def caller_for(options: RealtimeModuleOptions, value: Any) -> Caller:
     request = current_request()
     actor: RealtimePrincipal | None = None
     if request is not None and options.auto_resolve_user:
-        actor = identity_of(request.scope, options, request.host.settings.trusted_proxies)
+        actor = identity_of(
+            request.scope, request.host.settings.trusted_proxies, options.actor_headers
+        )
     if actor is None and options.allow_anonymous:
         actor = anonymous()
     if request is not None and actor is None and _names_nobody(value):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..bindings import DurableObjectNamespace, DurableObjectStub
     from .cursors import Cursors
     from .directory import Directory
-    from .options import RealtimeModuleOptions
+    from .options import ModuleConfig
     from .room_state import Kind
     from .tokens import Keyring
     from .types import RealtimeRoomIdentity, RealtimeStats
@@ -29,7 +29,7 @@ class Services:
     """What the module's actors need of their host. `now_ms`: its clock. `entropy(n)`: so many
     random bytes. `public_url()`: how clients reach it."""
 
-    options: RealtimeModuleOptions
+    options: ModuleConfig
     now_ms: Callable[[], int]
     entropy: Callable[[int], bytes]
     keyring: Keyring
@@ -49,7 +49,7 @@ class RealtimeInstance:
 
     def __init__(
         self,
-        options: RealtimeModuleOptions,
+        options: ModuleConfig,
         rooms: DurableObjectNamespace,
         channels: DurableObjectNamespace,
         directory: Directory,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import cache
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -31,13 +31,15 @@ def parse(data: bytes | str, kind: type[T], root: str = "") -> T:
     """The value of a JSON text, of the type `kind`. InvalidArgument: it is no JSON, or of another
     type; its `field` is the path below `root`."""
     try:
-        return _decoder(kind).decode(data)
+        value: T = _decoder(cast("Any", kind)).decode(data)
     except msgspec.ValidationError as error:
         raise _invalid(str(error), root) from None
     except (msgspec.DecodeError, UnicodeError) as error:
         raise InvalidArgument(f"{root or 'the body'} is not JSON: {error}") from None
     except RecursionError:
         raise _too_deep(root) from None
+
+    return value
 
 
 def convert(value: object, kind: type[T], root: str = "") -> T:
@@ -151,6 +153,6 @@ def _invalid(problem: str, root: str) -> InvalidArgument:
     return InvalidArgument(f"{field}: {text}" if field else text, field=field or None)
 
 
-@lru_cache(maxsize=256)
+@cache
 def _decoder(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(kind)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from . import keys, limits
 from .deadlines import Deadline
 from .head import Destroyed
@@ -48,7 +50,7 @@ def idle_since(state: RoomState) -> int | None:
 
 def idle_ttl_ms(state: RoomState) -> int:
     """How long after the last activity a room is idle."""
-    return (state.lifecycle.idle_ttl_seconds or limits.IDLE_TTL_SECONDS) * 1000
+    return state.lifecycle.idle_ttl_seconds * 1000
 
 
 def is_idle_now(state: RoomState, now_ms: int) -> bool:
@@ -129,13 +131,11 @@ def _end(state: RoomState, now_ms: int) -> None:
     head.metadata_ms = 0
     state.deadlines.set(Deadline.IDLE, None)
     state.deadlines.set(Deadline.PRESENCE, None)
-    ttl_seconds = state.lifecycle.destroy_ttl_seconds or limits.DESTROY_TTL_SECONDS
-    state.deadlines.at_latest(Deadline.DESTROYED, now_ms + ttl_seconds * 1000)
+    ttl_ms = state.lifecycle.destroy_ttl_seconds * 1000
+    state.deadlines.at_latest(Deadline.DESTROYED, now_ms + ttl_ms)
     state.push("room.destroyed", destroyedAt=state.at(now_ms))
     state.closes_all = True
 
 
 def _with(result: RealtimeLifecycleResult, **fields: object) -> RealtimeLifecycleResult:
-    from msgspec.structs import replace
-
-    return replace(result, **fields)
+    return msgspec.structs.replace(result, **fields)

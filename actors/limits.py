@@ -5,6 +5,9 @@ from __future__ import annotations
 # Names (5.1)
 MAX_NAME_BYTES = 255  # of an instance, a namespace, a room or a channel
 MAX_INT32 = 2**31 - 1
+MAX_SAFE_INTEGER = 2**53 - 1  # that JavaScript counts exactly: sequence numbers, bytes
+MAX_ACTOR_HEADERS = 16  # names of headers for one field of an actor
+MAX_HEADER_NAME_BYTES = 256
 
 # One input
 MAX_BODY_BYTES = 1_048_576  # a JSON body or a frame
@@ -26,6 +29,11 @@ MAX_PAGE = 1_000  # a larger limit is clamped
 DEFAULT_MEMBERS = 100
 DEFAULT_ROOMS = 100
 MAX_RESUMED_MESSAGES = 300  # then `insufficient_state`
+
+# Requests
+MAX_QUERY_BYTES = 8_192
+MAX_QUERY_FIELDS = 16
+MAX_BUCKETS = 10_000  # of clients and rooms, whose HTTP requests are counted
 
 # One room
 MAX_MEMBERS = 10_000  # that have not left

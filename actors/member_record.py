@@ -63,7 +63,7 @@ def is_active(state: RoomState, record: MemberRecord, now_ms: int) -> bool:
 
 def ttl_ms(state: RoomState) -> int:
     """How long a member without a socket is here after it was seen."""
-    return (state.options.presence_ttl_seconds or limits.PRESENCE_TTL_SECONDS) * 1000
+    return state.options.presence_ttl_seconds * 1000
 
 
 def shown(state: RoomState, record: MemberRecord, now_ms: int) -> RealtimeMember:

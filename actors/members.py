@@ -107,7 +107,14 @@ def presence(
         raise NotAMember(f"{member_id!r} is no member of this room: call join first")
 
     if record.left_ms is not None or not is_active(state, record, now_ms):
-        join(state, member_id, record.actor, record.metadata, presence or record.presence, now_ms)
+        join(
+            state,
+            member_id,
+            record.actor,
+            record.metadata,
+            record.presence if presence is None else presence,
+            now_ms,
+        )
         record = find(state, member_id)
         assert record is not None
         now_ms = state.last_ms

@@ -159,7 +159,7 @@ def sweep_idempotency(state: RoomState, now_ms: int) -> None:
             return
 
         state.store.delete(key)
-        state.store.delete(keys.idempotency(digest))
+        _forget_result(state, digest, now_ms)
     state.deadlines.set(Deadline.IDEMPOTENCY, None)
 
 
@@ -187,6 +187,13 @@ def _first_result(state: RoomState, digest: str, payload: bytes, now_ms: int) ->
         )
 
     return known[1]
+
+
+def _forget_result(state: RoomState, digest: str, now_ms: int) -> None:
+    # A key that was used again before its old result was swept has a new one, with a row of its own.
+    known: tuple[bytes, bytes, int] | None = state.store.get(keys.idempotency(digest))
+    if known is not None and known[2] <= now_ms:
+        state.store.delete(keys.idempotency(digest))
 
 
 def _keep_result(state: RoomState, digest: str, payload: bytes, result: bytes, now_ms: int) -> None:

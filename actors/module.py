@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import secrets
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
 
 from ..bindings import ModuleRecord, current_env
 from ..runtime.application import NamespaceDeclaration
 from .cursors import Cursors
-from .directory import Directory, DirectoryShard
+from .directory import Directory
+from .directory_shard import DirectoryShard
 from .instance import RealtimeInstance, Services
-from .options import RealtimeModuleOptions, normalize
+from .options import ModuleConfig, RealtimeModuleOptions, normalize
 from .room import Channel, Room
 from .routes import Routes
 from .tokens import Keyring
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from ..bindings import DurableObjectNamespace
-    from ..runtime import Host
+    from ..runtime import DurableObject, Host
     from ..runtime.application import ASGIApp
     from .handles import ChannelHandle, RoomHandle
     from .types import RealtimeStats
 
 ENTRY_POINT = "realtime"
+ACTORS: dict[str, type[DurableObject]] = {
+    "rooms": Room,
+    "channels": Channel,
+    "directory": DirectoryShard,
+}
 
 
 def realtime(options: RealtimeModuleOptions | None = None, /, **fields: Any) -> RealtimeModule:
@@ -36,7 +42,7 @@ def realtime(options: RealtimeModuleOptions | None = None, /, **fields: Any) -> 
     `options`, or its fields as keywords. InvalidArgument: an option is wrong; `field` says which.
     """
     if options is None:
-        options = msgspec.convert(fields, RealtimeModuleOptions)
+        options = RealtimeModuleOptions(**fields)
     return RealtimeModule(normalize(options))
 
 
@@ -49,7 +55,7 @@ class RealtimeModule:
 
     name: Literal["realtime"] = "realtime"
 
-    def __init__(self, config: RealtimeModuleOptions) -> None:
+    def __init__(self, config: ModuleConfig) -> None:
         self.config = config
 
     def __repr__(self) -> str:
@@ -84,13 +90,9 @@ class RealtimeModule:
             NamespaceDeclaration(
                 f"{binding}.{suffix}",
                 json.dumps(["realtime", self.config.namespace, self.config.name, suffix]),
-                type(actor.__name__, (actor,), {"binding": binding, "__module__": __name__}),
+                _bound(actor, binding),
             )
-            for suffix, actor in (
-                ("rooms", Room),
-                ("channels", Channel),
-                ("directory", DirectoryShard),
-            )
+            for suffix, actor in ACTORS.items()
         ]
 
     def bind(
@@ -105,7 +107,7 @@ class RealtimeModule:
             now_ms=host.clock.now_ms,
             entropy=secrets.token_bytes,
             keyring=keyring,
-            cursors=Cursors(keyring),
+            cursors=Cursors(keyring, self.config.name),
             directory=directory,
             public_url=lambda: host.public_url,
         )
@@ -135,10 +137,16 @@ def bind_remote(
     binding: str, config: bytes, namespaces: Mapping[str, DurableObjectNamespace]
 ) -> RealtimeInstance:
     """The handles of a module that a host in another process runs."""
-    options = msgspec.json.decode(config, type=RealtimeModuleOptions)
+    options = msgspec.json.decode(config, type=ModuleConfig)
     by_suffix = suffixes(namespaces)
     directory = Directory(by_suffix["directory"])
     return RealtimeInstance(options, by_suffix["rooms"], by_suffix["channels"], directory)
+
+
+def _bound(actor: type[DurableObject], binding: str) -> type[DurableObject]:
+    """The actor class of one binding: what it reaches by `env` is in the class."""
+    bound: Any = type(actor.__name__, (actor,), {"binding": binding, "__module__": __name__})
+    return cast("type[DurableObject]", bound)
 
 
 def suffixes(

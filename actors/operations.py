@@ -54,9 +54,10 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Operation:
     """`name`: as in Python; on the wire with `-` for `_`. `capability`: what a token needs.
-    `reads`: it is a GET. `writes`: it may change the room. `of_channels`: a channel has it too. `by_frame`: it is a
-    frame of a socket as well.
-    `result`: the type of its JSON."""
+
+    `reads`: it is a GET. `writes`: it may change the room. `of_channels`: a channel has it too.
+    `by_frame`: it is a frame of a socket as well. `result`: the type of its JSON.
+    """
 
     name: str
     input: Input

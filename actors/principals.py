@@ -99,7 +99,7 @@ def actor_for(
         return caller.actor
 
     actor = normalized(explicit, random_id, field)
-    if not caller.trusted and (caller.actor is None or actor != normalized(caller.actor)):
+    if not caller.trusted and actor != caller.actor:
         raise Forbidden(
             f"{field}: only a trusted back-end names an actor; leave it out, and it is yours",
             field=field,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import keys, limits
+from . import keys
 from .deadlines import Deadline, Deadlines
 from .errors import RoomDestroyed
 from .head import Head, decode_head, encode_head
@@ -19,7 +19,7 @@ from .records import published_at
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .options import RealtimeLifecycleOptions, RealtimeModuleOptions
+    from .options import LifecycleConfig, ModuleConfig
     from .store import Store
 
 Kind = Literal["room", "channel"]
@@ -43,7 +43,7 @@ class RoomState:
         store: Store,
         kind: Kind,
         name: str,
-        options: RealtimeModuleOptions,
+        options: ModuleConfig,
         *,
         live: Callable[[str], bool],
         connections: Callable[[], int],
@@ -92,14 +92,13 @@ class RoomState:
 
         RoomDestroyed: it has ended for good.
         """
-        head = self.head
-        if head.destroyed is not None:
+        if self.is_destroyed:
             self._recreate()
         now_ms = self.tick(now_ms)
-        if not head.written:
+        if not self.head.written:
             self.begin_life(now_ms)
-            head.written = True
-            head.created_ms = now_ms
+            self.head.written = True
+            self.head.created_ms = now_ms
             self.save()
         self.active(now_ms)
         return now_ms
@@ -115,7 +114,7 @@ class RoomState:
         """Something has happened: the room is idle only a while later (5.8)."""
         self.activity_ms = max(self.activity_ms, now_ms)
         if Deadline.IDLE not in self.deadlines:
-            idle_ms = (self.lifecycle.idle_ttl_seconds or limits.IDLE_TTL_SECONDS) * 1000
+            idle_ms = self.lifecycle.idle_ttl_seconds * 1000
             self.deadlines.at_latest(Deadline.IDLE, now_ms + idle_ms)
 
     def check_alive(self) -> None:
@@ -139,9 +138,8 @@ class RoomState:
         return {"room": self.name, "kind": self.kind}
 
     @property
-    def lifecycle(self) -> RealtimeLifecycleOptions:
+    def lifecycle(self) -> LifecycleConfig:
         """The module's options of a room's life."""
-        assert self.options.lifecycle is not None, "options are normalized"
         return self.options.lifecycle
 
     def at(self, ms: int) -> str:

@@ -181,10 +181,17 @@ class SocketEvents:
 
     def _refresh(self, connection: Connection, token: str) -> bytes:
         services = self._services
+        state = self._turns.load()
         caller = refreshed(
-            services.keyring, connection.caller, token, services.options.name, self._turns.now_ms
+            services.keyring,
+            connection.caller,
+            token,
+            audience=services.options.name,
+            kind=state.kind,
+            room=state.name,
+            now_ms=self._turns.now_ms,
         )
-        check_generation(self._turns.load(), caller)
+        check_generation(state, caller)
         connection.caller = caller
         connection.keep()
         return self._turns.run(lambda state, now_ms: self._watch(state, connection))

@@ -20,6 +20,7 @@ from .caller import Caller, check_no_wider
 from .claims import ISSUER, TokenClaims, check_claims
 from .errors import Forbidden, PayloadTooLarge, Unauthenticated
 from .limits import MAX_TOKEN_BYTES
+from .principals import normalized
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +76,7 @@ class Keyring:
 
         self._signs = secrets[0][0]
         self._secrets = {kid: secret.encode() for kid, secret in secrets}
-        self._signer = _signer()
+        self._signer: Any = _signer()  # PyJWT annotates a part of its calls
 
     def __repr__(self) -> str:
         return f"<Keyring of {', '.join(self._secrets)}>"
@@ -95,7 +96,7 @@ class Keyring:
 
     def sign(self, claims: TokenClaims) -> str:
         """A token. PayloadTooLarge: over 8 KiB."""
-        token = self._signer.encode(
+        token: str = self._signer.encode(
             msgspec.json.encode(claims),
             self._secrets[self._signs],
             algorithm=ALGORITHM,
@@ -201,9 +202,10 @@ def mint(
 
 
 def caller_of(claims: TokenClaims) -> Caller:
-    """Who bears a token with these claims."""
+    """Who bears a token with these claims. Somebody anonymous without an id has the token's."""
+    actor = claims.actor
     return Caller(
-        actor=claims.actor,
+        actor=None if actor is None else normalized(actor, claims.jti),
         member_id=claims.sub,
         client_id=claims.client_id,
         capabilities=tuple(capability.value for capability in claims.caps),

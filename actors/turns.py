@@ -79,7 +79,7 @@ class Turns:
         """Run a step, given the state and the time; send what it pushes."""
         state = self.load()
         try:
-            result = self._ctx.storage.transaction_sync(lambda: self._step(state, step))
+            result: T = self._ctx.storage.transaction_sync(lambda: self._step(state, step))
         except BaseException:
             self._state = None  # what it changed in memory was not stored
             raise

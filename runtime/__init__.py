@@ -7,6 +7,7 @@ from ..storage import DataDirectoryError as DataDirectoryError
 from ..storage import StorageError as StorageError
 from .alarm_info import AlarmInfo as AlarmInfo
 from .asgi import serve_fetch as serve_fetch
+from .auto_response import WebSocketRequestResponsePair as WebSocketRequestResponsePair
 from .clock import Clock as Clock
 from .clock import SystemClock as SystemClock
 from .durable_object import DurableObject as DurableObject
@@ -26,8 +27,7 @@ from .settings import load_settings as load_settings
 from .state import DurableObjectState as DurableObjectState
 from .transaction import DurableObjectTransaction as DurableObjectTransaction
 from .web_socket import WebSocket as WebSocket
-from .web_socket import WebSocketPair as WebSocketPair
-from .web_socket import WebSocketRequestResponsePair as WebSocketRequestResponsePair
+from .web_socket_pair import WebSocketPair as WebSocketPair
 
 __all__ = (
     "AlarmInfo",

@@ -37,6 +37,8 @@ class HostASGI:
         self._remote = RemoteCalls(host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            self._host.location.saw(scope)
         if scope["type"] == "http" and scope["path"] in ("/healthz", "/readyz"):
             await send_response(send, Response("ok"))
             return

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
+from . import limits
 from .close import LOST, NO_CODE, TOO_BIG
 from .errors import WebSocketClosed
 
@@ -43,7 +44,8 @@ class Connection:
     """Carries messages both ways until one side closes, or the connection is lost.
 
     A client that sends faster than its object begins to handle is read no further; one that reads
-    too slowly is closed with 1013 by its bounded inbox, and holds nobody else up.
+    too slowly is closed by its bounded inbox, with 1013 or the object's own code, even while a message
+    is stuck on its way, and holds nobody else up.
     """
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, response: Response) -> None:
@@ -53,6 +55,7 @@ class Connection:
         self._send = send
         self._response = response
         self._closing = False  # the client has closed
+        self._sending = anyio.CancelScope()  # cancelled when what waits for the client is dropped
         extensions: dict[str, Any] = scope.get("extensions") or {}
         self._link: Link | None = extensions.get(LINK_EXTENSION)
 
@@ -67,6 +70,7 @@ class Connection:
                 "headers": [pair for pair in headers.raw if pair[0] != b"sec-websocket-protocol"],
             }
         )
+        self._socket.on_overflow = self._sending.cancel
         self._socket.accept()
         try:
             async with anyio.create_task_group() as group:
@@ -109,8 +113,10 @@ class Connection:
 
     async def _outgoing(self, scope: anyio.CancelScope) -> None:
         try:
-            while True:
-                await self._send_message(await self._socket.receive())
+            with self._sending:
+                while True:
+                    await self._send_message(await self._socket.receive())
+            await self._socket.receive()  # which raises: nothing waits any more but the close
         except WebSocketClosed as closed:
             await self._close(closed)
         except OSError:  # the client is gone; `_incoming` says how
@@ -131,7 +137,7 @@ class Connection:
         if link is None:
             # ASGI can send neither a close without a code nor none at all.
             code = {NO_CODE: NORMAL_CLOSURE, LOST: INTERNAL_ERROR}.get(close.code, close.code)
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), anyio.move_on_after(limits.CLOSE_SECONDS):
                 await self._send({"type": "websocket.close", "code": code, "reason": close.reason})
         elif close.code == LOST:
             link.abort()

@@ -14,10 +14,11 @@ from .events import Event
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .auto_response import WebSocketRequestResponsePair
     from .output_gate import OutputGate
     from .slot import Slot
     from .timers import Timer
-    from .web_socket import WebSocket, WebSocketRequestResponsePair
+    from .web_socket import WebSocket
 
 logger = logging.getLogger("roomhost.runtime")
 

@@ -18,6 +18,7 @@ from .durable_object import ActorClass
 from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .object_id import DurableObjectId, IdFactory, maker_of
+from .public_url import PublicUrl
 from .running import host_started, host_stopped
 from .settings import HostSettings
 from .token_secrets import load_secrets
@@ -91,6 +92,7 @@ class Host:
         self.clock = clock or SystemClock()
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
+        self.location = PublicUrl(self.settings)
         self._wrap_commit = wrap_commit
         self._asgi: ASGIApp | None = None
         self._directory: DataDirectory | None = None
@@ -107,6 +109,11 @@ class Host:
             raise HostError("the host is not running: use it inside `async with Host(...)`")
 
         return self._engine
+
+    @property
+    def public_url(self) -> str:
+        """How clients reach this host, without a slash at its end: see `PublicUrl`."""
+        return str(self.location)
 
     @property
     def asgi(self) -> ASGIApp:

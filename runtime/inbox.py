@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from . import limits
 from .backend import current_backend
+from .outgoing_limit import DEFAULT_LIMIT
+from .text import size_of
 
 if TYPE_CHECKING:
     from .backend import Waiter
@@ -18,13 +20,26 @@ if TYPE_CHECKING:
 class Inbox:
     """A queue of frames. It ends with a close frame, which every later `get` returns again."""
 
-    __slots__ = ("_bytes", "_close", "_frames", "_waiter")
+    __slots__ = ("_bytes", "_close", "_frames", "_taken", "_waiter", "limit")
 
     def __init__(self) -> None:
         self._frames: deque[str | bytes] = deque()
         self._bytes = 0
         self._close: Close | None = None
         self._waiter: Waiter | None = None
+        self._taken: Waiter | None = None  # of who puts frames in, and waits for their reader
+        self.limit = DEFAULT_LIMIT
+
+    @property
+    def size(self) -> int:
+        """The bytes that wait, a text's in UTF-8."""
+        return self._bytes
+
+    @property
+    def crowded(self) -> bool:
+        """Whether the reader should take something before more comes from another process."""
+        overhead = len(self._frames) * limits.REMOTE_MESSAGE_OVERHEAD_BYTES
+        return self._close is None and self._bytes + overhead > limits.REMOTE_WINDOW_BYTES
 
     @property
     def close(self) -> Close | None:
@@ -34,16 +49,17 @@ class Inbox:
     def put(self, frame: Frame) -> bool:
         """Add a frame. False: the inbox is full, of bytes or frames; nothing was added."""
         if isinstance(frame, (str, bytes)):
-            if (
-                len(self._frames) >= limits.MAX_OUTGOING_FRAMES
-                or self._bytes + len(frame) > limits.MAX_OUTGOING_BYTES
-            ) and self._frames:
+            size, limit = size_of(frame), self.limit
+            if self._frames and (
+                len(self._frames) >= limit.max_frames or self._bytes + size > limit.max_bytes
+            ):
                 return False
 
             self._frames.append(frame)
-            self._bytes += len(frame)
+            self._bytes += size
         elif self._close is None:
             self._close = frame
+            self.wake()
         waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
@@ -59,11 +75,23 @@ class Inbox:
             await self._waiter
         if self._frames:
             frame = self._frames.popleft()
-            self._bytes -= len(frame)
+            self._bytes -= size_of(frame)
+            self.wake()
             return frame
 
         assert self._close is not None
         return self._close
+
+    async def taken(self) -> None:
+        """Return when a frame was taken, or none will come any more."""
+        self._taken = current_backend().waiter()
+        await self._taken
+
+    def wake(self) -> None:
+        """Whoever waits in `taken` looks again."""
+        taken = self._taken
+        if taken is not None and not taken.done():
+            taken.set_result(None)
 
     def drain(self) -> list[Frame]:
         """Everything that waits, which is taken out."""
@@ -78,3 +106,4 @@ class Inbox:
         """Drop the messages that wait."""
         self._frames.clear()
         self._bytes = 0
+        self.wake()

@@ -46,7 +46,8 @@ MAX_CLOSE_REASON_BYTES = 123
 MAX_UNSTARTED_MESSAGES = 64  # received from one connection and not yet begun by a handler
 MAX_OUTGOING_BYTES = 16 * 1024 * 1024  # waiting for one slow reader, then it is closed with 1013
 MAX_OUTGOING_FRAMES = 65_536  # likewise
-LINGER_SECONDS = 2.0  # that input of a client which broke the protocol is still read, for nothing
+CLOSE_SECONDS = 10.0  # that a client gets to answer a close frame
+LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is read for nothing
 
 # HTTP
 MAX_BODY_CHUNKS_WAITING = 8  # of a streaming body, between an actor and its caller

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .api_keys import bearer_of, is_api_key
 from .connection import LINK_EXTENSION
-from .http import Response
+from .problems import problem
 from .remote_connection import RemoteConnection
 from .remote_frames import PATH
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from .application import Receive, Scope, Send
     from .host import Host
+    from .http import Response
 
 PREFIX = "/_rpc/"
 DRAIN_EXTENSION = "roomhost.drain"  # a server that asks before it closes a WebSocket at its end
@@ -66,23 +67,3 @@ class RemoteCalls:
             on_drain(connection.drain)
         await connection.run()
         return None
-
-
-def problem(status: int, code: str, message: str) -> Response:
-    """A refusal as RFC 9457 has it."""
-    title = {401: "Unauthorized", 404: "Not Found", 426: "Upgrade Required"}[status]
-    headers = {"content-type": "application/problem+json"}
-    if status == 401:
-        headers["www-authenticate"] = "Bearer"
-    if status == 426:
-        headers |= {"upgrade": "websocket", "connection": "upgrade"}
-    body = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": message,
-        "code": code,
-        "message": message,
-        "retryable": False,
-    }
-    return Response.from_json(body, status=status, headers=headers)

@@ -24,8 +24,8 @@ INVALID_TEXT = 1007
 class Relay:
     """Carries messages and closes both ways; a close is answered by whoever got it, not here.
 
-    Each side may send while it has credit, so that an object which is slow to begin with messages
-    holds up this socket's sender, and nobody else.
+    Each side may send while it has credit, so that an object which is slow to begin with messages,
+    or a reader that does not take them, holds up this socket's sender, and nobody else.
     """
 
     def __init__(
@@ -50,10 +50,12 @@ class Relay:
         self._came: Waiter | None = None
         self._sent_close = False
         self._got_close = False
+        self._dropped = False  # what was to be carried; its end has closed
         self._ended = False
 
     def start(self) -> None:
         """Begin to carry."""
+        self._socket.on_overflow = self._overflowed
         self._socket.carry()
         self._spawn(self._outgoing)
         self._spawn(self._incoming)
@@ -93,10 +95,12 @@ class Relay:
         try:
             while True:
                 message = await self._socket.receive()
-                while self._credit <= 0 and not self._ended:
+                while self._credit <= 0 and not (self._ended or self._dropped):
                     self._may_send = self._backend.waiter()
                     await self._may_send
-                if self._ended or not self._send(message):
+                if self._ended:
+                    return
+                if not self._dropped and not self._send(message):
                     return
         except WebSocketClosed as closed:
             self._close(Close(closed.code, closed.reason, closed.was_clean))
@@ -142,6 +146,7 @@ class Relay:
         try:
             self._socket.send(message)
             await self._socket.room()
+            await self._socket.read()
         except TypeError:  # closed by our side meanwhile
             pass
         size = _cost(message)
@@ -162,6 +167,10 @@ class Relay:
     def _arrive(self, frame: str | bytes | Close) -> None:
         self._arrived.append(frame)
         wake(self._came)
+
+    def _overflowed(self) -> None:
+        self._dropped = True
+        wake(self._may_send)
 
     def _finish(self) -> None:
         self._ended = True

@@ -36,6 +36,8 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            for listening in sockets or ():
+                self._host.location.listens(*listening.getsockname()[:2])
             self._listening()
 
     @contextlib.contextmanager

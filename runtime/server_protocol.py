@@ -3,7 +3,8 @@
 An object decides with which code its connection closes, also when the client closed first
 (semantics.md 7.7); a reset drops it without a close frame (3.4); a client that breaks the protocol,
 by a message over 32 MiB say, is told so, and its object too (7.8). A connection that carries calls
-from another process is asked to drain when the server stops, before it is closed.
+from another process is asked to drain when the server stops, before it is closed. And no client can
+keep a connection by not reading: one that was closed is dropped after a while.
 """
 
 from __future__ import annotations
@@ -33,9 +34,13 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         extensions[LINK_EXTENSION] = self
         extensions[DRAIN_EXTENSION] = self._drain_with
         await super().run_asgi()
+        if not self.disconnected and self.close_timer is None:
+            self._hang_up()
 
     async def send(self, message: Any) -> None:
         await super().send(message)
+        if message["type"] == "websocket.close" and self.close_timer is not None:
+            self._close_after(limits.CLOSE_SECONDS)
         if self.initial_response is not None and self.close_sent:
             # The refusal is complete, which uvicorn would log as an error of the application.
             self.handshake_complete = True
@@ -54,21 +59,21 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.conn.state is State.OPEN:
             self.conn.send_close(code, reason)
             self.transport.write(b"".join(self.conn.data_to_send()))
-            self._close_after(self.close_timeout)
+            self._close_after(limits.CLOSE_SECONDS)
         else:
             data = b"" if code is None else Close(code, reason).serialize()
             self.transport.write(Frame(Opcode.CLOSE, data).serialize(mask=False))
-            self.transport.close()
+            self._hang_up()
 
     def handle_close(self, event: Frame) -> None:
         if self.close_sent:
-            super().handle_close(event)
+            self._hang_up()
             return
 
         # websockets has prepared an echo already; the object's answer goes out in its place.
         self.conn.data_to_send()
         self._ended(End.CLOSED, self.conn.close_rcvd)
-        self._close_after(self.close_timeout)
+        self._close_after(limits.CLOSE_SECONDS)
 
     def data_received(self, data: bytes) -> None:
         if self.end is None:
@@ -88,15 +93,22 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.end = End.LOST
         super().connection_lost(exc)
 
+    def keepalive_timeout(self) -> None:
+        closing = self.close_sent or self.transport.is_closing()
+        super().keepalive_timeout()
+        if not closing:
+            self._hang_up()
+
     def shutdown(self) -> None:
         drain, self._drain = self._drain, None
         if drain is not None and self.end is None and not self.close_sent:
             drain()
         elif self.end is None:
             super().shutdown()
+            self._hang_up()
         else:
             self.stop_keepalive()
-            self.transport.close()
+            self._hang_up()
 
     def _drain_with(self, drain: Callable[[], None]) -> None:
         self._drain = drain
@@ -114,6 +126,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.resume_reading()
 
     def _close_after(self, seconds: float) -> None:
+        self._set_timer(seconds, self._hang_up)
+
+    def _hang_up(self) -> None:
+        """Close once everything is written, or after a while in which the client does not read it."""
+        self.transport.close()
+        self._set_timer(limits.LINGER_SECONDS, self.transport.abort)
+
+    def _set_timer(self, seconds: float, then: Callable[[], None]) -> None:
         if self.close_timer is not None:
             self.close_timer.cancel()
-        self.close_timer = self.loop.call_later(seconds, self.transport.close)
+        self.close_timer = self.loop.call_later(seconds, then)

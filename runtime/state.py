@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .activation import Activation
-    from .web_socket import WebSocket, WebSocketRequestResponsePair
+    from .auto_response import WebSocketRequestResponsePair
+    from .web_socket import WebSocket
 
 logger = logging.getLogger("roomhost.runtime")
 

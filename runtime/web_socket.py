@@ -8,7 +8,6 @@ hibernate meanwhile.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
@@ -20,9 +19,11 @@ from .close import LOST, LOST_REASON, NO_CODE, TRY_AGAIN_LATER, Close, check_clo
 from .errors import DurableObjectError, LimitError, WebSocketClosed
 from .events import CURRENT
 from .inbox import Inbox
+from .outgoing_limit import REASON, outgoing_limit
+from .text import size_of, well_formed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from datetime import datetime
 
     from .activation import Activation
@@ -61,6 +62,7 @@ class WebSocket:
         "_carried",
         "_close_sent",
         "_gated",
+        "_gated_bytes",
         "_inbox",
         "_manager",
         "_mode",
@@ -68,6 +70,7 @@ class WebSocket:
         "_pinned",
         "_room",
         "auto_response_at",
+        "on_overflow",
         "protocol",
         "ready_state",
         "tags",
@@ -84,6 +87,7 @@ class WebSocket:
         self.tags: tuple[str, ...] = ()
         self.auto_response_at: datetime | None = None
         self.unstarted = 0  # messages that no handler has begun
+        self.on_overflow: Callable[[], object] | None = None  # what waited here was dropped
         self._mode = Mode.NEW
         self._inbox = Inbox()
         self._manager: HibernationManager | None = None
@@ -91,11 +95,17 @@ class WebSocket:
         self._close_sent = False
         self._carried = False
         self._gated = 0  # frames that wait for the output gate
+        self._gated_bytes = 0
         self._pinned: Activation | None = None  # the instance whose code accepted this end
         self._room: Waiter | None = None  # of the other end, which waits to send more
 
     def __repr__(self) -> str:
         return f"<WebSocket {self._mode.value}, {self.ready_state.name}>"
+
+    def join(self, other: WebSocket) -> None:
+        """Make two new ends those of one connection."""
+        self._peer = other
+        other._peer = self
 
     def accept(self) -> None:
         """Take this end: `receive()` gets its messages, those that came before too.
@@ -205,6 +215,7 @@ class WebSocket:
             return
 
         self._close_sent = True
+        self._inbox.wake()
         answers = self.ready_state is ReadyState.CLOSING
         self.ready_state = ReadyState.CLOSED if answers else ReadyState.CLOSING
         self._emit(Close(NO_CODE if code is None else code, reason or ""))
@@ -237,6 +248,33 @@ class WebSocket:
             else:
                 peer.arrive(close)
             self._ended(close)
+
+    @property
+    def buffered_amount(self) -> int:
+        """The bytes that were sent and still wait: for the output gate, and for the other end to
+        take them.
+
+        A text counts in UTF-8. What has gone into the network connection counts no more, be it on
+        its way; what an object's handlers have yet to begin does not count either.
+        """
+        return self._gated_bytes + self._peer._inbox.size
+
+    def set_outgoing_limit(
+        self, *, max_bytes: int, max_frames: int, code: int = TRY_AGAIN_LATER, reason: str = REASON
+    ) -> None:
+        """Bound what waits for the other end to read, from the next message on: what is sent beyond
+        it drops all that waits, and closes the connection with `code`.
+
+        The object then gets `web_socket_close(ws, code, reason, was_clean=False)`. The limit lives as
+        long as the connection, across hibernation. A single message may be larger than `max_bytes`:
+        it waits alone. What has gone into the network connection does not count, be it on its way:
+        64 KiB and a message, to another process 512 KiB. Beyond Cloudflare's API.
+
+        ValueError: a limit below 1 or above the default, which is 16 MiB and 65,536 messages; a code
+        or reason that may not be sent. TypeError: this end is not accepted.
+        """
+        self._check_accepted()
+        self._peer._inbox.limit = outgoing_limit(max_bytes, max_frames, code, reason)
 
     async def receive(self) -> str | bytes:
         """The next message. WebSocketClosed: the connection ended. TypeError: not accepted with
@@ -306,6 +344,12 @@ class WebSocket:
             peer._room = current_backend().waiter()
             await peer._room
 
+    async def read(self) -> None:
+        """Return when a reader of the other end has taken most of what came, or closed."""
+        peer = self._peer
+        while not peer._close_sent and peer._inbox.crowded:
+            await peer._inbox.taken()
+
     def message_started(self) -> None:
         """A handler began with a message of this end, or never will."""
         self.unstarted -= 1
@@ -360,11 +404,17 @@ class WebSocket:
             self._peer.arrive(frame)
             return
 
+        size = 0 if isinstance(frame, Close) else size_of(frame)
         self._gated += 1
-        gate.when_open(lambda: self._leave(frame), lambda _: self._leave(None))
+        self._gated_bytes += size
+        gate.when_open(
+            lambda: self._leave(size, frame),
+            lambda _: self._leave(size, None),
+        )
 
-    def _leave(self, frame: str | bytes | Close | None) -> None:
+    def _leave(self, size: int, frame: str | bytes | Close | None) -> None:
         self._gated -= 1
+        self._gated_bytes -= size
         if frame is not None:
             self._peer.arrive(frame)
 
@@ -405,11 +455,13 @@ class WebSocket:
 
     def _overflow(self) -> None:
         """Nobody reads this end: drop what waits, and the connection with it."""
-        close = Close(TRY_AGAIN_LATER, "the reader is too slow", was_clean=False)
+        close = self._inbox.limit.close
         self._inbox.clear()
         self.ready_state = ReadyState.CLOSED
         self._peer.arrive(close)
         self._ended(close)
+        if self.on_overflow is not None:
+            self.on_overflow()
 
     def _ended(self, close: Close) -> None:
         self._inbox.put(close)
@@ -421,54 +473,3 @@ class WebSocket:
         if pinned is not None:
             pinned.slot.sockets_of_object().unpinned(self)
             pinned.pin(-1)
-
-
-class WebSocketPair:
-    """Two ends of one connection: `client` goes out in a response, `server` is accepted.
-
-    Unpacks as `client, server = WebSocketPair()`; members 0 and 1 as in Cloudflare.
-    """
-
-    __slots__ = ("client", "server")
-
-    def __init__(self) -> None:
-        self.client = WebSocket()
-        self.server = WebSocket()
-        self.client._peer = self.server  # pyright: ignore[reportPrivateUsage]
-        self.server._peer = self.client  # pyright: ignore[reportPrivateUsage]
-
-    def __getitem__(self, index: int) -> WebSocket:
-        return (self.client, self.server)[index]
-
-    def __iter__(self) -> Iterator[WebSocket]:
-        return iter((self.client, self.server))
-
-
-@dataclass(frozen=True, slots=True)
-class WebSocketRequestResponsePair:
-    """A text message and the answer to it, for `ctx.set_web_socket_auto_response`.
-
-    LimitError: one of them is over 2,048 UTF-8 bytes (semantics.md 7.4).
-    """
-
-    request: str
-    response: str
-
-    def __post_init__(self) -> None:
-        for name, text in (("Request", self.request), ("Response", self.response)):
-            size = len(text.encode())
-            if size > limits.MAX_AUTO_RESPONSE_BYTES:
-                raise LimitError(
-                    f"{name} cannot be larger than {limits.MAX_AUTO_RESPONSE_BYTES} bytes. "
-                    f"A {name.lower()} of size {size} was provided."
-                )
-
-
-def well_formed(text: str) -> str:
-    """The text with U+FFFD for each half of a surrogate pair, and a character for each whole one."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-    return text

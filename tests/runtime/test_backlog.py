@@ -104,6 +104,24 @@ async def test_nothing_waits_for_too_long(stub: Any, gate: anyio.Event, clock: M
     assert ran == ["late"]
 
 
+async def test_what_moved_from_the_queue_to_the_gate_grows_old_there(
+    stub: Any, gate: anyio.Event, clock: ManualClock
+) -> None:
+    """It is not looked for in the queue any more: refused 20 s after it came to the gate, once."""
+    slot = stub.__channel__.slot()
+    slot._starting_late = True  # as while the batches of a reset instance are on their way
+    early = stub.run("note", "early")
+    slot._starting_late = False
+    await anyio.wait_all_tasks_blocked()
+    assert not slot.queue
+    await clock.advance(10)
+    late = stub.run("note", "late")
+    await clock.advance(10)
+    assert "queued for too long" in await refusal(early)
+    gate.set()
+    assert await late == "late"
+
+
 async def test_a_message_that_cannot_wait_ends_its_socket_but_a_close_always_waits() -> None:
     """The client is told to come back, 1013; a close is never lost."""
     gate, closes = anyio.Event(), list[int]()
