@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .client import RealtimeConnection
 from .crdt_types import (
     RealtimeCrdtAwarenessOptions,
     RealtimeCrdtAwarenessResult,
@@ -31,12 +32,17 @@ from .errors import (
     Unauthenticated,
     Unavailable,
 )
+from .events import RealtimeEvent
+from .handles import ChannelHandle, RoomHandle
+from .instance import RealtimeInstance
+from .module import RealtimeModule, realtime
 from .options import (
     RealtimeActorHeaders,
     RealtimeLifecycleOptions,
     RealtimeModuleOptions,
     RealtimeRetentionOptions,
 )
+from .room import Channel, Room
 from .types import (
     RealtimeAuthorizeOptions,
     RealtimeAuthorizeResult,
@@ -71,6 +77,8 @@ from .types import (
 )
 
 __all__ = (
+    "Channel",
+    "ChannelHandle",
     "Forbidden",
     "IdempotencyConflict",
     "InvalidArgument",
@@ -81,6 +89,7 @@ __all__ = (
     "RealtimeActorHeaders",
     "RealtimeAuthorizeOptions",
     "RealtimeAuthorizeResult",
+    "RealtimeConnection",
     "RealtimeCrdtAwarenessOptions",
     "RealtimeCrdtAwarenessResult",
     "RealtimeCrdtCompactResult",
@@ -93,9 +102,11 @@ __all__ = (
     "RealtimeDestroyOptions",
     "RealtimeDestroyResult",
     "RealtimeError",
+    "RealtimeEvent",
     "RealtimeHistoryMessage",
     "RealtimeHistoryOptions",
     "RealtimeHistoryResult",
+    "RealtimeInstance",
     "RealtimeJoinInput",
     "RealtimeJoinOptions",
     "RealtimeLeaveOptions",
@@ -107,6 +118,7 @@ __all__ = (
     "RealtimeMessageInput",
     "RealtimeMetadataOptions",
     "RealtimeMetadataResult",
+    "RealtimeModule",
     "RealtimeModuleOptions",
     "RealtimePresenceInput",
     "RealtimePresenceOptions",
@@ -127,7 +139,10 @@ __all__ = (
     "RealtimeYjsUpdateOptions",
     "RealtimeYjsUpdateRecord",
     "RealtimeYjsUpdateResult",
+    "Room",
     "RoomDestroyed",
+    "RoomHandle",
     "Unauthenticated",
     "Unavailable",
+    "realtime",
 )

@@ -79,12 +79,12 @@ class DirectoryShard(DurableObject):
     async def _run_round(self) -> None:
         self._begun += 1
         number = self._begun
-        self._round = anyio.Event()
+        ended = self._round = anyio.Event()
         try:
             await self._ask(self._rows.dirty())
             self._ended = number
         finally:
-            self._round.set()
+            ended.set()
             self._round = None
 
     async def _ask(self, keys: Iterable[RoomKey]) -> None:

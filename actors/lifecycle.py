@@ -106,6 +106,10 @@ def destroy(state: RoomState, options: RealtimeDestroyOptions, now_ms: int) -> b
 def clear(state: RoomState, now_ms: int) -> None:
     """A while after the end: nothing but the mark and what is readable stays; a part of it at once,
     when it is much."""
+    if not state.is_destroyed:
+        state.deadlines.set(Deadline.DESTROYED, None)
+        return
+
     rows: list[str] = []
     for prefix in (keys.IDEMPOTENCY_EXPIRY, keys.IDEMPOTENCY):
         if len(rows) < limits.SWEPT_AT_ONCE:

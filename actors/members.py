@@ -160,12 +160,12 @@ def active_members(state: RoomState, now_ms: int) -> int:
     return sum(is_active(state, record, now_ms) for record in all_records(state))
 
 
-def connected(state: RoomState, member_id: str) -> None:
-    """A socket of a member came: what was lost is found again."""
-    record = find(state, member_id)
-    if record is not None and record.gone_ms is not None:
-        record.gone_ms = None
-        _store(state, record)
+def settle(state: RoomState, member_id: str, now_ms: int) -> None:
+    """Record that a member has gone, if its time is over: before a socket of it comes, which would
+    say that it was here all the time."""
+    record = None if state.is_destroyed else find(state, member_id)
+    if record is not None and record.left_ms is None and not is_active(state, record, now_ms):
+        leave_at_its_end(state, record)
 
 
 def disconnected(state: RoomState, member_id: str, now_ms: int) -> None:
@@ -185,6 +185,10 @@ def sweep(state: RoomState, now_ms: int) -> None:
     for record in all_records(state):
         if record.left_ms is None and not is_active(state, record, now_ms):
             leave_at_its_end(state, record)
+        elif record.left_ms is None and state.live(record.member_id):
+            # Should the host crash, its members are not as old as their last word.
+            record.seen_ms = max(record.seen_ms, now_ms)
+            _store(state, record)
         end_ms = _looked_at_again(state, record, now_ms)
         if end_ms <= now_ms:
             state.store.delete(keys.member(record.member_id))
@@ -249,6 +253,7 @@ def _seen(state: RoomState, record: MemberRecord, now_ms: int) -> None:
     record.seen_ms = now_ms
     record.version += 1
     _store(state, record)
+    state.save()  # its activity too: nothing else says when that was
     _watch(state, record, now_ms)
 
 

@@ -21,7 +21,7 @@ from .limits import (
     PRESENCE_TTL_SECONDS,
 )
 from .names import check_name
-from .types import Input, PositiveInt32, PositiveSafeInteger, Record
+from .types import Input, PositiveInt32, Record
 
 T = TypeVar("T")
 
@@ -47,7 +47,6 @@ class RealtimeRetentionOptions(Input, frozen=True, kw_only=True):
 
     max_messages: PositiveInt32 | None = None
     max_age_seconds: PositiveInt32 | None = None
-    max_bytes: PositiveSafeInteger | None = None
 
 
 class RealtimeActorHeaders(Input, frozen=True, kw_only=True):

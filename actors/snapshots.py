@@ -147,6 +147,7 @@ def _keep(state: RoomState, snapshot_id: str, result: bytes) -> None:
     for number, part in enumerate(parts):
         state.store.put(keys.snapshot_part(snapshot_id, number), part)
     state.store.put(keys.snapshot(snapshot_id), len(parts))
+    state.save()  # its activity too
 
 
 def _restore_member(state: RoomState, member: _Member, now_ms: int) -> None:

@@ -52,6 +52,9 @@ class SocketEvents:
         state.check_alive()
         if state.is_destroyed or _joins(state, caller):
             await self._turns.before_write()
+        member_id = caller.member_id
+        if member_id is not None:
+            self._turns.run(lambda state, now_ms: members.settle(state, member_id, now_ms))
         pair = WebSocketPair()
         connection = Connection(
             pair.server, self._services.entropy(12).hex(), caller, protocol, self._turns.now_ms
@@ -98,8 +101,9 @@ class SocketEvents:
         last = member_id is not None and not self._sockets.is_live(member_id)
         leaves = was_clean and code == NORMAL_CLOSURE
         try:
-            if last and leaves:
+            if member_id is not None and last and leaves:
                 await self._turns.before_write()
+                last = not self._sockets.is_live(member_id)  # another may have come meanwhile
             self._turns.run(
                 lambda state, now_ms: _gone(state, now_ms, member_id if last else None, leaves)
             )

@@ -21,7 +21,6 @@ Record: TypeAlias = dict[str, Any]  # a JSON object
 Int32: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_INT32)]
 PositiveInt32: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_INT32)]
 SafeInteger: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=MAX_SAFE_INTEGER)]
-PositiveSafeInteger: TypeAlias = Annotated[int, msgspec.Meta(ge=1, le=MAX_SAFE_INTEGER)]
 
 
 class Output(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):

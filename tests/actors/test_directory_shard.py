@@ -9,6 +9,7 @@ import anyio
 import pytest
 
 from roomhost.actors import limits
+from roomhost.actors.types import RealtimeStats
 from roomhost.runtime import DurableObjectError, Host
 from roomhost.runtime.testing import ManualClock, host_for
 
