@@ -52,7 +52,7 @@ def test_a_wrong_actor_is_refused_by_its_field(
 
 def test_what_follows_is_filled_in() -> None:
     """The other id of a user; the id of somebody anonymous; and nothing twice."""
-    cases = [
+    cases: list[tuple[dict[str, Any], str, str | None]] = [
         ({"kind": "user", "id": "a"}, "a", "a"),
         ({"kind": "user", "user_id": "a"}, "a", "a"),
         ({"kind": "user", "user_id": "a", "id": "b", "session_id": "s"}, "b", "a"),
