@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, get_type_hints
 
 import msgspec
@@ -41,7 +42,7 @@ MESSAGE = {
 }
 
 
-def names(kinds: list[type[msgspec.Struct]]) -> list[str]:
+def names(kinds: Sequence[type[msgspec.Struct]]) -> list[str]:
     """For the names of parametrized tests."""
     return [kind.__name__ for kind in kinds]
 
