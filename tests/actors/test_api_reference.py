@@ -33,7 +33,9 @@ OUR_FIELDS = {
     ("RealtimePublishInput", "room"): IDENTITY,
 }
 OUR_TYPES = {
+    "RealtimeEvent": "what a connection from code hears",
     "RealtimeActorHeaders": "the type of `actorHeaders`",
+    "RealtimeEvent": "what a connection from code yields",
     "RealtimeRestoreOptions": "the argument of `restore` as a JSON body",
     "RealtimeResumeOptions": "what a client that comes back has seen",
     "RealtimeResumeResult": "whether it was sent the rest",

@@ -13,7 +13,7 @@ from roomhost.actors.types import RealtimeStats
 from roomhost.runtime import DurableObjectError, Host
 from roomhost.runtime.testing import ManualClock, host_for
 
-from ..helpers.counted_rooms import CountedRoom, app, forget
+from ..helpers.counted_rooms import Counted, CountedRoom, app, forget
 from ..helpers.outcomes import failure
 from ..helpers.stories import Outcomes
 
