@@ -122,3 +122,11 @@ def test_it_can_be_destroyed_again() -> None:
     assert (result["destroyedAt"], result["deletedHistory"]) == (at(5_000), False)
     assert [item["type"] for item in machine.do("history")["items"]] == ["new"]
     assert machine.state.next_generation == 3
+
+
+def test_a_new_life_is_activity_that_outlives_the_instance() -> None:
+    """Though nothing but a socket began it."""
+    machine = ended()
+    machine.step(lambda state, now_ms: state.begin_write(now_ms))
+    machine.reload()
+    assert machine.do("lifecycle")["lastActivityAt"] == at(2_000)
