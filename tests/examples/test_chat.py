@@ -18,6 +18,12 @@ SECRET = "0123456789abcdef"
 
 
 @pytest.fixture
+def anyio_backend() -> str:
+    """Starlette's routes are the same on each; httpx leaves its generators to trio's warnings."""
+    return "asyncio"
+
+
+@pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     """What asks the example, without a network."""
     async with host_for(app) as host:
