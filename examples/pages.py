@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import re
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -63,10 +64,11 @@ async def json_body(request: Request) -> dict[str, Any]:
         raise HTTPException(415, "send application/json")
 
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise HTTPException(413, f"at most {MAX_BODY_BYTES} bytes")
+    async with aclosing(request.stream()) as chunks:
+        async for chunk in chunks:
+            body += chunk
+            if len(body) > MAX_BODY_BYTES:
+                raise HTTPException(413, f"at most {MAX_BODY_BYTES} bytes")
 
     try:
         value = json.loads(body)
