@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from ..runtime import DurableObject, Host
     from ..runtime.application import ASGIApp
     from .handles import ChannelHandle, RoomHandle
-    from .types import RealtimeStats
+    from .room_state import Kind
+    from .types import RealtimeRoomIdentity, RealtimeStats
 
 ENTRY_POINT = "realtime"
 ACTORS: dict[str, type[DurableObject]] = {
@@ -77,6 +78,12 @@ class RealtimeModule:
     async def stats(self) -> RealtimeStats:
         """How many rooms and channels, members and messages there are."""
         return await self._instance().stats()
+
+    async def rooms(
+        self, *, kind: Kind = "room", after: str | None = None, limit: int | None = None
+    ) -> list[RealtimeRoomIdentity]:
+        """The rooms, or the channels, by name; at most `limit`, 100 if none is given, behind `after`."""
+        return await self._instance().rooms(kind=kind, after=after, limit=limit)
 
     @property
     def path(self) -> str:

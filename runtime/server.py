@@ -102,4 +102,6 @@ def server_config(host: Host) -> uvicorn.Config:
         # address of a client in the place of the proxy's would hide who says it.
         proxy_headers=False,
         server_header=False,
+        # The peer stays the peer: whether it is a trusted proxy is decided by `trusted_proxies`.
+        proxy_headers=False,
     )
