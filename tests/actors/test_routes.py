@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -124,7 +125,7 @@ async def test_a_body_is_bounded_json() -> None:
     """Too large ones are refused by their length alone, or where they pass it; an empty one is the
     input without fields."""
 
-    async def chunks() -> Any:
+    async def chunks() -> AsyncIterator[bytes]:
         for _ in range(17):
             yield b" " * 65_536
         raise AssertionError("this was read")
