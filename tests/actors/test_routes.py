@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -122,20 +121,12 @@ async def test_what_a_url_may_not_be(method: str, path: str, refused: tuple[int,
 
 
 async def test_a_body_is_bounded_json() -> None:
-    """Too large ones are refused by their length alone, or where they pass it; an empty one is the
-    input without fields."""
-
-    async def chunks() -> AsyncIterator[bytes]:
-        for _ in range(17):
-            yield b" " * 65_536
-        raise AssertionError("this was read")
-
+    """Of one type, and not too large; an empty one is the input without fields."""
     async with routes() as (http, host):
         path = "/rooms/r/publish"
-        for content in (b" " * (2**20 + 1), chunks()):
-            headers = KEY | {"content-type": "application/json"}
-            response = await http.post(path, content=content, headers=headers)
-            assert code_of(response) == (413, "payload_too_large")
+        headers = KEY | {"content-type": "application/json"}
+        response = await http.post(path, content=b" " * (2**20 + 1), headers=headers)
+        assert code_of(response) == (413, "payload_too_large")
         for kind in ("text/plain", "application/json; charset=latin-1", "application/xml"):
             headers = KEY | {"content-type": kind}
             response = await http.post(path, content=b'{"type":"a"}', headers=headers)
