@@ -43,7 +43,7 @@ def authorize(
     member_id = member_for(caller, options.member_id, actor)
     capabilities = options.capabilities
     if capabilities is None:
-        capabilities = [name for name in DEFAULT_CAPABILITIES if caller.may(name)]
+        capabilities = tuple(name for name in DEFAULT_CAPABILITIES if caller.may(name))
     check_capability_names(capabilities, "capabilities")
     check_no_wider(caller, capabilities, "capabilities")
     expires_ms = now_ms + (options.ttl_seconds or limits.TOKEN_TTL_SECONDS) * 1000

@@ -78,7 +78,7 @@ def tags_of(connection: Connection) -> list[str]:
     caller = connection.caller
     if "subscribe" in caller.capabilities or caller.trusted:
         tags.append(connection.protocol.name)
-    if caller.member_id is not None:
+    if caller.member_id is not None and caller.may("presence"):
         tags.append(member_tag(caller.member_id))
     return tags
 

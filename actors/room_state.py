@@ -157,7 +157,6 @@ class RoomState:
             generation=head.generation + 1,
             first_seq=head.first_seq,
             version=head.version,
-            dirty=head.dirty,
         )
 
     def _find_newest(self) -> None:

@@ -16,6 +16,7 @@ from roomhost.actors import (
     RealtimeModuleOptions,
     RealtimeRetentionOptions,
 )
+from roomhost.actors.module import realtime
 from roomhost.actors.options import derived_database_name, normalize
 
 NAMES = st.text(min_size=1, max_size=60)
@@ -242,3 +243,24 @@ def test_derived_names_of_awkward_pairs_differ(
 ) -> None:
     """Also where one contains what joins them, or is too long to be readable."""
     assert derived_database_name(*one) != derived_database_name(*other)
+
+
+@pytest.mark.parametrize(
+    "lifecycle",
+    [
+        {"idle_ttl_seconds": 30, "allow_recreate": True},
+        {"idleTtlSeconds": 30, "allowRecreate": True},
+        RealtimeLifecycleOptions(idle_ttl_seconds=30, allow_recreate=True),
+    ],
+)
+def test_an_object_is_a_struct_or_a_mapping_by_either_case(lifecycle: Any) -> None:
+    """All three say the same."""
+    config = realtime(name="collab", lifecycle=lifecycle).config
+    assert (config.lifecycle.idle_ttl_seconds, config.lifecycle.allow_recreate) == (30, True)
+
+
+def test_an_unknown_name_in_an_object_is_refused_by_its_path() -> None:
+    """With its name."""
+    with pytest.raises(InvalidArgument) as error:
+        realtime(name="collab", lifecycle={"idle": 30})
+    assert error.value.field == "lifecycle.idle"
