@@ -5,6 +5,9 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
+from ..runtime.web_socket import ReadyState
 from .caller import Caller, decode_caller, encode_caller
 from .frames import Protocol, ack, error, written
 from .rate import Bucket
@@ -36,12 +39,25 @@ class Connection:
             ws, kept["id"], decode_caller(kept["caller"]), Protocol(kept["protocol"]), now_ms
         )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed it."""
+        return self.ws.ready_state is ReadyState.OPEN
+
+    @property
+    def member_id(self) -> str | None:
+        """The member that is here by this connection, and goes with it: not one who only reads."""
+        member_id = self.caller.member_id
+        here = member_id is not None and member_tag(member_id) in self.ws.tags
+        return member_id if here else None
+
     def keep(self) -> None:
         """Attach what must outlive the instance to the socket."""
         self.ws.serialize_attachment(
             {
                 "id": self.id,
-                "caller": encode_caller(self.caller),
+                # Its presence was for the member that joined by this socket, and may be large.
+                "caller": encode_caller(replace(self.caller, presence=None)),
                 "protocol": self.protocol.value,
             }
         )
@@ -73,16 +89,22 @@ def send_frame(ws: WebSocket, frame: str | bytes) -> None:
 
 
 def tags_of(connection: Connection) -> list[str]:
-    """What a socket is found by: how it listens, its id, its member."""
+    """What a socket is found by: how it listens, its id, its member, who is here by it or reads."""
     tags = [f"c:{connection.id}"]
     caller = connection.caller
     if "subscribe" in caller.capabilities or caller.trusted:
         tags.append(connection.protocol.name)
     if caller.member_id is not None:
-        tags.append(member_tag(caller.member_id))
+        tag = member_tag if caller.may("presence") else reader_tag
+        tags.append(tag(caller.member_id))
     return tags
 
 
 def member_tag(member_id: str) -> str:
-    """The tag of a member's sockets: ids may be longer than tags, and hold anything."""
+    """The tag of sockets by which a member is here: ids may be longer than tags, and hold anything."""
     return f"m:{sha256(member_id.encode()).hexdigest()[:40]}"
+
+
+def reader_tag(member_id: str) -> str:
+    """The tag of a member's sockets that may not show its presence: it is not here by them."""
+    return f"r:{sha256(member_id.encode()).hexdigest()[:40]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import limits
-from .connection import Connection, member_tag, send_frame, tags_of
+from .connection import Connection, member_tag, reader_tag, send_frame, tags_of
 from .errors import RateLimited, RoomDestroyed, Unauthenticated
 from .frames import Protocol, written
 
@@ -40,7 +40,7 @@ class Sockets:
 
         member_id = connection.caller.member_id
         if member_id is not None:
-            count = len(self._listed(member_tag(member_id)))
+            count = sum(len(self._listed(tag(member_id))) for tag in (member_tag, reader_tag))
             if count >= limits.MAX_CONNECTIONS_OF_MEMBER:
                 raise RateLimited(
                     f"a member has at most {limits.MAX_CONNECTIONS_OF_MEMBER} connections"
@@ -56,6 +56,13 @@ class Sockets:
         )
         connection.keep()
         self._connections[ws] = connection
+
+    def drop(self, connection: Connection) -> None:
+        """Take it back: nobody has its other end, so nobody would ever close it."""
+        ws = connection.ws
+        self._connections.pop(ws, None)
+        ws.terminate()
+        ws.forget()
 
     def find(self, ws: WebSocket, now_ms: int) -> Connection:
         """The connection of a socket."""
