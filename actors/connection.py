@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from ..runtime.web_socket import ReadyState
+from . import limits
 from .caller import Caller, decode_caller, encode_caller
 from .frames import Protocol, ack, error, written
 from .rate import Bucket
@@ -15,6 +16,8 @@ from .rate import Bucket
 if TYPE_CHECKING:
     from ..runtime import WebSocket
     from .errors import RealtimeError
+
+SLOW_CONSUMER = 4531
 
 
 class Connection:
@@ -61,6 +64,22 @@ class Connection:
                 "protocol": self.protocol.value,
             }
         )
+
+    def bound(self, max_bytes: int = 0, max_frames: int = 0) -> None:
+        """Have a reader closed for whom too much waits; so much more than that may."""
+        self.ws.set_outgoing_limit(
+            max_bytes=limits.MAX_OUTGOING_BYTES + max_bytes,
+            max_frames=limits.MAX_OUTGOING_FRAMES + max_frames,
+            code=SLOW_CONSUMER,
+            reason="slow_consumer",
+        )
+
+    def replay(self, missed: list[bytes]) -> None:
+        """Send what was missed, all at once: nobody is too slow for what was just asked for, and one
+        who is closed for it would ask for the same again."""
+        self.bound(sum(map(len, missed)), len(missed))
+        for frame in missed:
+            self.send(frame)
 
     def send(self, frame: bytes) -> None:
         """Send a frame, unless the connection has closed."""

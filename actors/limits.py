@@ -30,6 +30,7 @@ MAX_PAGE = 1_000  # a larger limit is clamped
 DEFAULT_MEMBERS = 100
 DEFAULT_ROOMS = 100
 MAX_RESUMED_MESSAGES = 300  # then `insufficient_state`
+MAX_RESUMED_BYTES = 4 * 1024 * 1024  # likewise
 
 # Requests
 MAX_QUERY_BYTES = 8_192

@@ -150,8 +150,7 @@ class SocketEvents:
     ) -> None:
         result = _resumed(state, replayed)
         if not isinstance(replayed, str):
-            for frame in replayed:
-                connection.send(frame)
+            connection.replay(replayed)
         connection.send(encode({"type": "resumed", **result}))
 
     async def _answer(self, connection: Connection, frame: frames.Frame) -> None:
@@ -182,8 +181,7 @@ class SocketEvents:
         state = self._turns.load()
         replayed = _replayed(state, position, connection.caller)
         if not isinstance(replayed, str):
-            for frame in replayed:
-                connection.send(frame)
+            connection.replay(replayed)
         return encode(_resumed(state, replayed))
 
     def _refresh(self, connection: Connection, token: str) -> bytes:

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ..runtime import DurableObjectState, WebSocket
     from .room_state import Push
 
-SLOW_CONSUMER = 4531
 GRANT_EXPIRED = 4503
 
 
@@ -48,12 +47,7 @@ class Sockets:
 
         ws = connection.ws
         self._ctx.accept_web_socket(ws, tags_of(connection))
-        ws.set_outgoing_limit(
-            max_bytes=limits.MAX_OUTGOING_BYTES,
-            max_frames=limits.MAX_OUTGOING_FRAMES,
-            code=SLOW_CONSUMER,
-            reason="slow_consumer",
-        )
+        connection.bound()
         connection.keep()
         self._connections[ws] = connection
 

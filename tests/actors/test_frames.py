@@ -93,7 +93,9 @@ def test_an_answer_is_the_same_object_in_both_protocols(number: Any, result: Any
     assert isinstance(shown, str)
     expected = {"type": "ack", "id": number, "result": result}
     assert msgspec.json.decode(shown) == expected
-    assert msgspec.msgpack.decode(written(answer, MSGPACK)) == expected
+    packed = written(answer, MSGPACK)
+    assert isinstance(packed, bytes)
+    assert msgspec.msgpack.decode(packed) == expected
 
 
 def test_the_input_of_a_frame_is_flat_but_for_messages() -> None:

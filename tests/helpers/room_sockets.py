@@ -118,8 +118,11 @@ class Client:
 
     def _decode(self, frame: str | bytes) -> dict[str, Any]:
         assert isinstance(frame, str) is (self.protocol is Protocol.JSON)
-        decode = msgspec.json.decode if isinstance(frame, str) else msgspec.msgpack.decode
-        value: dict[str, Any] = decode(frame)
+        value: dict[str, Any]
+        if isinstance(frame, str):
+            value = msgspec.json.decode(frame)
+        else:
+            value = msgspec.msgpack.decode(frame)
         return value
 
 
