@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import anyio
 import msgspec
 
-from ..runtime import DurableObjectError, WebSocketClosed
+from ..runtime import DurableObjectError, HostError, WebSocketClosed
 from . import limits
-from .errors import RealtimeError, error_of
-from .events import RealtimeEvent, Wire, event_of, message_of, read_wire
-from .frames import UNDER_MESSAGE
+from .errors import RateLimited, RealtimeError, error_of
+from .events import RealtimeEvent, Wire, event_of, read_wire, refusal_of
 from .inputs import NOTHING, plain_json
 from .operations import OPERATIONS
+from .pending import Pending, pause_seconds
 from .types import (
     RealtimeHistoryResult,
     RealtimeLeaveResult,
@@ -48,33 +48,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Not answered twice the same: after a loss nobody knows whether they have happened.
-NOT_AGAIN = frozenset(("snapshot", "restore"))
-
-
-class Waiting:
-    """A frame that is not answered yet."""
-
-    __slots__ = ("answered", "failure", "frame", "name", "result")
-
-    def __init__(self, name: str, frame: str) -> None:
-        self.name = name
-        self.frame = frame
-        self.answered = anyio.Event()
-        self.result: msgspec.Raw | None = None
-        self.failure: Exception | None = None
-
-    def fail(self, failure: Exception) -> None:
-        """It will not be answered."""
-        self.failure = failure
-        self.answered.set()
+CLOSED = "the connection is closed: use it inside `async with room.connect(...)`"
 
 
 class RealtimeConnection:
-    """What `handle.connect()` returns: an async context, and inside it an async iterator of events.
+    """What `handle.connect()` returns: an async context, once, and inside it an async iterator of
+    events.
 
-    One task iterates. RealtimeError: the room refuses the connection, for good; what still waits for
-    an answer gets it too. An iterator that lets 10,000 events wait ends with `slow_consumer`.
+    It raises a RealtimeError when the room refuses the connection for good, or 10,000 events wait
+    for the iterator (`slow_consumer`): from then on every call does, and what still waits for an
+    answer; the iterator does after the events it has. The first connection is tried once. HostError:
+    it is used outside of its context.
     """
 
     def __init__(
@@ -89,16 +73,23 @@ class RealtimeConnection:
         self._jitter = jitter
         self._ws: WebSocket | None = None
         self._group: TaskGroup | None = None
+        self._left = False
         self._events: deque[RealtimeEvent] = deque()
         self._changed = anyio.Event()
-        self._ended: Exception | None = None
-        self._waiting: dict[int, Waiting] = {}
+        self._ended: Exception | None = HostError(CLOSED)
+        self._refusal: RealtimeError | None = None  # what the room said before it closed
+        self._pending: dict[int, Pending] = {}
         self._number = 0
+        self._failures = 0  # since it last heard something
         self._epoch: str | None = None
         self._seq = 0
 
     async def __aenter__(self) -> Self:
+        if self._group is not None:
+            raise HostError("a connection is entered once: call connect() again")
+
         self._ws = await self._open_socket(None, 0)
+        self._ended = None
         self._group = anyio.create_task_group()
         await self._group.__aenter__()
         self._group.start_soon(self._run)
@@ -112,10 +103,10 @@ class RealtimeConnection:
     ) -> None:
         assert self._group is not None
         self._group.cancel_scope.cancel()
-        ws, self._ws = self._ws, None
-        if ws is not None:
-            with suppress(TypeError):
-                ws.close(limits.GOING_AWAY, "going away")
+        self._left = True
+        if self._ended is None:
+            self._end(HostError(CLOSED))
+        self._drop()
         await self._group.__aexit__(None, None, None)
 
     def __aiter__(self) -> Self:
@@ -123,33 +114,48 @@ class RealtimeConnection:
 
     async def __anext__(self) -> RealtimeEvent:
         while not self._events:
-            if self._ended is not None:
-                if isinstance(self._ended, RealtimeError):
-                    raise self._ended
+            if self._left:
                 raise StopAsyncIteration
 
-            self._changed = anyio.Event()
+            if self._ended is not None:
+                raise self._ended
+
+            if self._changed.is_set():
+                self._changed = anyio.Event()
             await self._changed.wait()
         return self._events.popleft()
 
     async def publish(
-        self, *, type: str, data: Any = msgspec.UNSET, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        type: str,
+        data: Any = msgspec.UNSET,
+        metadata: dict[str, Any] | None = None,
+        idempotency_key: str | None = None,
     ) -> RealtimePublishResult:
-        """Record a message and deliver it to everyone, this connection too."""
-        return await self._send_message("publish", type, data, metadata)
+        """Record a message and deliver it to everyone, this connection too. Without an
+        `idempotency_key` it gets a random one."""
+        return await self._send_message("publish", type, data, metadata, idempotency_key)
 
     async def broadcast(
-        self, *, type: str, data: Any = msgspec.UNSET, metadata: dict[str, Any] | None = None
+        self,
+        *,
+        type: str,
+        data: Any = msgspec.UNSET,
+        metadata: dict[str, Any] | None = None,
+        idempotency_key: str | None = None,
     ) -> RealtimePublishResult:
-        """Record a message and deliver it to every other connection."""
-        return await self._send_message("broadcast", type, data, metadata)
+        """Record a message and deliver it to every other connection; to this one only as something
+        it has missed, if it is lost and comes back."""
+        return await self._send_message("broadcast", type, data, metadata, idempotency_key)
 
     async def join(self, **fields: Any) -> RealtimeMember:
         """Be a member again, after `leave`; or change the member's metadata and presence."""
         return await self._request(RealtimeMember, "join", **fields)
 
     async def leave(self) -> RealtimeLeaveResult:
-        """Leave now; the connection stays, and hears on."""
+        """Leave now; the connection stays, and hears on. If it is lost and comes back, so does the
+        member."""
         return await self._request(RealtimeLeaveResult, "leave")
 
     async def presence(self, presence: dict[str, Any] | None = None) -> RealtimePresenceResult:
@@ -181,16 +187,20 @@ class RealtimeConnection:
         return msgspec.json.decode(result, type=kind)
 
     async def _send_message(
-        self, name: str, type: str, data: Any, metadata: dict[str, Any] | None
+        self,
+        name: str,
+        type: str,
+        data: Any,
+        metadata: dict[str, Any] | None,
+        idempotency_key: str | None,
     ) -> RealtimePublishResult:
-        key = uuid.uuid4().hex
         return await self._request(
             RealtimePublishResult,
             name,
             type=type,
             data=data,
             metadata=metadata,
-            idempotency_key=key,
+            idempotency_key=uuid.uuid4().hex if idempotency_key is None else idempotency_key,
         )
 
     async def _ask(self, name: str, body: bytes) -> msgspec.Raw:
@@ -199,66 +209,73 @@ class RealtimeConnection:
 
         self._number += 1
         number = self._number
-        fields = body.decode()
-        if name in UNDER_MESSAGE:
-            frame = f'{{"type":"{name}","id":{number},"message":{fields}}}'
-        else:
-            rest = "" if fields == "{}" else f",{fields[1:-1]}"
-            frame = f'{{"type":"{name}","id":{number}{rest}}}'
-        waiting = self._waiting[number] = Waiting(name, frame)
-        self._send(frame)
+        pending = self._pending[number] = Pending(name, number, body)
+        self._send(pending)
         try:
-            await waiting.answered.wait()
+            await pending.answered.wait()
         finally:
-            self._waiting.pop(number, None)
-        if waiting.failure is not None:
-            raise waiting.failure
+            self._pending.pop(number, None)
+        if pending.failure is not None:
+            raise pending.failure
 
-        assert waiting.result is not None
-        return waiting.result
+        assert pending.result is not None
+        return pending.result
 
-    def _send(self, frame: str) -> None:
+    def _send(self, pending: Pending) -> None:
         if self._ws is not None:
-            with suppress(TypeError):  # it has closed; the frame goes again with the next one
-                self._ws.send(frame)
+            pending.sent += 1
+            with suppress(TypeError):  # it has closed; the frame goes again over the next one
+                self._ws.send(pending.frame)
 
     async def _run(self) -> None:
-        failures = 0
         try:
             while True:
                 try:
-                    if self._ws is None:
-                        self._ws = await self._open_socket(self._epoch, self._seq)
-                        for waiting in list(self._waiting.values()):
-                            self._send(waiting.frame)
-                    while True:
-                        self._received(await self._ws.receive())
-                        failures = 0
-                except (WebSocketClosed, DurableObjectError, RealtimeError) as error:
+                    await self._listen()
+                except (DurableObjectError, RealtimeError) as error:
                     self._lost(error)
-                    failures += 1
-                    most = min(limits.RECONNECT_SECONDS * 2**failures, limits.MAX_RECONNECT_SECONDS)
-                    await self._sleep(most * self._jitter())
-        except RealtimeError as error:
+                    self._failures += 1
+                    await self._sleep(pause_seconds(self._failures, self._jitter(), error))
+        except Exception as error:  # what goes wrong here is told to those who wait
             self._end(error)
 
-    def _lost(self, error: Exception) -> None:
+    async def _listen(self) -> None:
+        if self._ws is None:
+            self._ws = await self._open_socket(self._epoch, self._seq)
+            for pending in self._pending.values():
+                self._send(pending)
+        while True:
+            text = await self._ws.receive()
+            self._failures = 0
+            self._received(text)
+
+    def _lost(self, error: DurableObjectError | RealtimeError) -> None:
         """The connection is gone: for now, or, by what it was told, for good."""
-        self._ws = None
-        for number, waiting in list(self._waiting.items()):
-            if waiting.name in NOT_AGAIN:
-                del self._waiting[number]
-                waiting.fail(RealtimeError("the connection was lost before the answer came"))
+        self._drop()
+        for pending in self._pending.values():
+            if pending.is_lost:
+                lost = f"the connection was lost: look whether the {pending.name} has happened"
+                pending.fail(RealtimeError(lost))
         if isinstance(error, WebSocketClosed) and 4400 <= error.code <= 4499:
+            if self._refusal is not None and self._refusal.code == error.reason:
+                raise self._refusal
             raise error_of(error.reason, f"the room closed the connection: {error.reason}")
 
+        self._refusal = None
         if isinstance(error, RealtimeError) and not error.retryable:
             raise error
 
+    def _drop(self) -> None:
+        ws, self._ws = self._ws, None
+        if ws is not None:
+            with suppress(TypeError):  # it has closed
+                ws.close(limits.GOING_AWAY, "going away")
+
     def _end(self, error: Exception) -> None:
         self._ended = error
-        for waiting in self._waiting.values():
-            waiting.fail(error)
+        self._drop()
+        for pending in self._pending.values():
+            pending.fail(error)
         self._changed.set()
 
     def _received(self, text: str | bytes) -> None:
@@ -272,33 +289,43 @@ class RealtimeConnection:
             if wire.seq > self._seq:
                 self._seq = wire.seq
                 self._heard(event_of(wire, text))
-        elif wire.type not in ("pong", "resumed"):
+        elif wire.type == "resumed":
+            if not wire.recovered:
+                gap = {"epoch": wire.epoch, "seq": wire.seq, "reason": wire.reason}
+                self._heard(RealtimeEvent(type="gap", fields=gap))
+        elif wire.type != "pong":
             self._heard(event_of(wire, text))
 
     def _answered(self, wire: Wire) -> None:
-        waiting = self._waiting.get(wire.id) if wire.id is not None else None
-        if waiting is None:
+        failure = refusal_of(wire) if wire.type == "error" else None
+        if wire.id is None:
+            self._refusal = failure
             return
 
-        if wire.type == "ack":
-            waiting.result = wire.result
-            waiting.answered.set()
+        pending = self._pending.get(wire.id)
+        if pending is None:
+            return
+
+        if failure is None:
+            pending.succeed(wire.result)
+        elif isinstance(failure, RateLimited) and pending.sent > 1:
+            # So many went again at once. The first time it may have happened: it is not given up.
+            assert self._group is not None
+            self._group.start_soon(self._send_later, pending, failure)
         else:
-            failure = error_of(wire.code, message_of(wire))
-            failure.field = wire.field
-            failure.retry_after_ms = wire.retry_after_ms
-            waiting.fail(failure)
+            pending.fail(failure)
+
+    async def _send_later(self, pending: Pending, failure: RateLimited) -> None:
+        await self._sleep(pause_seconds(1, self._jitter(), failure))
+        if not pending.answered.is_set() and pending in self._pending.values():
+            self._send(pending)
 
     def _welcomed(self, wire: Wire, text: str | bytes) -> None:
         assert wire.seq is not None
         if not wire.recovered:
-            if self._epoch is not None:
-                gap = {"epoch": wire.epoch, "seq": wire.seq}
-                self._heard(RealtimeEvent(type="gap", fields=gap))
             self._seq = wire.seq
         self._epoch = wire.epoch
-        fields = event_of(wire, text).fields
-        self._heard(RealtimeEvent(type="connected", fields=fields))
+        self._heard(event_of(wire, text))
 
     def _heard(self, event: RealtimeEvent) -> None:
         if len(self._events) >= limits.MAX_UNREAD_EVENTS:

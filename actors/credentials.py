@@ -83,7 +83,7 @@ class Credentials:
         options = self._services.options
         actor = None
         if options.auto_resolve_user:
-            actor = identity_of(scope, self._settings.trusted_proxies)
+            actor = identity_of(scope, self._settings.trusted_proxies, options.actor_headers)
         if actor is not None and (actor.kind == "user" or options.allow_anonymous):
             return actor
 

@@ -18,6 +18,7 @@ class RealtimeError(Exception):
     """
 
     code: str = "internal"
+    other_codes: ClassVar[tuple[str, ...]] = ()
     status: ClassVar[int] = 500
     retryable: bool = False
     close_code: ClassVar[int] = 1011
@@ -43,6 +44,7 @@ class InvalidArgument(RealtimeError, ValueError):
     `invalid_cursor`, `unsupported_for_channel`."""
 
     code = "invalid_argument"
+    other_codes = ("invalid_cursor", "unsupported_for_channel")
     status = 400
     close_code = 4400
 
@@ -117,6 +119,7 @@ class Unavailable(RealtimeError):
     state cannot be loaded, and the next attempt is in `retry_after_ms`."""
 
     code = "overloaded"
+    other_codes = ("unavailable",)
     status = 503
     retryable = True
     close_code = 4501
@@ -125,7 +128,7 @@ class Unavailable(RealtimeError):
 def error_of(code: str, message: str) -> RealtimeError:
     """The error of a code, as an error frame or a problem names it."""
     for kind in RealtimeError.__subclasses__():
-        if kind.code == code:
-            return kind(message)
+        if code == kind.code or code in kind.other_codes:
+            return kind(message, code=code)
 
     return RealtimeError(message, code=code or None)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from .errors import RealtimeError, error_of
 from .types import RealtimeHistoryMessage
 
 
@@ -13,8 +14,9 @@ class RealtimeEvent(msgspec.Struct, frozen=True, kw_only=True):
     """A push of a room. `type`: `message`, `member.joined`, `presence.updated`, ... as on the wire;
     `fields`: the rest of it. A message has its place in the room's order, `seq`, and is in `message`.
 
-    `connected` comes with every connection, the first and later ones; `gap` when what was missed
-    meanwhile cannot be had: read the history.
+    `connected` comes with every connection, the first and later ones; after it `gap`, when what was
+    missed meanwhile cannot be had: read the history. Its `reason` is `epoch_changed`, the room began
+    anew, or `insufficient_state`, it was too much or is kept no more.
     """
 
     type: str
@@ -57,9 +59,15 @@ def event_of(wire: Wire, text: str | bytes) -> RealtimeEvent:
         return RealtimeEvent(type="message", seq=wire.seq, message=_message.decode(wire.message))
 
     fields = _fields.decode(text)
-    return RealtimeEvent(type=fields.pop("type"), fields=fields)
+    kind = fields.pop("type")
+    return RealtimeEvent(type="connected" if kind == "welcome" else kind, fields=fields)
 
 
-def message_of(wire: Wire) -> str:
-    """The words of an error frame."""
-    return _text.decode(wire.message) if bytes(wire.message) else wire.code
+def refusal_of(wire: Wire) -> RealtimeError:
+    """The error that an error frame is."""
+    message = _text.decode(wire.message) if bytes(wire.message) else wire.code
+    failure = error_of(wire.code, message)
+    failure.retryable = wire.retryable
+    failure.field = wire.field
+    failure.retry_after_ms = wire.retry_after_ms
+    return failure

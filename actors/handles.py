@@ -7,17 +7,17 @@ its input type. Nothing is sent before the input is checked.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import msgspec
 
 from . import inputs
-from .caller import Caller, encode_caller
+from .caller import encode_caller
 from .client import RealtimeConnection
-from .identity import caller_for
+from .errors import InvalidArgument
+from .identity import caller_for, caller_of_connection
 from .inputs import NOTHING, plain_json
 from .operations import OPERATIONS
-from .principals import member_for
 from .socket_request import socket_request
 from .types import (
     RealtimeAuthorizeOptions,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from ..bindings import DurableObjectStub
     from ..runtime import WebSocket
+    from .caller import Caller
     from .options import ModuleConfig
     from .room_state import Kind
 
@@ -165,7 +166,7 @@ class ChannelHandle:
             presence=presence,
             actor=actor,
             ttl_seconds=ttl_seconds,
-            capabilities=None if capabilities is None else tuple(capabilities),
+            capabilities=cast("tuple[str, ...] | None", capabilities),
         )
         return await self._operate(RealtimeAuthorizeResult, "authorize", given)
 
@@ -200,18 +201,23 @@ class ChannelHandle:
         actor: RealtimePrincipal | None = None,
     ) -> RealtimeConnection:
         """A connection, with events: `async with room.connect(member_id="bot") as connection`. In a
-        room its member joins; without a `member_id` and an actor it only listens."""
+        room its member joins; without a `member_id` and an actor it only listens, or is the user of
+        the request that is being answered."""
         given = RealtimeAuthorizeOptions(
             member_id=member_id, client_id=client_id, presence=presence, actor=actor
         )
-        inputs.AUTHORIZE.parse(plain_json(given))
-        caller = Caller(trusted=True, actor=actor, client_id=client_id, presence=presence)
-        caller = msgspec.structs.replace(caller, member_id=member_for(caller, member_id, actor))
-        return RealtimeConnection(partial(self._open, caller))
+        value = inputs.AUTHORIZE.parse(plain_json(given))
+        return RealtimeConnection(partial(self._open, caller_of_connection(self._options, value)))
 
     async def _operate(self, kind: type[T], name: str, given: msgspec.Struct) -> T:
         operation = OPERATIONS[name]
         operation.check_kind(self.kind)
+        if not isinstance(given, operation.input.kind):
+            raise InvalidArgument(
+                f"{name} takes its fields as keywords, or a {operation.input.kind.__name__}, "
+                f"not {type(given).__name__}"
+            )
+
         body = plain_json(given)
         value = operation.input.parse(body)
         caller = encode_caller(caller_for(self._options, value))

@@ -5,14 +5,18 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ..bindings import current_request
 from .caller import Caller
 from .errors import Unauthenticated
 from .headers import identity_of
+from .principals import actor_for, member_for
 from .types import RealtimePrincipal
 
 if TYPE_CHECKING:
     from .options import ModuleConfig
+    from .types import RealtimeAuthorizeOptions
 
 
 def caller_for(options: ModuleConfig, value: Any) -> Caller:
@@ -28,6 +32,8 @@ def caller_for(options: ModuleConfig, value: Any) -> Caller:
         actor = identity_of(
             request.scope, request.host.settings.trusted_proxies, options.actor_headers
         )
+    if actor is not None and actor.kind == "anonymous" and not options.allow_anonymous:
+        actor = None  # a session alone names no user
     if actor is None and options.allow_anonymous:
         actor = anonymous()
     if request is not None and actor is None and _names_nobody(value):
@@ -37,6 +43,22 @@ def caller_for(options: ModuleConfig, value: Any) -> Caller:
         )
 
     return Caller(trusted=True, actor=actor)
+
+
+def caller_of_connection(options: ModuleConfig, value: RealtimeAuthorizeOptions) -> Caller:
+    """Who opens a connection from code: as `caller_for` in a request; outside of one whom the input
+    names, else nobody, who only listens."""
+    caller = Caller(trusted=True)
+    if current_request() is not None:
+        caller = caller_for(options, value)
+    actor = actor_for(caller, value.actor, secrets.token_hex(8))
+    return msgspec.structs.replace(
+        caller,
+        actor=actor,
+        member_id=member_for(caller, value.member_id, actor),
+        client_id=value.client_id,
+        presence=value.presence,
+    )
 
 
 def anonymous() -> RealtimePrincipal:

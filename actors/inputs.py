@@ -155,8 +155,15 @@ NOTHING = Nothing()
 
 def plain_json(given: msgspec.Struct) -> bytes:
     """An input as JSON. InvalidArgument: a value that JSON has not, which would become another."""
+    _check_plain(given, "")
+    return encode(given)
+
+
+def _check_plain(given: msgspec.Struct, root: str) -> None:
     for field in msgspec.structs.fields(type(given)):
         value = getattr(given, field.name)
-        if value is not msgspec.UNSET and not isinstance(value, msgspec.Struct):
-            check(value, field.encode_name)
-    return encode(given)
+        path = f"{root}{field.encode_name}"
+        if isinstance(value, msgspec.Struct):
+            _check_plain(value, f"{path}.")
+        elif value is not msgspec.UNSET:
+            check(value, path)

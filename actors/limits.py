@@ -80,4 +80,5 @@ DIRECTORY_QUERIES = 32  # rooms that one shard asks at the same time
 MAX_UNREAD_EVENTS = 10_000  # that wait for the iterator
 RECONNECT_SECONDS = 0.25  # doubled for each failure, times a random share
 MAX_RECONNECT_SECONDS = 30.0
+MAX_RECONNECT_DOUBLINGS = 16  # more than the longest wait has, fewer than a float
 GOING_AWAY = 1001  # the close code: the member has a while to come back

@@ -53,7 +53,7 @@ class SocketEvents:
         if state.is_destroyed or _joins(state, caller):
             await self._turns.before_write()
         member_id = caller.member_id
-        if member_id is not None:
+        if member_id is not None and _joins(state, caller):
             self._turns.run(lambda state, now_ms: members.settle(state, member_id, now_ms))
         pair = WebSocketPair()
         connection = Connection(
@@ -143,7 +143,10 @@ class SocketEvents:
             self._replay(connection, state, replayed)
         if _joins(state, caller):
             assert caller.member_id is not None
-            members.join(state, caller.member_id, caller.actor, None, caller.presence, now_ms)
+            # The presence of a grant is the first one: who is here already keeps its own.
+            here = members.is_here(state, caller.member_id)
+            presence = None if here else caller.presence
+            members.join(state, caller.member_id, caller.actor, None, presence, now_ms)
 
     def _replay(
         self, connection: Connection, state: RoomState, replayed: list[bytes] | str

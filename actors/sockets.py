@@ -82,7 +82,7 @@ class Sockets:
                 found = self._ctx.get_web_sockets(f"c:{push.but}")
                 left_out = found[0] if found else None
             for protocol in Protocol:
-                listeners = self._ctx.get_web_sockets(protocol.name)
+                listeners = self._listed(protocol.name)
                 if listeners:
                     frame = written(push.frame, protocol)
                     for ws in listeners:

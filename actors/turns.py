@@ -120,9 +120,9 @@ class Turns:
 
     async def report(self) -> None:
         """Tell the directory the figures, unasked: the room is about to be quiet for long."""
-        if self._marked:
-            figures = self.figures(self._marked)
-            await self._services.directory.report(self._kind, self._name, figures)
+        # An instance that was evicted since the mark has forgotten it: this would be its version.
+        figures = self.figures(self._marked or self.load().head.version + 1)
+        await self._services.directory.report(self._kind, self._name, figures)
 
     def arm(self, when_ms: int | None) -> None:
         """Have the alarm at a moment, or not at all."""

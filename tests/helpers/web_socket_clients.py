@@ -63,8 +63,9 @@ async def _python_step(ws: Any, step: dict[str, Any], events: list[list[Any]]) -
             events.append(["pong", step["value"]])
         case "close":
             await ws.close(step["code"], step["reason"])
-        case _ if step["kind"] != "pong":
-            events.append(_shown(await ws.recv()))
+        case _:
+            if step["kind"] != "pong":  # which `ping` has waited for
+                events.append(_shown(await ws.recv()))
 
 
 def _shown(message: str | bytes) -> list[Any]:
