@@ -54,6 +54,12 @@ class Connection:
         here = member_id is not None and member_tag(member_id) in self.ws.tags
         return member_id if here else None
 
+    def retire(self) -> None:
+        """The life of the room that it was opened in is over: its end says nothing of a member of
+        the next one."""
+        self.caller = replace(self.caller, member_id=None)
+        self.keep()
+
     def keep(self) -> None:
         """Attach what must outlive the instance to the socket."""
         self.ws.serialize_attachment(

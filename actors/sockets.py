@@ -92,7 +92,9 @@ class Sockets:
     def close_all(self, now_ms: int, failure: RoomDestroyed) -> None:
         """Close every connection: the room has ended."""
         for ws in self._ctx.get_web_sockets():
-            self.find(ws, now_ms).close(failure)
+            connection = self.find(ws, now_ms)
+            connection.retire()
+            connection.close(failure)
 
     def close_expired(self, now_ms: int) -> int | None:
         """Close the connections whose token is over; when the next one's will be."""
