@@ -99,4 +99,6 @@ def server_config(host: Host) -> uvicorn.Config:
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),
         server_header=False,
+        # The peer stays the peer: whether it is a trusted proxy is decided by `trusted_proxies`.
+        proxy_headers=False,
     )
