@@ -97,7 +97,7 @@ class SocketEvents:
         connection = self._sockets.find(ws, self._turns.now_ms)
         self._sockets.forget(ws)
         caller = connection.caller
-        member_id = caller.member_id
+        member_id = caller.member_id if caller.may("presence") else None
         last = member_id is not None and not self._sockets.is_live(member_id)
         leaves = was_clean and code == NORMAL_CLOSURE
         try:

@@ -61,6 +61,14 @@ def test_a_page_of_this_host_may() -> None:
     assert not may("https://a.com", host=())
 
 
+@pytest.mark.parametrize("page", ["localhost", "127.0.0.1", "[::1]"])
+@pytest.mark.parametrize("host", [b"localhost:8787", b"127.0.0.1:8787", b"[::1]:8787"])
+def test_this_machine_has_several_names(page: str, host: bytes) -> None:
+    """A page that was opened by one of them may connect by another; to the same port alone."""
+    assert may(f"http://{page}:8787", host=((b"host", host),))
+    assert not may(f"http://{page}:8788", host=((b"host", host),))
+
+
 def test_what_is_allowed_is_all_that_is() -> None:
     """Then this host's own pages are not, unless they are named."""
     allowed = ("https://App.example.com:443", "http://localhost:3000")
