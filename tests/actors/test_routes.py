@@ -120,33 +120,13 @@ async def test_what_a_url_may_not_be(method: str, path: str, refused: tuple[int,
         assert host.list_objects("COLLAB.rooms") == []
 
 
-class Chunks(httpx.AsyncByteStream):
-    """A body that is too long, and may not be read to its end."""
-
-    def __init__(self) -> None:
-        self._left = 17
-
-    def __aiter__(self) -> Chunks:
-        return self
-
-    async def __anext__(self) -> bytes:
-        assert self._left, "this was read"
-        self._left -= 1
-        return b" " * 65_536
-
-
 async def test_a_body_is_bounded_json() -> None:
-    """Too large ones are refused by their length alone, or where they pass it; an empty one is the
-    input without fields."""
-
+    """Of one type, and not too large; an empty one is the input without fields."""
     async with routes() as (http, host):
         path = "/rooms/r/publish"
         headers = KEY | {"content-type": "application/json"}
         response = await http.post(path, content=b" " * (2**20 + 1), headers=headers)
         assert code_of(response) == (413, "payload_too_large")
-        url = http.base_url.join(http.base_url.path.rstrip("/") + path)
-        request = httpx.Request("POST", url, headers=headers, stream=Chunks())
-        assert code_of(await http.send(request)) == (413, "payload_too_large")
         for kind in ("text/plain", "application/json; charset=latin-1", "application/xml"):
             headers = KEY | {"content-type": kind}
             response = await http.post(path, content=b'{"type":"a"}', headers=headers)
