@@ -98,5 +98,8 @@ def server_config(host: Host) -> uvicorn.Config:
         # Bounded memory for each connection comes before bandwidth.
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),
+        # The peer stays the peer: `trusted_proxies` says whose word about a request counts, and the
+        # address of a client in the place of the proxy's would hide who says it.
+        proxy_headers=False,
         server_header=False,
     )
