@@ -18,14 +18,15 @@ NOT_AGAIN = frozenset(("snapshot", "restore"))
 
 
 class Pending:
-    """A frame that is not answered yet. `sent`: how often it went out."""
+    """A frame that is not answered yet. `sent`: it went out; `again`: over a later connection."""
 
-    __slots__ = ("answered", "failure", "frame", "name", "result", "sent")
+    __slots__ = ("again", "answered", "failure", "frame", "name", "result", "sent")
 
     def __init__(self, name: str, number: int, body: bytes) -> None:
         self.name = name
         self.frame = frame_of(name, number, body)
-        self.sent = 0
+        self.sent = False
+        self.again = False
         self.answered = anyio.Event()
         self.result: msgspec.Raw | None = None
         self.failure: Exception | None = None
@@ -33,7 +34,7 @@ class Pending:
     @property
     def is_lost(self) -> bool:
         """Whether it cannot go again after a loss: it may have happened."""
-        return self.sent > 0 and self.name in NOT_AGAIN
+        return self.sent and self.name in NOT_AGAIN
 
     def succeed(self, result: msgspec.Raw) -> None:
         """It was acknowledged."""
