@@ -61,6 +61,6 @@ def pause_seconds(failures: int, jitter: float, error: Exception) -> float:
     """How long to wait after so many failures in a row, `jitter` from 0 to 1; not less than the host
     asked for."""
     doublings = min(failures - 1, limits.MAX_RECONNECT_DOUBLINGS)
-    most = min(limits.RECONNECT_SECONDS * 2**doublings, limits.MAX_RECONNECT_SECONDS)
+    most = min(limits.RECONNECT_SECONDS * 2.0**doublings, limits.MAX_RECONNECT_SECONDS)
     asked_ms = error.retry_after_ms if isinstance(error, RealtimeError) else None
     return max(most * jitter, (asked_ms or 0) / 1000)
