@@ -197,7 +197,7 @@ async def test_a_message_that_is_refused(
     room: RoomHandle, fields: dict[str, Any], field: str
 ) -> None:
     """With the path of what is wrong in it, before anything is sent."""
-    given = {"type": "note", **fields} if fields else {}
+    given: dict[str, Any] = {"type": "note", **fields} if fields else {}
     for call in (room.publish, room.broadcast):
         with pytest.raises(InvalidArgument) as refused:
             await call(**given)
@@ -208,8 +208,9 @@ async def test_a_message_that_is_refused(
 async def test_a_message_that_is_too_large(room: RoomHandle) -> None:
     """Has a code of its own."""
     for field, size in (("data", 65_537), ("metadata", 16_385)):
+        given: dict[str, Any] = {field: {"a": "x" * size}}
         with pytest.raises(PayloadTooLarge) as refused:
-            await room.publish(type="note", **{field: {"a": "x" * size}})
+            await room.publish(type="note", **given)
         assert refused.value.field == field
 
 
