@@ -6,7 +6,7 @@ import base64
 from typing import TYPE_CHECKING
 
 from . import limits
-from .caller import DEFAULT_CAPABILITIES, check_capability_names
+from .caller import DEFAULT_CAPABILITIES, check_capability_names, check_no_wider
 from .json_values import encode
 from .origins import web_socket_url
 from .principals import actor_for, member_for
@@ -34,15 +34,18 @@ def authorize(
 ) -> bytes:
     """A grant as JSON: the token, and how a browser opens the socket with it. Nothing is written.
 
-    RoomDestroyed. InvalidArgument: a capability that does not exist.
+    RoomDestroyed. InvalidArgument: a capability that does not exist. Forbidden: one that the caller
+    does not have itself; without `capabilities` it gets those of the default that it has.
     """
     state.check_alive()
-    actor = actor_for(caller, options.actor)
+    token_id = state.entropy(16).hex()
+    actor = actor_for(caller, options.actor, token_id)
     member_id = member_for(caller, options.member_id, actor)
     capabilities = options.capabilities
     if capabilities is None:
-        capabilities = DEFAULT_CAPABILITIES
+        capabilities = tuple(name for name in DEFAULT_CAPABILITIES if caller.may(name))
     check_capability_names(capabilities, "capabilities")
+    check_no_wider(caller, capabilities, "capabilities")
     expires_ms = now_ms + (options.ttl_seconds or limits.TOKEN_TTL_SECONDS) * 1000
     token = mint(
         keyring,
@@ -57,7 +60,7 @@ def authorize(
         capabilities=capabilities,
         now_ms=now_ms,
         expires_ms=expires_ms,
-        token_id=state.entropy(16).hex(),
+        token_id=token_id,
     )
     return encode(
         RealtimeAuthorizeResult(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect
 
@@ -44,6 +45,21 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
         raise UnsupportedMediaType("a body is sent with Content-Type: application/json")
 
     return b"".join(chunks) or EMPTY
+
+
+def check_keys(body: bytes) -> None:
+    """InvalidArgument, with the key: an object of a parsed body has it twice. Which of them counts
+    is a matter of who reads it (RFC 8259, 4), so whoever looked before us may have seen the other."""
+    json.loads(body, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            raise InvalidArgument(f"{key:.80} is there twice in one object", field=key)
+
+        seen.add(key)
 
 
 def _check_headers(scope: Scope) -> bool:

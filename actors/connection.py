@@ -5,6 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
+from ..runtime.web_socket import ReadyState
+from . import limits
 from .caller import Caller, decode_caller, encode_caller
 from .frames import Protocol, ack, error, written
 from .rate import Bucket
@@ -12,6 +16,8 @@ from .rate import Bucket
 if TYPE_CHECKING:
     from ..runtime import WebSocket
     from .errors import RealtimeError
+
+SLOW_CONSUMER = 4531
 
 
 class Connection:
@@ -36,15 +42,50 @@ class Connection:
             ws, kept["id"], decode_caller(kept["caller"]), Protocol(kept["protocol"]), now_ms
         )
 
+    @property
+    def is_open(self) -> bool:
+        """Whether neither side has closed it."""
+        return self.ws.ready_state is ReadyState.OPEN
+
+    @property
+    def member_id(self) -> str | None:
+        """The member that is here by this connection, and goes with it: not one who only reads."""
+        member_id = self.caller.member_id
+        here = member_id is not None and member_tag(member_id) in self.ws.tags
+        return member_id if here else None
+
+    def retire(self) -> None:
+        """The life of the room that it was opened in is over: its end says nothing of a member of
+        the next one."""
+        self.caller = replace(self.caller, member_id=None)
+        self.keep()
+
     def keep(self) -> None:
         """Attach what must outlive the instance to the socket."""
         self.ws.serialize_attachment(
             {
                 "id": self.id,
-                "caller": encode_caller(self.caller),
+                # Its presence was for the member that joined by this socket, and may be large.
+                "caller": encode_caller(replace(self.caller, presence=None)),
                 "protocol": self.protocol.value,
             }
         )
+
+    def bound(self, max_bytes: int = 0, max_frames: int = 0) -> None:
+        """Have a reader closed for whom too much waits; so much more than that may."""
+        self.ws.set_outgoing_limit(
+            max_bytes=limits.MAX_OUTGOING_BYTES + max_bytes,
+            max_frames=limits.MAX_OUTGOING_FRAMES + max_frames,
+            code=SLOW_CONSUMER,
+            reason="slow_consumer",
+        )
+
+    def replay(self, missed: list[bytes]) -> None:
+        """Send what was missed, all at once: nobody is too slow for what was just asked for, and one
+        who is closed for it would ask for the same again."""
+        self.bound(sum(map(len, missed)), len(missed))
+        for frame in missed:
+            self.send(frame)
 
     def send(self, frame: bytes) -> None:
         """Send a frame, unless the connection has closed."""
@@ -73,16 +114,22 @@ def send_frame(ws: WebSocket, frame: str | bytes) -> None:
 
 
 def tags_of(connection: Connection) -> list[str]:
-    """What a socket is found by: how it listens, its id, its member."""
+    """What a socket is found by: how it listens, its id, its member, who is here by it or reads."""
     tags = [f"c:{connection.id}"]
     caller = connection.caller
     if "subscribe" in caller.capabilities or caller.trusted:
         tags.append(connection.protocol.name)
     if caller.member_id is not None:
-        tags.append(member_tag(caller.member_id))
+        tag = member_tag if caller.may("presence") else reader_tag
+        tags.append(tag(caller.member_id))
     return tags
 
 
 def member_tag(member_id: str) -> str:
-    """The tag of a member's sockets: ids may be longer than tags, and hold anything."""
+    """The tag of sockets by which a member is here: ids may be longer than tags, and hold anything."""
     return f"m:{sha256(member_id.encode()).hexdigest()[:40]}"
+
+
+def reader_tag(member_id: str) -> str:
+    """The tag of a member's sockets that may not show its presence: it is not here by them."""
+    return f"r:{sha256(member_id.encode()).hexdigest()[:40]}"

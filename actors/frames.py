@@ -89,6 +89,14 @@ def id_of(message: str | bytes, protocol: Protocol) -> bytes | None:
     )
 
 
+def size_of(message: str | bytes) -> int:
+    """The bytes of a frame, of a text in UTF-8."""
+    if isinstance(message, bytes) or message.isascii():
+        return len(message)
+
+    return len(message.encode(errors="surrogatepass"))
+
+
 def ack(frame_id: bytes | None, result: bytes) -> bytes:
     """The answer to a frame, once what it did is durable."""
     number = b"" if frame_id is None else b'"id":%b,' % frame_id
@@ -102,11 +110,11 @@ def error(frame_id: bytes | None, failure: RealtimeError) -> bytes:
         fields["id"] = Raw(frame_id)
     fields |= {
         "code": failure.code,
-        "message": failure.message,
+        "message": failure.message[: limits.MAX_ERROR_CHARACTERS],
         "retryable": failure.retryable,
     }
     if failure.field is not None:
-        fields["field"] = failure.field
+        fields["field"] = failure.field[: limits.MAX_ERROR_CHARACTERS]
     if failure.retry_after_ms is not None:
         fields["retryAfterMs"] = failure.retry_after_ms
     return encode(fields)

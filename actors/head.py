@@ -22,8 +22,7 @@ class Head(msgspec.Struct):
     `generation`: which life of the name this is, from 1. `epoch`: that life as clients know it.
     `written`: a write has happened, it counts as a room. `first_seq`: the oldest message that can
     be read. `seq`, `last_ms`: at least so far are the order and the clock; the newest message may be
-    further. `members`: records that have not left. `version`, `dirty`: of the figures for the
-    directory, and whether it has been told that they change.
+    further. `members`: records that have not left. `version`: of the figures that the directory has.
     """
 
     generation: int = 1
@@ -38,7 +37,6 @@ class Head(msgspec.Struct):
     metadata_ms: int = 0
     members: int = 0
     version: int = 0
-    dirty: bool = False
     destroyed: Destroyed | None = None
 
 

@@ -34,8 +34,10 @@ def caller_for(options: ModuleConfig, value: Any) -> Caller:
         )
     if actor is not None and actor.kind == "anonymous" and not options.allow_anonymous:
         actor = None  # a session alone names no user
-    if actor is None and options.allow_anonymous:
-        actor = anonymous()
+    if options.allow_anonymous:
+        actor = actor or anonymous()
+    elif actor is not None and actor.kind == "anonymous":
+        actor = None  # a session alone is nobody's
     if request is not None and actor is None and _names_nobody(value):
         raise Unauthenticated(
             "this request has no user: send it through a trusted proxy that names one, give an "

@@ -11,10 +11,10 @@ import msgspec
 
 from . import limits
 from .errors import InvalidArgument, PayloadTooLarge
-from .json_values import check, check_text, encode, encode_within, parse
+from .json_values import check, encode, encode_within, parse
 from .members import check_member_fields
 from .messages import check_message
-from .principals import check_principal
+from .principals import check_id, check_principal
 from .types import (
     RealtimeAuthorizeOptions,
     RealtimeDestroyOptions,
@@ -134,7 +134,7 @@ def check_nothing(_value: object, _root: str) -> None:
 
 def _check_id(text: str | None, field: str) -> None:
     if text is not None:
-        check_text(text, field, limits.MAX_ID_BYTES)
+        check_id(text, field)
 
 
 MESSAGE = Input(RealtimeMessageInput, check_publish)

@@ -5,12 +5,13 @@ The application calls its handles. Its actors take what they need of the host fr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from .handles import ChannelHandle, RoomHandle
 from .names import check_name
+from .quarantine import Quarantines
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,7 @@ class Services:
     cursors: Cursors
     directory: Directory
     public_url: Callable[[], str]
+    quarantines: Quarantines = field(default_factory=Quarantines)
 
 
 class RealtimeInstance:

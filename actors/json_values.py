@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -68,17 +69,19 @@ def encode_within(value: object, field: str, max_bytes: int) -> bytes:
 
 
 def check_text(text: str, field: str, max_bytes: int) -> None:
-    """Refuse an empty text, a long one, or one with control characters."""
+    """Refuse a text that is empty, over `max_bytes` of UTF-8, or has control characters."""
     if not text:
-        raise InvalidArgument(f"{field} is not empty", field=field)
+        raise InvalidArgument(f"{field}: a text that is not empty", field=field)
 
-    if len(text.encode(errors="surrogatepass")) > max_bytes:
-        raise InvalidArgument(f"{field} is at most {max_bytes} bytes of UTF-8", field=field)
+    _check_unicode(text, field)
+    size = len(text.encode())
+    if size > max_bytes:
+        raise InvalidArgument(
+            f"{field}: at most {max_bytes} bytes of UTF-8, not {size}", field=field
+        )
 
-    if not text.isprintable() and any(ord(mark) < 32 or ord(mark) == 127 for mark in text):
-        raise InvalidArgument(f"{field} holds no control characters", field=field)
-
-    check(text, field)
+    if not text.isprintable() and any(unicodedata.category(mark) == "Cc" for mark in text):
+        raise InvalidArgument(f"{field}: a text without control characters", field=field)
 
 
 def timestamp(ms: int) -> str:

@@ -21,6 +21,7 @@ MAX_PRESENCE_BYTES = 16_384
 MAX_MEMBER_METADATA_BYTES = 16_384
 MAX_ROOM_METADATA_BYTES = 65_536
 MAX_CURSOR_BYTES = 512
+MAX_ERROR_CHARACTERS = 1_000  # of the message, or the field, of an error: they may repeat the input
 MAX_FRAME_ID_BYTES = 256  # what a client may put into `id` of a frame, as JSON
 
 # Pages (5.4)
@@ -29,6 +30,7 @@ MAX_PAGE = 1_000  # a larger limit is clamped
 DEFAULT_MEMBERS = 100
 DEFAULT_ROOMS = 100
 MAX_RESUMED_MESSAGES = 300  # then `insufficient_state`
+MAX_RESUMED_BYTES = 4 * 1024 * 1024  # likewise
 
 # Requests
 MAX_QUERY_BYTES = 8_192
@@ -54,6 +56,7 @@ SWEPT_AT_ONCE = 500  # rows that one alarm deletes before it re-arms
 SWEPT_PARTS_AT_ONCE = 16  # parts of snapshots, likewise
 FIRST_QUARANTINE_SECONDS = 2  # doubles
 MAX_QUARANTINE_SECONDS = 64
+MAX_QUARANTINED = 10_000  # rooms that a host remembers to leave alone
 
 # Tokens (5.6)
 TOKEN_TTL_SECONDS = 300

@@ -168,6 +168,12 @@ def settle(state: RoomState, member_id: str, now_ms: int) -> None:
         leave_at_its_end(state, record)
 
 
+def is_here(state: RoomState, member_id: str) -> bool:
+    """Whether a member whose time was looked at just now (see `settle`) has not left."""
+    record = None if state.is_destroyed else find(state, member_id)
+    return record is not None and record.left_ms is None
+
+
 def disconnected(state: RoomState, member_id: str, now_ms: int) -> None:
     """The last socket of a member was lost: it has a while to come back."""
     record = None if state.is_destroyed else find(state, member_id)

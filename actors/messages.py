@@ -146,6 +146,9 @@ def after(state: RoomState, epoch: str, seq: int) -> list[bytes] | str:
         return "insufficient_state"
 
     found = state.store.list(start=keys.message(seq + 1), end=keys.message(state.seq + 1))
+    if sum(map(len, found.values())) > limits.MAX_RESUMED_BYTES:
+        return "insufficient_state"
+
     return [message_frame(keys.seq_of(key), stored) for key, stored in found.items()]
 
 

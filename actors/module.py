@@ -14,7 +14,14 @@ from .directory import Directory
 from .directory_shard import DirectoryShard
 from .entropy import Entropy
 from .instance import RealtimeInstance, Services
-from .options import ModuleConfig, RealtimeModuleOptions, normalize
+from .options import (
+    ModuleConfig,
+    RealtimeActorHeaders,
+    RealtimeLifecycleOptions,
+    RealtimeModuleOptions,
+    RealtimeRetentionOptions,
+    normalize,
+)
 from .room import Channel, Room
 from .routes import Routes
 from .tokens import Keyring
@@ -37,13 +44,20 @@ ACTORS: dict[str, type[DurableObject]] = {
 }
 
 
+NESTED: dict[str, type[msgspec.Struct]] = {
+    "actor_headers": RealtimeActorHeaders,
+    "lifecycle": RealtimeLifecycleOptions,
+    "retention": RealtimeRetentionOptions,
+}
+
+
 def realtime(options: RealtimeModuleOptions | None = None, /, **fields: Any) -> RealtimeModule:
     """A module of rooms and channels: `App(bindings={"COLLAB": realtime(name="collab")})`.
 
     `options`, or its fields as keywords. InvalidArgument: an option is wrong; `field` says which.
     """
     if options is None:
-        options = RealtimeModuleOptions(**fields)
+        options = RealtimeModuleOptions(**{name: _nested(name, fields[name]) for name in fields})
     return RealtimeModule(normalize(options))
 
 
@@ -148,6 +162,20 @@ def bind_remote(
     by_suffix = suffixes(namespaces)
     directory = Directory(by_suffix["directory"])
     return RealtimeInstance(options, by_suffix["rooms"], by_suffix["channels"], directory)
+
+
+def _nested(name: str, value: Any) -> Any:
+    """An option that is an object may be given as its struct or as a mapping, by either case."""
+    kind = NESTED.get(name)
+    if kind is None or not isinstance(value, dict):
+        return value
+
+    given = cast("dict[str, Any]", value)
+    names = {field.encode_name: field.name for field in msgspec.structs.fields(kind)}
+    try:
+        return kind(**{names.get(key, key): member for key, member in given.items()})
+    except TypeError:
+        return given  # which is refused by the name of the field
 
 
 def _bound(actor: type[DurableObject], binding: str) -> type[DurableObject]:

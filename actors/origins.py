@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 PATHS = {"room": "rooms", "channel": "channels", "crdt": "crdt"}
+LOOPBACK = frozenset(("localhost", "127.0.0.1", "::1"))
 SCHEMES = {"http": "ws", "https": "wss"}
 
 
@@ -82,9 +83,19 @@ def _is_own(origin: str, hosts: list[bytes], public_url: str | None) -> bool:
 
     # Behind a proxy that ends TLS the page's scheme is not ours: host and port are compared.
     scheme = urlsplit(origin).scheme
-    return origin == _origin([f"{scheme}://".encode() + hosts[0]])
+    own = _origin([f"{scheme}://".encode() + hosts[0]])
+    return own is not None and _one_name(origin) == _one_name(own)
 
 
 def _origin_of_url(public_url: str) -> str:
     parts = urlsplit(parse_public_url(public_url))
     return parse_origin(f"{parts.scheme}://{parts.netloc}")
+
+
+def _one_name(origin: str) -> str:
+    """An origin with one name for this machine, whose page may have been opened by another one."""
+    parts = urlsplit(origin)
+    if parts.hostname not in LOOPBACK:
+        return origin
+
+    return f"{parts.scheme}://localhost" + ("" if parts.port is None else f":{parts.port}")

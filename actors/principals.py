@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from .caller import Capability
 from .errors import Forbidden, InvalidArgument
+from .json_values import check_text
 from .limits import MAX_ID_BYTES
 
 if TYPE_CHECKING:
@@ -28,21 +28,7 @@ FIELDS = {
 
 def check_id(text: str, field: str) -> None:
     """InvalidArgument: an id that is empty, over 256 bytes of UTF-8, or has control characters."""
-    if not text:
-        raise InvalidArgument(f"{field}: a text that is not empty", field=field)
-
-    try:
-        size = len(text.encode())
-    except UnicodeEncodeError:
-        raise InvalidArgument(f"{field}: a text is valid Unicode", field=field) from None
-
-    if size > MAX_ID_BYTES:
-        raise InvalidArgument(
-            f"{field}: at most {MAX_ID_BYTES} bytes of UTF-8, not {size}", field=field
-        )
-
-    if any(unicodedata.category(mark) == "Cc" for mark in text):
-        raise InvalidArgument(f"{field}: a text without control characters", field=field)
+    check_text(text, field, MAX_ID_BYTES)
 
 
 def check_principal(actor: RealtimePrincipal | None, field: str = "actor") -> None:

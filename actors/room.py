@@ -102,7 +102,8 @@ class Room(DurableObject):
             turns.arm(turns.now_ms + max(error.retry_after_ms or 0, RETRY_MS))
             return
 
-        for deadline in due:
+        # The room that has told its figures must mark itself again before they change: that is last.
+        for deadline in sorted(due, key=lambda deadline: deadline is Deadline.IDLE):
             await self._meet(deadline)
         turns.arm(turns.load().deadlines.next_ms)
 

@@ -95,12 +95,12 @@ class RoomState:
         if self.is_destroyed:
             self._recreate()
         now_ms = self.tick(now_ms)
+        self.active(now_ms)
         if not self.head.written:
             self.begin_life(now_ms)
             self.head.written = True
             self.head.created_ms = now_ms
             self.save()
-        self.active(now_ms)
         return now_ms
 
     def begin_life(self, now_ms: int) -> None:
@@ -157,7 +157,6 @@ class RoomState:
             generation=head.generation + 1,
             first_seq=head.first_seq,
             version=head.version,
-            dirty=head.dirty,
         )
 
     def _find_newest(self) -> None:

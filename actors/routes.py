@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect
 from ..bindings.paths import segments_below_root, split_path
 from ..runtime import Response
 from ..runtime.asgi import send_response, serve_fetch
-from .bodies import read_body
+from .bodies import check_keys, read_body
 from .buckets import Buckets
 from .caller import encode_caller
 from .cors import cors_headers
@@ -28,7 +28,7 @@ from .problems import MethodNotAllowed, UpgradeRequired, failure_of, response_of
 from .queries import check_no_credential, input_of, parse_query
 from .targets import Endpoint, Target, find_target
 from .types import PositiveInt32  # noqa: TC001 - msgspec reads the annotations
-from .upgrade import Upgrade, check_protocols, offered_protocols, refusal
+from .upgrade import Upgrade, check_protocols, offered_protocols, position_of, refusal
 
 if TYPE_CHECKING:
     from ..runtime import Host, Request
@@ -126,6 +126,7 @@ class Routes:
             return Response(self._document, headers={"content-type": "application/json"})
 
         if target.endpoint is Endpoint.SOCKET:
+            position_of(pairs)
             raise UpgradeRequired(
                 "this path is a WebSocket: new WebSocket(grant.url, grant.protocols)"
             )
@@ -151,6 +152,7 @@ class Routes:
             input_of(pairs, Nothing)
             body = await read_body(scope, receive)
         operation.input.parse(body)
+        check_keys(body)
         stub = self._bound.stub(target.kind, target.name)
         result: bytes = await stub.operate(operation.name, body, encode_caller(caller))
         return result

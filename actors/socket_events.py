@@ -10,7 +10,7 @@ from . import frames, limits, members
 from .caller import check_capability
 from .connection import Connection
 from .deadlines import Deadline
-from .errors import InvalidArgument, PayloadTooLarge, RealtimeError
+from .errors import Forbidden, InvalidArgument, PayloadTooLarge, RealtimeError
 from .frames import Protocol
 from .inputs import REFRESH, RESUME
 from .json_values import convert, encode
@@ -53,7 +53,7 @@ class SocketEvents:
         if state.is_destroyed or _joins(state, caller):
             await self._turns.before_write()
         member_id = caller.member_id
-        if member_id is not None:
+        if member_id is not None and _joins(state, caller):
             self._turns.run(lambda state, now_ms: members.settle(state, member_id, now_ms))
         pair = WebSocketPair()
         connection = Connection(
@@ -64,8 +64,8 @@ class SocketEvents:
             self._turns.run(
                 lambda state, now_ms: self._welcome(state, now_ms, connection, position)
             )
-        except RealtimeError as failure:
-            pair.server.close(failure.close_code, failure.code)
+        except BaseException:
+            self._sockets.drop(connection)
             raise
 
         headers = {"sec-websocket-protocol": protocol.value} if _offers(request) else None
@@ -74,7 +74,10 @@ class SocketEvents:
     async def message(self, ws: WebSocket, message: str | bytes) -> None:
         """Answer a frame: with its result once that is durable, or with why it was refused."""
         connection = self._sockets.find(ws, self._turns.now_ms)
-        if len(message) > limits.MAX_BODY_BYTES:
+        if not connection.is_open:
+            return  # it came after the close, from one who may do nothing any more
+
+        if frames.size_of(message) > limits.MAX_BODY_BYTES:
             failure = PayloadTooLarge(f"a frame is at most {limits.MAX_BODY_BYTES} bytes")
             connection.close(failure)
             return
@@ -96,8 +99,7 @@ class SocketEvents:
         and only if this was the last socket it had."""
         connection = self._sockets.find(ws, self._turns.now_ms)
         self._sockets.forget(ws)
-        caller = connection.caller
-        member_id = caller.member_id
+        member_id = connection.member_id
         last = member_id is not None and not self._sockets.is_live(member_id)
         leaves = was_clean and code == NORMAL_CLOSURE
         try:
@@ -118,6 +120,7 @@ class SocketEvents:
         position: RealtimeResumeOptions | None,
     ) -> None:
         caller = connection.caller
+        check_generation(state, caller)
         if state.is_destroyed:
             state.begin_write(now_ms)
         state.begin_life(now_ms)
@@ -140,15 +143,17 @@ class SocketEvents:
             self._replay(connection, state, replayed)
         if _joins(state, caller):
             assert caller.member_id is not None
-            members.join(state, caller.member_id, caller.actor, None, caller.presence, now_ms)
+            # The presence of a grant is the first one: who is here already keeps its own.
+            here = members.is_here(state, caller.member_id)
+            presence = None if here else caller.presence
+            members.join(state, caller.member_id, caller.actor, None, presence, now_ms)
 
     def _replay(
         self, connection: Connection, state: RoomState, replayed: list[bytes] | str
     ) -> None:
         result = _resumed(state, replayed)
         if not isinstance(replayed, str):
-            for frame in replayed:
-                connection.send(frame)
+            connection.replay(replayed)
         connection.send(encode({"type": "resumed", **result}))
 
     async def _answer(self, connection: Connection, frame: frames.Frame) -> None:
@@ -179,8 +184,7 @@ class SocketEvents:
         state = self._turns.load()
         replayed = _replayed(state, position, connection.caller)
         if not isinstance(replayed, str):
-            for frame in replayed:
-                connection.send(frame)
+            connection.replay(replayed)
         return encode(_resumed(state, replayed))
 
     def _refresh(self, connection: Connection, token: str) -> bytes:
@@ -196,6 +200,12 @@ class SocketEvents:
             now_ms=self._turns.now_ms,
         )
         check_generation(state, caller)
+        if connection.caller.may("subscribe") and not caller.may("subscribe"):
+            raise Forbidden(
+                "token: it may not subscribe, as this connection does: open another one with it",
+                field="token",
+            )
+
         connection.caller = caller
         connection.keep()
         return self._turns.run(lambda state, now_ms: self._watch(state, connection))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import limits
-from .connection import Connection, member_tag, send_frame, tags_of
+from .connection import Connection, member_tag, reader_tag, send_frame, tags_of
 from .errors import RateLimited, RoomDestroyed, Unauthenticated
 from .frames import Protocol, written
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ..runtime import DurableObjectState, WebSocket
     from .room_state import Push
 
-SLOW_CONSUMER = 4531
 GRANT_EXPIRED = 4503
 
 
@@ -40,7 +39,7 @@ class Sockets:
 
         member_id = connection.caller.member_id
         if member_id is not None:
-            count = len(self._listed(member_tag(member_id)))
+            count = sum(len(self._listed(tag(member_id))) for tag in (member_tag, reader_tag))
             if count >= limits.MAX_CONNECTIONS_OF_MEMBER:
                 raise RateLimited(
                     f"a member has at most {limits.MAX_CONNECTIONS_OF_MEMBER} connections"
@@ -48,14 +47,16 @@ class Sockets:
 
         ws = connection.ws
         self._ctx.accept_web_socket(ws, tags_of(connection))
-        ws.set_outgoing_limit(
-            max_bytes=limits.MAX_OUTGOING_BYTES,
-            max_frames=limits.MAX_OUTGOING_FRAMES,
-            code=SLOW_CONSUMER,
-            reason="slow_consumer",
-        )
+        connection.bound()
         connection.keep()
         self._connections[ws] = connection
+
+    def drop(self, connection: Connection) -> None:
+        """Take it back: nobody has its other end, so nobody would ever close it."""
+        ws = connection.ws
+        self._connections.pop(ws, None)
+        ws.terminate()
+        ws.forget()
 
     def find(self, ws: WebSocket, now_ms: int) -> Connection:
         """The connection of a socket."""
@@ -81,7 +82,7 @@ class Sockets:
                 found = self._ctx.get_web_sockets(f"c:{push.but}")
                 left_out = found[0] if found else None
             for protocol in Protocol:
-                listeners = self._ctx.get_web_sockets(protocol.name)
+                listeners = self._listed(protocol.name)
                 if listeners:
                     frame = written(push.frame, protocol)
                     for ws in listeners:
@@ -91,7 +92,9 @@ class Sockets:
     def close_all(self, now_ms: int, failure: RoomDestroyed) -> None:
         """Close every connection: the room has ended."""
         for ws in self._ctx.get_web_sockets():
-            self.find(ws, now_ms).close(failure)
+            connection = self.find(ws, now_ms)
+            connection.retire()
+            connection.close(failure)
 
     def close_expired(self, now_ms: int) -> int | None:
         """Close the connections whose token is over; when the next one's will be."""

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .errors import RealtimeError, RoomDestroyed, Unavailable
 from .members import active_members
-from .quarantine import Quarantine
 from .room_state import RoomState
 
 if TYPE_CHECKING:
@@ -35,7 +34,6 @@ class Turns:
         "_kind",
         "_marked",
         "_name",
-        "_quarantine",
         "_services",
         "_sockets",
         "_state",
@@ -50,7 +48,6 @@ class Turns:
         self._services = services
         self._sockets = sockets
         self._state: RoomState | None = None
-        self._quarantine = Quarantine()
         self._marked = 0  # the version of figures that the directory waits for; 0: none
 
     @property
@@ -65,13 +62,14 @@ class Turns:
             return state
 
         now_ms = self.now_ms
-        self._quarantine.check(now_ms)
+        quarantines = self._services.quarantines
+        quarantines.check(self._kind, self._name, now_ms)
         try:
             state = self._read()
         except Exception as error:
-            raise self._quarantine.failed(self._name, error, now_ms) from error
+            raise quarantines.failed(self._kind, self._name, error, now_ms) from error
 
-        self._quarantine.loaded()
+        quarantines.loaded(self._kind, self._name)
         self._state = state
         return state
 
@@ -122,9 +120,9 @@ class Turns:
 
     async def report(self) -> None:
         """Tell the directory the figures, unasked: the room is about to be quiet for long."""
-        if self._marked:
-            figures = self.figures(self._marked)
-            await self._services.directory.report(self._kind, self._name, figures)
+        # An instance that was evicted since the mark has forgotten it: this would be its version.
+        figures = self.figures(self._marked or self.load().head.version + 1)
+        await self._services.directory.report(self._kind, self._name, figures)
 
     def arm(self, when_ms: int | None) -> None:
         """Have the alarm at a moment, or not at all."""

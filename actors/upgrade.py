@@ -44,7 +44,7 @@ class Upgrade:
 
     async def open(self, scope: Scope, target: Target, pairs: Pairs, caller: Caller) -> Response:
         """Have the room open it; the room sees neither the token nor any header of the client."""
-        epoch, seq = _position(pairs)
+        epoch, seq = position_of(pairs)
         names = [protocol.value for protocol in _ours(offered_protocols(scope))]
         stub = self._bound.stub(target.kind, target.name)
         return await stub.fetch(socket_request(caller, epoch, seq, names))
@@ -93,7 +93,7 @@ def _ours(offered: list[str]) -> list[Protocol]:
     return [known[name] for name in offered if name in known]
 
 
-def _position(pairs: Pairs) -> tuple[str | None, int]:
+def position_of(pairs: Pairs) -> tuple[str | None, int]:
     """`?epoch=E&seq=N`: where the client was. What else a query has is left alone: libraries that
     reconnect add things of their own."""
     given = [(name, value) for name, value in pairs if name in ("epoch", "seq")]

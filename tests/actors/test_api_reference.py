@@ -33,6 +33,7 @@ OUR_FIELDS = {
     ("RealtimePublishInput", "room"): IDENTITY,
 }
 OUR_TYPES = {
+    "RealtimeEvent": "what a connection from code hears",
     "RealtimeActorHeaders": "the type of `actorHeaders`",
     "RealtimeRestoreOptions": "the argument of `restore` as a JSON body",
     "RealtimeResumeOptions": "what a client that comes back has seen",

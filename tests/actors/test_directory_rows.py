@@ -14,17 +14,20 @@ from roomhost.actors.directory_rows import RoomKey, Rows
 LOBBY = RoomKey("room", "lobby")
 
 
-class Memory(dict[str, Any]):
+class Memory:
     """A store in memory."""
 
+    def __init__(self) -> None:
+        self.entries: dict[str, Any] = {}
+
     def get(self, key: str, default: Any = None) -> Any:
-        return super().get(key, default)
+        return self.entries.get(key, default)
 
     def put(self, key: str, value: Any) -> None:
-        self[key] = value
+        self.entries[key] = value
 
     def delete(self, key: str) -> bool:
-        return self.pop(key, None) is not None
+        return self.entries.pop(key, None) is not None
 
     def list(
         self,
@@ -37,9 +40,9 @@ class Memory(dict[str, Any]):
         limit: int | None = None,
     ) -> dict[str, Any]:
         assert (start, end, reverse) == (None, None, False)
-        keys = [key for key in sorted(self) if key.startswith(prefix or "")]
+        keys = [key for key in sorted(self.entries) if key.startswith(prefix or "")]
         behind = [key for key in keys if key > (start_after or "")]
-        return {key: self[key] for key in behind[:limit]}
+        return {key: self.entries[key] for key in behind[:limit]}
 
 
 def figures(version: int, rooms: int = 1, members: int = 2, messages: int = 3) -> Figures:
@@ -87,9 +90,9 @@ def test_figures_before_the_change_count_and_leave_the_row_dirty(rows: Rows) -> 
 def test_a_mark_again_is_of_the_same_version_and_writes_nothing(rows: Rows, memory: Memory) -> None:
     """A room that has come back to memory marks itself again."""
     assert rows.mark(LOBBY, 1, asked=False) == 1
-    before = dict(memory)
+    before = dict(memory.entries)
     assert rows.mark(LOBBY, 1, asked=False) == 1
-    assert memory == before
+    assert memory.entries == before
 
 
 def test_a_mark_while_the_room_is_asked_outlives_the_answer(rows: Rows) -> None:
@@ -111,7 +114,7 @@ def test_a_row_that_says_nothing_is_not_kept(rows: Rows, memory: Memory) -> None
     """Of a room that was marked and never written nothing is left but how new it was."""
     rows.mark(LOBBY, 3, asked=False)
     rows.record(LOBBY, figures(3, 0, 0, 0))
-    assert memory == {"sums": [0, 0, 0, 3]}
+    assert memory.entries == {"sums": [0, 0, 0, 3]}
 
 
 def test_figures_from_before_a_row_was_forgotten_are_ignored(rows: Rows) -> None:

@@ -76,11 +76,12 @@ class Machine:
         """The bytes of a result."""
         table = OPERATIONS[operation]
         value = table.input.parse(msgspec.json.encode(fields))
-        return self.step(
+        result: bytes = self.step(
             lambda state, now_ms: run(
                 table, Call(state, value, caller, now_ms, CURSORS, KEYRING, "http://host")
             )
         )
+        return result
 
     def step(self, work: Any) -> Any:
         """One turn: all of it is stored, or nothing."""
