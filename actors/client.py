@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio
+import anyio.lowlevel
 import msgspec
 
 from ..runtime import DurableObjectError, HostError, WebSocketClosed
@@ -223,7 +224,7 @@ class RealtimeConnection:
 
     def _send(self, pending: Pending) -> None:
         if self._ws is not None:
-            pending.sent += 1
+            pending.sent = True
             with suppress(TypeError):  # it has closed; the frame goes again over the next one
                 self._ws.send(pending.frame)
 
@@ -241,8 +242,10 @@ class RealtimeConnection:
 
     async def _listen(self) -> None:
         if self._ws is None:
+            await anyio.lowlevel.checkpoint()  # nothing is opened once the block was left
             self._ws = await self._open_socket(self._epoch, self._seq)
             for pending in self._pending.values():
+                pending.again = True
                 self._send(pending)
         while True:
             text = await self._ws.receive()
@@ -308,8 +311,8 @@ class RealtimeConnection:
 
         if failure is None:
             pending.succeed(wire.result)
-        elif isinstance(failure, RateLimited) and pending.sent > 1:
-            # So many went again at once. The first time it may have happened: it is not given up.
+        elif isinstance(failure, RateLimited) and pending.again:
+            # It was this class that sent so many at once; and it may have happened the first time.
             assert self._group is not None
             self._group.start_soon(self._send_later, pending, failure)
         else:

@@ -72,8 +72,7 @@ class ChannelHandle:
         self, options: ModuleConfig, find: Callable[[], DurableObjectStub], name: str
     ) -> None:
         self._options = options
-        self._find = find
-        self._stub: DurableObjectStub | None = None
+        self._find = find  # for each call: a stub that has met a reset stays broken
         self.name = name
 
     def __repr__(self) -> str:
@@ -221,36 +220,14 @@ class ChannelHandle:
         body = plain_json(given)
         value = operation.input.parse(body)
         caller = encode_caller(caller_for(self._options, value))
-        stub = self._live_stub()
-        try:
-            result = await stub.operate(name, body, caller)
-        except Exception as error:
-            self._broken(stub, error)
-            raise
-
+        result = await self._find().operate(name, body, caller)
         return msgspec.json.decode(result, type=kind)
 
     async def _open(self, caller: Caller, epoch: str | None, seq: int) -> WebSocket:
-        stub = self._live_stub()
-        try:
-            response = await stub.fetch(socket_request(caller, epoch, seq))
-        except Exception as error:
-            self._broken(stub, error)
-            raise
-
+        response = await self._find().fetch(socket_request(caller, epoch, seq))
         assert response.web_socket is not None
         response.web_socket.accept()
         return response.web_socket
-
-    def _live_stub(self) -> DurableObjectStub:
-        if self._stub is None:
-            self._stub = self._find()
-        return self._stub
-
-    def _broken(self, stub: DurableObjectStub, error: Exception) -> None:
-        # A stub stays broken after a reset of its object; a handle does not.
-        if getattr(error, "durable_object_reset", False) and self._stub is stub:
-            self._stub = None
 
 
 class RoomHandle(ChannelHandle):

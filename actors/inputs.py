@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -160,10 +161,16 @@ def plain_json(given: msgspec.Struct) -> bytes:
 
 
 def _check_plain(given: msgspec.Struct, root: str) -> None:
-    for field in msgspec.structs.fields(type(given)):
-        value = getattr(given, field.name)
-        path = f"{root}{field.encode_name}"
+    for name, encoded in _names(type(given)):
+        value = getattr(given, name)
+        path = f"{root}{encoded}"
         if isinstance(value, msgspec.Struct):
             _check_plain(value, f"{path}.")
         elif value is not msgspec.UNSET:
             check(value, path)
+
+
+@cache
+def _names(kind: type[msgspec.Struct]) -> list[tuple[str, str]]:
+    """The fields of a type, in Python and in JSON; msgspec looks at every annotation to tell."""
+    return [(field.name, field.encode_name) for field in msgspec.structs.fields(kind)]

@@ -69,12 +69,12 @@ class RealtimeInstance:
     def room(self, name: str) -> RoomHandle:
         """A room. InvalidArgument: no name of 1 to 255 bytes without control characters."""
         check_name(name, "name")
-        return RoomHandle(self.options, partial(self._rooms.get_by_name, name), name)
+        return RoomHandle(self.options, _finder(self._rooms, name), name)
 
     def channel(self, name: str) -> ChannelHandle:
         """A channel, likewise; another than the room of the same name."""
         check_name(name, "name")
-        return ChannelHandle(self.options, partial(self._channels.get_by_name, name), name)
+        return ChannelHandle(self.options, _finder(self._channels, name), name)
 
     def stub(self, kind: Kind, name: str) -> DurableObjectStub:
         """The object of a room or a channel, as the module's own actors call it."""
@@ -92,3 +92,8 @@ class RealtimeInstance:
         """The rooms, or the channels, that were written and are not destroyed, by name; at most
         `limit`, 100 if none is given, behind the name `after`."""
         return await self.directory.rooms(kind, after, limit)
+
+
+def _finder(namespace: DurableObjectNamespace, name: str) -> Callable[[], DurableObjectStub]:
+    """Makes stubs of one object, its id derived once."""
+    return partial(namespace.get, namespace.id_from_name(name))

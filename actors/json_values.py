@@ -87,7 +87,8 @@ def check_text(text: str, field: str, max_bytes: int) -> None:
 def timestamp(ms: int) -> str:
     """Milliseconds since the epoch as RFC 3339 in UTC, three decimals and `Z` (5.1)."""
     seconds, rest = divmod(ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
+    whole = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]  # half the time of strftime
+    return f"{whole}.{rest:03d}Z"
 
 
 def moment(text: str) -> int:

@@ -72,6 +72,9 @@ MAX_OUTGOING_FRAMES = 1_024
 RATE_PER_SECOND = 50  # frames of one connection
 RATE_BURST = 100
 
+# Random bytes
+ENTROPY_BYTES = 4_096  # taken from the system at once
+
 # The directory
 DIRECTORY_SHARDS = 16  # fixed: it decides in which one a room is
 DIRECTORY_QUERIES = 32  # rooms that one shard asks at the same time

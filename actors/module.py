@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
@@ -13,6 +12,7 @@ from ..runtime.application import NamespaceDeclaration
 from .cursors import Cursors
 from .directory import Directory
 from .directory_shard import DirectoryShard
+from .entropy import Entropy
 from .instance import RealtimeInstance, Services
 from .options import (
     ModuleConfig,
@@ -126,7 +126,7 @@ class RealtimeModule:
         services = Services(
             options=self.config,
             now_ms=host.clock.now_ms,
-            entropy=secrets.token_bytes,
+            entropy=Entropy(),
             keyring=keyring,
             cursors=Cursors(keyring, self.config.name),
             directory=directory,

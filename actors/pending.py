@@ -18,14 +18,15 @@ NOT_AGAIN = frozenset(("snapshot", "restore"))
 
 
 class Pending:
-    """A frame that is not answered yet. `sent`: how often it went out."""
+    """A frame that is not answered yet. `sent`: it went out; `again`: over a later connection."""
 
-    __slots__ = ("answered", "failure", "frame", "name", "result", "sent")
+    __slots__ = ("again", "answered", "failure", "frame", "name", "result", "sent")
 
     def __init__(self, name: str, number: int, body: bytes) -> None:
         self.name = name
         self.frame = frame_of(name, number, body)
-        self.sent = 0
+        self.sent = False
+        self.again = False
         self.answered = anyio.Event()
         self.result: msgspec.Raw | None = None
         self.failure: Exception | None = None
@@ -33,7 +34,7 @@ class Pending:
     @property
     def is_lost(self) -> bool:
         """Whether it cannot go again after a loss: it may have happened."""
-        return self.sent > 0 and self.name in NOT_AGAIN
+        return self.sent and self.name in NOT_AGAIN
 
     def succeed(self, result: msgspec.Raw) -> None:
         """It was acknowledged."""
@@ -60,6 +61,6 @@ def pause_seconds(failures: int, jitter: float, error: Exception) -> float:
     """How long to wait after so many failures in a row, `jitter` from 0 to 1; not less than the host
     asked for."""
     doublings = min(failures - 1, limits.MAX_RECONNECT_DOUBLINGS)
-    most = min(limits.RECONNECT_SECONDS * 2**doublings, limits.MAX_RECONNECT_SECONDS)
+    most = min(limits.RECONNECT_SECONDS * 2.0**doublings, limits.MAX_RECONNECT_SECONDS)
     asked_ms = error.retry_after_ms if isinstance(error, RealtimeError) else None
     return max(most * jitter, (asked_ms or 0) / 1000)

@@ -13,12 +13,16 @@ from typing import Any
 
 import anyio
 
-from . import bench_calls, bench_durable
+from . import bench_calls, bench_durable, bench_realtime
 from .measure import Figure, ratio
 
 Results = list[tuple[Figure, Figure | None]]
 Bench = Callable[[int, float], Awaitable[Results]]
-BENCHES: dict[str, Bench] = {"calls": bench_calls.run, "durable": bench_durable.run}
+BENCHES: dict[str, Bench] = {
+    "calls": bench_calls.run,
+    "durable": bench_durable.run,
+    "realtime": bench_realtime.run,
+}
 LOOPS: dict[str, dict[str, Any]] = {
     "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
     "asyncio": {"backend": "asyncio"},

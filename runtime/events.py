@@ -169,7 +169,9 @@ class GetEvent(CallEvent):
 
 
 class FetchEvent(CallEvent):
-    """An HTTP request to `fetch`."""
+    """An HTTP request to `fetch`. When its caller has given up, a WebSocket in the answer ends."""
+
+    _given_up = False
 
     def __init__(self, object_id: DurableObjectId, request: Request) -> None:
         super().__init__(object_id)
@@ -182,6 +184,25 @@ class FetchEvent(CallEvent):
             raise DurableObjectError("Handler does not export a fetch() function.")
 
         return activation.instance.fetch(self._request)
+
+    async def result(self, new_waiter: Callable[[], Waiter]) -> Any:
+        """Wait for the response: nobody else can take it."""
+        try:
+            return await super().result(new_waiter)
+        except BaseException:
+            self._given_up = True
+            self._drop_socket()
+            raise
+
+    def succeed(self, result: Any) -> None:
+        super().succeed(result)
+        if self._given_up:
+            self._drop_socket()
+
+    def _drop_socket(self) -> None:
+        if self._result is not None and self._result.web_socket is not None:
+            self._result.web_socket.accept()
+            self._result.web_socket.terminate()
 
     def outcome(self, result: Any) -> Response:
         if not isinstance(result, Response):
