@@ -277,8 +277,10 @@ def _looked_at_again(state: RoomState, record: MemberRecord, now_ms: int) -> int
         return record.left_ms + limits.KEPT_LEFT_MEMBERS_SECONDS * 1000
 
     if state.live(record.member_id):
-        # Its sockets may be gone by then without a close: after a crash of the host.
-        return now_ms + ttl_ms(state)
+        # Its sockets may be gone without a close, when the host has crashed or was replaced. A sweep
+        # notes that it is here, early enough that it has its grace to come back even then.
+        ttl = ttl_ms(state)
+        return now_ms + max(ttl - limits.GRACE_SECONDS * 1000, ttl // 2)
 
     return ends_at(record, ttl_ms(state))[0]
 

@@ -107,6 +107,7 @@ class Sockets:
 
             if end_ms <= now_ms:
                 failure = Unauthenticated("the token has expired: connect again with a new one")
+                failure.retryable = True
                 connection.close(failure, GRANT_EXPIRED)
             else:
                 next_ms = end_ms if next_ms is None else min(next_ms, end_ms)

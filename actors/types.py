@@ -231,13 +231,14 @@ class RealtimeResumeOptions(Input, frozen=True, kw_only=True):
 class RealtimeResumeResult(Output, frozen=True, kw_only=True):
     """Extension: whether everything after `seq` was sent; `epoch` and `seq` are where the client is.
 
-    When not, `reason`: the room began anew, or messages between are gone or too many. Read history.
+    When not, `reason`: the room began anew, messages between are gone or too many, or the caller may
+    not read history.
     """
 
     recovered: bool
     epoch: str | None = None
     seq: SafeInteger | None = None
-    reason: Literal["epoch_changed", "insufficient_state"] | None = None
+    reason: Literal["epoch_changed", "insufficient_state", "forbidden"] | None = None
 
 
 class RealtimeSnapshotResult(Output, frozen=True, kw_only=True):

@@ -145,6 +145,26 @@ async def test_after_a_crash_a_member_leaves_once(tmp_path: Path) -> None:
         assert (member.member_id, member.joined_at) == ("bea", joined["bea"])
 
 
+@pytest.mark.parametrize("seconds", [0, 49, 51, 99, 101, 3_599])
+async def test_a_member_outlives_a_short_restart_however_long_it_was_here(
+    tmp_path: Path, seconds: int
+) -> None:
+    """Its sweeps note that it is here in time: it has its ten seconds to come back, as the same."""
+    clock = ManualClock()
+    async with hall_for(clock=clock, data_dir=tmp_path) as hall:
+        await hall.open(user("ana"))
+        (before,) = await hall.room.members()
+        await hall.clock.advance(seconds)
+        await hall.host.crash()
+    later = ManualClock(clock.now_ms() + 9_000)
+    async with hall_for(clock=later, data_dir=tmp_path) as hall:
+        listener = await hall.open_quietly()
+        await hall.open(user("ana"))
+        assert listener.types() == ["member.updated"]
+        (member,) = await hall.room.members()
+        assert member.joined_at == before.joined_at
+
+
 async def test_a_socket_without_presence_is_nobodys(hall: Hall) -> None:
     """It makes no member, keeps none here, and takes none away."""
     listener = await hall.open_quietly()
