@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 MAX_TEXT_CHARACTERS = 900  # of a message: with the rest of its body under the limit of a body
 MAX_TITLE_CHARACTERS = 120
-KEY_CHARACTERS = 64  # of the page's own key of a message, at most
+MAX_KEY_CHARACTERS = 64  # of the key that a page gives a message
 
 
 class Role(StrEnum):
@@ -119,7 +119,7 @@ async def say(request: Request) -> Response:
     """Record a message; sent again with the same key, it is recorded once."""
     body = await json_body(request)
     actor = actor_of(body, role_of(body))
-    text, key = text_of(body, "text", MAX_TEXT_CHARACTERS), text_of(body, "key", KEY_CHARACTERS)
+    text, key = text_of(body, "text", MAX_TEXT_CHARACTERS), text_of(body, "key", MAX_KEY_CHARACTERS)
     room = live.room(request.path_params["id"])
     return answer(
         await room.publish(
