@@ -14,7 +14,6 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
-    negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
@@ -25,10 +24,11 @@ from ..helpers.host_process import HostProcess
 EXAMPLES = 6  # of each route, good ones, and as many bad ones
 SLOW = (HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large)
 KEY = {"authorization": "Bearer key"}
+# Not `negative_data_rejection`: what it makes wrong may be the credential, which is given here, or be
+# lost on the way into a URL. What is wrong and refused is in test_hostile_input.
 CHECKS = [
     not_a_server_error,
     content_type_conformance,
-    negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
@@ -46,7 +46,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
 def test_what_is_described_is_what_comes(base: str, mode: GenerationMode) -> None:
-    """Of every route, with an API key; wrong input is refused."""
+    """Of every route, with an API key, for good input and for bad."""
     described = schemathesis.openapi.from_url(f"{base}/openapi.json")
     for found in described.get_all_operations():
         assert isinstance(found, Ok)

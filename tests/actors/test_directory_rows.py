@@ -11,38 +11,9 @@ from hypothesis import strategies as st
 from roomhost.actors.directory import Figures
 from roomhost.actors.directory_rows import RoomKey, Rows
 
+from ..helpers.dict_store import DictStore
+
 LOBBY = RoomKey("room", "lobby")
-
-
-class Memory:
-    """A store in memory."""
-
-    def __init__(self) -> None:
-        self.entries: dict[str, Any] = {}
-
-    def get(self, key: str, default: Any = None) -> Any:
-        return self.entries.get(key, default)
-
-    def put(self, key: str, value: Any) -> None:
-        self.entries[key] = value
-
-    def delete(self, key: str) -> bool:
-        return self.entries.pop(key, None) is not None
-
-    def list(
-        self,
-        *,
-        start: str | None = None,
-        start_after: str | None = None,
-        end: str | None = None,
-        prefix: str | None = None,
-        reverse: bool = False,
-        limit: int | None = None,
-    ) -> dict[str, Any]:
-        assert (start, end, reverse) == (None, None, False)
-        keys = [key for key in sorted(self.entries) if key.startswith(prefix or "")]
-        behind = [key for key in keys if key > (start_after or "")]
-        return {key: self.entries[key] for key in behind[:limit]}
 
 
 def figures(version: int, rooms: int = 1, members: int = 2, messages: int = 3) -> Figures:
@@ -51,13 +22,13 @@ def figures(version: int, rooms: int = 1, members: int = 2, messages: int = 3) -
 
 
 @pytest.fixture
-def memory() -> Memory:
+def memory() -> DictStore:
     """What the rows are stored in."""
-    return Memory()
+    return DictStore()
 
 
 @pytest.fixture
-def rows(memory: Memory) -> Rows:
+def rows(memory: DictStore) -> Rows:
     """No rows yet."""
     return Rows(memory)
 
@@ -87,12 +58,14 @@ def test_figures_before_the_change_count_and_leave_the_row_dirty(rows: Rows) -> 
     assert rows.dirty() == []
 
 
-def test_a_mark_again_is_of_the_same_version_and_writes_nothing(rows: Rows, memory: Memory) -> None:
+def test_a_mark_again_is_of_the_same_version_and_writes_nothing(
+    rows: Rows, memory: DictStore
+) -> None:
     """A room that has come back to memory marks itself again."""
     assert rows.mark(LOBBY, 1, asked=False) == 1
-    before = dict(memory.entries)
+    before = dict(memory.rows)
     assert rows.mark(LOBBY, 1, asked=False) == 1
-    assert memory.entries == before
+    assert memory.rows == before
 
 
 def test_a_mark_while_the_room_is_asked_outlives_the_answer(rows: Rows) -> None:
@@ -110,11 +83,11 @@ def test_a_mark_of_a_clean_row_is_always_a_new_version(rows: Rows) -> None:
     assert rows.mark(LOBBY, 1, asked=False) == 10
 
 
-def test_a_row_that_says_nothing_is_not_kept(rows: Rows, memory: Memory) -> None:
+def test_a_row_that_says_nothing_is_not_kept(rows: Rows, memory: DictStore) -> None:
     """Of a room that was marked and never written nothing is left but how new it was."""
     rows.mark(LOBBY, 3, asked=False)
     rows.record(LOBBY, figures(3, 0, 0, 0))
-    assert memory.entries == {"sums": [0, 0, 0, 3]}
+    assert memory.rows == {"sums": [0, 0, 0, 3]}
 
 
 def test_figures_from_before_a_row_was_forgotten_are_ignored(rows: Rows) -> None:
@@ -167,7 +140,7 @@ MARKS = st.tuples(KEYS, st.integers(1, 9), st.booleans())
 @given(st.lists(st.one_of(MARKS, st.tuples(KEYS, FIGURES)), max_size=30))
 def test_the_sums_are_those_of_the_rows(steps: list[Any]) -> None:
     """In whatever order marks and figures come, and every index is of the rows too."""
-    memory = Memory()
+    memory = DictStore()
     rows = Rows(memory)
     for key, *rest in steps:
         if len(rest) == 2:
