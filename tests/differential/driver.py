@@ -75,6 +75,7 @@ class Driver:
         self.world = World(program, clock, self._pause)
         self.transcript: list[Any] = []
         self._pausing = 0
+        self._last_pause: anyio.Event | None = None
         Interpreter.worlds[name] = self.world
         self._new_stub()
 
@@ -158,11 +159,20 @@ class Driver:
 
     async def _pause(self) -> None:
         """What an object waits for when it pauses."""
+        before, self._last_pause = self._last_pause, anyio.Event()
+        ended = self._last_pause
         self._pausing += 1
         try:
             await self._rounds()
+            # trio wakes those who wait for the same moment in any order; here it is theirs. One that
+            # stands at a gate is not waited for: it may be this one that has to open it.
+            for _ in range(PAUSE_ROUNDS):
+                if before is None or before.is_set():
+                    break
+                await anyio.lowlevel.checkpoint()
         finally:
             self._pausing -= 1
+            ended.set()
 
     async def _settle(self) -> None:
         """Let everybody run who can, and the disk have what was written."""
