@@ -20,6 +20,7 @@ from .crdt_types import (
     RealtimeYjsUpdateResult,
 )
 from .errors import (
+    DocumentEpochChanged,
     Forbidden,
     IdempotencyConflict,
     InvalidArgument,
@@ -79,6 +80,7 @@ from .types import (
 __all__ = (
     "Channel",
     "ChannelHandle",
+    "DocumentEpochChanged",
     "Forbidden",
     "IdempotencyConflict",
     "InvalidArgument",

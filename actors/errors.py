@@ -41,10 +41,10 @@ class RealtimeError(Exception):
 
 class InvalidArgument(RealtimeError, ValueError):
     """The input is wrong, and stays so: `field` says where. Codes: `invalid_argument`,
-    `invalid_cursor`, `unsupported_for_channel`."""
+    `invalid_cursor`, `invalid_update` (of Yjs), `unsupported_for_channel`."""
 
     code = "invalid_argument"
-    other_codes = ("invalid_cursor", "unsupported_for_channel")
+    other_codes = ("invalid_cursor", "invalid_update", "unsupported_for_channel")
     status = 400
     close_code = 4400
 
@@ -87,6 +87,15 @@ class NotAMember(RealtimeError):
     code = "not_a_member"
     status = 409
     close_code = 4400
+
+
+class DocumentEpochChanged(RealtimeError):
+    """The document was replaced: what the client has of the old one would be merged into it. Discard
+    the local copy, then connect again."""
+
+    code = "document_epoch_changed"
+    status = 409
+    close_code = 4405
 
 
 class RoomDestroyed(RealtimeError):
