@@ -98,9 +98,7 @@ class DocumentStore:
         """Keys that nothing reads any more; at most `limit`."""
         first = self.head.first
         found = list(
-            self._store.list(
-                prefix=keys.YJS_UPDATES, end=keys.yjs_update(first), limit=limit
-            )
+            self._store.list(prefix=keys.YJS_UPDATES, end=keys.yjs_update(first), limit=limit)
         )
         found += self._store.list(
             prefix=keys.JSON_UPDATES, end=keys.json_update(first), limit=limit
