@@ -93,6 +93,7 @@ MAX_AWARENESS_CLOCK = 2**32 - 1
 MAX_AWARENESS_IDS_OF_CONNECTION = 32
 MAX_AWARENESS_IDS = 1_000  # of a room
 MAX_AWARENESS_TOTAL_BYTES = 1_048_576  # likewise
+MAX_AWARE_ROOMS = 100_000  # of a host: past it the one that was used longest ago is forgotten
 AWARENESS_SECONDS = 30  # that an id is aware after it was heard of
 YJS_RATE_PER_SECOND = 500  # frames of one connection that speaks y-protocols
 YJS_RATE_BURST = 2_000
