@@ -74,10 +74,10 @@ RATE_BURST = 100
 
 # Documents (0.2, 2.13, 5.7)
 MAX_UPDATE_BYTES = 1_048_576  # a Yjs update, or a JSON one, as bytes
-MAX_STATE_VECTOR_BYTES = 65_536
+MAX_STATE_VECTOR_BYTES = 1_048_576
 MAX_YJS_ID = 2**53 - 1  # a client id: what JavaScript counts exactly
 MAX_YJS_CLOCK = 2**31 - 1
-MAX_UPDATE_CLIENTS = 10_000  # in one update or state vector
+MAX_UPDATE_CLIENTS = 100_000  # in one update or state vector
 MAX_ANY_DEPTH = 64  # of a JSON-like value within an update
 MAX_TYPE_DEPTH = 64  # of shared types within shared types
 LARGE_STACK_BYTES = 512 * 1024 * 1024  # reserved, not used, for what nests
