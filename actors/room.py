@@ -126,6 +126,10 @@ class Room(DurableObject):
             turns.run(SWEEPS[deadline])
 
 
+# A CRDT room is the room of its name (realtime.md 5.1): the same actor, by its other name.
+CrdtRoom = Room
+
+
 class Channel(Room):
     """A channel of a realtime module: messages, without members or metadata."""
 

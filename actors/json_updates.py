@@ -1,0 +1,88 @@
+"""JSON updates of a document: recorded as they are, in one order with the Yjs ones, and never
+understood (realtime.md 5.7)."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from . import ids, keys
+from .crdt_types import RealtimeCrdtUpdateResult
+from .document_records import document_update
+from .json_values import encode
+from .room_state import Push
+from .update_log import JsonRecord
+
+if TYPE_CHECKING:
+    from .crdt_types import RealtimeCrdtUpdateOptions
+    from .room_state import RoomState
+    from .types import RealtimePrincipal
+
+
+def apply_update(
+    state: RoomState,
+    options: RealtimeCrdtUpdateOptions,
+    client_id: str | None,
+    actor: RealtimePrincipal | None,
+    now_ms: int,
+) -> bytes:
+    """Record an update, and tell every connection of it, the sender's too: each of them sees all
+    updates in one order. The result as JSON.
+
+    The same update again, of a client with a clock: the first result, and nothing else happens.
+    RoomDestroyed.
+    """
+    state.check_alive()
+    digest = digest_of(client_id, options.clock, options.update)
+    if digest is not None and not state.is_destroyed:
+        known = _find(state, digest)
+        if known is not None:
+            return _result(state, known)
+
+    now_ms = state.begin_write(now_ms)
+    log = state.document.log
+    record = JsonRecord(
+        update_id=ids.message_id(now_ms, log.seq + 1, state.entropy(8)),
+        update=encode(options.update),
+        applied_ms=now_ms,
+        client_id=client_id,
+        clock=options.clock,
+        actor=actor,
+    )
+    seq = log.append_json(record)
+    if digest is not None:
+        state.store.put(keys.json_index(digest), seq)
+    shown = msgspec.to_builtins(document_update(record), builtin_types=(msgspec.Raw,))
+    state.pushes.append(Push(encode({"type": "crdt.update", **shown})))
+    return _result(state, record)
+
+
+def digest_of(client_id: str | None, clock: int | None, update: object) -> str | None:
+    """What an update is known by when it comes again; None: it does not say whose it is, or which.
+    Who sends it is not part of it. Each record has at most one row under it, which is deleted with
+    the record: there are never more rows than updates."""
+    if client_id is None or clock is None:
+        return None
+
+    return sha256(msgspec.json.encode([client_id, clock, update], order="sorted")).hexdigest()
+
+
+def _find(state: RoomState, digest: str) -> JsonRecord | None:
+    seq: int | None = state.store.get(keys.json_index(digest))
+    log = state.document.log
+    # Before the first place is what was deleted with an earlier document.
+    return None if seq is None or seq < log.first else log.json(seq)
+
+
+def _result(state: RoomState, record: JsonRecord) -> bytes:
+    return encode(
+        RealtimeCrdtUpdateResult(
+            room=state.name,
+            kind=state.kind,
+            update_id=record.update_id,
+            applied_at=state.at(record.applied_ms),
+            actor=record.actor,
+        )
+    )
