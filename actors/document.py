@@ -140,7 +140,7 @@ class Document:
             return True
 
         live = self._load()
-        return shape.covered_by(live.clocks()) and live.has_deleted(update)
+        return shape.covered_by(live.clocks()) and live.has_deleted(update, shape.deletes_at)
 
     def compact(self) -> int:
         """Write the document as a checkpoint, in one commit with the deletion of every update in it;

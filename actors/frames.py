@@ -35,6 +35,9 @@ class Protocol(Enum):
     YJS = "yjs.sync.v1"  # y-protocols, in binary frames: see yjs_protocol.py
 
 
+OBJECTS = (Protocol.JSON, Protocol.MSGPACK)  # whose frames are objects
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """What a client sent: `kind` is its `type`, `id` the JSON of its id if it has one, `body` the

@@ -201,7 +201,7 @@ CRDT_UPDATE = Input(RealtimeCrdtUpdateOptions, check_crdt_update)
 AWARENESS = Input(RealtimeCrdtAwarenessOptions, check_awareness)
 DOCUMENT = Input(RealtimeCrdtDocumentOptions, check_document)
 YJS_UPDATE = Input(RealtimeYjsUpdateOptions, check_yjs_update, limits.MAX_UPDATE_INPUT_BYTES)
-YJS_SYNC = Input(RealtimeYjsSyncOptions, check_yjs_sync)
+YJS_SYNC = Input(RealtimeYjsSyncOptions, check_yjs_sync, limits.MAX_UPDATE_INPUT_BYTES)
 COMPACT = Input(Nothing, check_nothing)
 NOTHING = Nothing()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .awareness_tables import AwarenessTables
 from .crdt_handle import CrdtRoomHandle
 from .handles import ChannelHandle, RoomHandle
 from .names import check_name
@@ -39,6 +40,7 @@ class Services:
     directory: Directory
     public_url: Callable[[], str]
     quarantines: Quarantines = field(default_factory=Quarantines)
+    awareness: AwarenessTables = field(default_factory=AwarenessTables)
 
 
 class RealtimeInstance:

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from .crdt_types import RealtimeCrdtAwarenessResult
-from .document_push import push_awareness
+from .deadlines import Deadline
+from .document_pushes import awareness_pushes
 from .errors import Forbidden, InvalidArgument
 from .json_values import encode
 from .principals import member_for
 
 if TYPE_CHECKING:
-    from .awareness import Shown
+    from .awareness import Awareness, Shown
+    from .awareness_tables import AwarenessTables
     from .caller import Caller
     from .crdt_types import RealtimeCrdtAwarenessOptions
     from .room_state import RoomState
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 def awareness(
     state: RoomState,
+    tables: AwarenessTables,
     options: RealtimeCrdtAwarenessOptions,
     caller: Caller,
     actor: RealtimePrincipal | None,
@@ -29,7 +32,8 @@ def awareness(
     now_ms: int,
 ) -> bytes:
     """Replace the awareness of a client, or remove it where no state is given, and tell the others;
-    the result as JSON, whose state is `{}` when it was removed. Nothing is stored.
+    the result as JSON, whose state is `{}` when it was removed. Nothing is stored, and the room is
+    not more active for it.
 
     It goes with the connection that it came by; one that came by none lasts 30 s. InvalidArgument:
     nothing says which client it is. Forbidden: it is another one's. RoomDestroyed, PayloadTooLarge.
@@ -37,31 +41,60 @@ def awareness(
     state.check_alive()
     member_id = member_for(caller, None, actor)
     client_id = _client_id(options, caller, member_id)
-    changes = state.awareness.set_json(
-        client_id,
-        None if options.state is None else encode(options.state),
-        actor,
-        now_ms,
-        connection_id=connection_id,
-        member_id=member_id,
-        trusted=caller.trusted,
-    )
-    push_awareness(state, changes)
+    table = tables.open(state.name)
+    try:
+        changes = table.set_json(
+            client_id,
+            None if options.state is None else encode(options.state),
+            actor,
+            now_ms,
+            connection_id=connection_id,
+            member_id=member_id,
+            trusted=caller.trusted,
+        )
+    finally:
+        tables.tidy(state.name)
+    state.pushes += awareness_pushes(changes)
+    _watch(state, table)
+    known = next((one for one in table.shown(now_ms) if one.client_id == client_id), None)
+    updated_ms = now_ms if known is None or options.state is None else known.updated_ms
     return encode(
         RealtimeCrdtAwarenessResult(
             room=state.name,
             kind=state.kind,
             client_id=client_id,
-            updated_at=state.at(now_ms),
+            updated_at=state.at(updated_ms),
             state=options.state or {},
             actor=actor,
         )
     )
 
 
-def shown(state: RoomState, now_ms: int) -> list[RealtimeCrdtAwarenessResult]:
+def shown(
+    state: RoomState, tables: AwarenessTables, now_ms: int
+) -> list[RealtimeCrdtAwarenessResult]:
     """Who is aware now, by client id; the clients of Yjs too, by their ids in decimal."""
-    return [_shown(state, one) for one in state.awareness.shown(now_ms)]
+    table = tables.find(state.name)
+    return [] if table is None else [_shown(state, one) for one in table.shown(now_ms)]
+
+
+def sweep_awareness(state: RoomState, tables: AwarenessTables, now_ms: int) -> None:
+    """Tell of those who went without a word; look again when the next of them may have."""
+    table = tables.find(state.name)
+    if table is None:
+        state.deadlines.set(Deadline.AWARENESS, None)
+        return
+
+    state.pushes += awareness_pushes(table.prune(now_ms))
+    tables.tidy(state.name)
+    state.deadlines.set(Deadline.AWARENESS, table.next_expiry_ms())
+
+
+def _watch(state: RoomState, table: Awareness) -> None:
+    """Look when the first client without a connection may have gone: no close will tell."""
+    next_ms = table.next_expiry_ms()
+    if next_ms is not None and Deadline.AWARENESS not in state.deadlines:
+        state.deadlines.set(Deadline.AWARENESS, next_ms)
 
 
 def _shown(state: RoomState, one: Shown) -> RealtimeCrdtAwarenessResult:

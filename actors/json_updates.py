@@ -10,9 +10,8 @@ import msgspec
 
 from . import ids, keys
 from .crdt_types import RealtimeCrdtUpdateResult
-from .document_records import document_update
+from .document_pushes import push_json_update
 from .json_values import encode
-from .room_state import Push
 from .update_log import JsonRecord
 
 if TYPE_CHECKING:
@@ -28,8 +27,8 @@ def apply_update(
     actor: RealtimePrincipal | None,
     now_ms: int,
 ) -> bytes:
-    """Record an update, and tell every connection of it, the sender's too: each of them sees all
-    updates in one order. The result as JSON.
+    """Record an update, and tell every connection of it, the sender's too: each one sees all of
+    them in one order. The result as JSON.
 
     The same update again, of a client with a clock: the first result, and nothing else happens.
     RoomDestroyed.
@@ -54,8 +53,7 @@ def apply_update(
     seq = log.append_json(record)
     if digest is not None:
         state.store.put(keys.json_index(digest), seq)
-    shown = msgspec.to_builtins(document_update(record), builtin_types=(msgspec.Raw,))
-    state.pushes.append(Push(encode({"type": "crdt.update", **shown})))
+    push_json_update(state, record)
     return _result(state, record)
 
 

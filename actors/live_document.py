@@ -12,8 +12,9 @@ from pycrdt import Doc
 
 from . import limits
 from .large_stack import run_on_large_stack
+from .yjs_deletes import deleted_ranges, includes
 from .yjs_depth import Depths
-from .yjs_guard import check_state_vector
+from .yjs_reader import read_uint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pycrdt import TransactionEvent
 
 T = TypeVar("T")
+NO_STRUCTS = b"\x00"
 
 
 class DocumentFailed(Exception):
@@ -69,7 +71,13 @@ class LiveDocument:
 
     def clocks(self) -> dict[int, int]:
         """The state vector, by client id."""
-        return check_state_vector(self.vector(), max_bytes=limits.MAX_DOCUMENT_BYTES)
+        vector = self.vector()
+        count, at = read_uint(vector, 0)
+        clocks: dict[int, int] = {}
+        for _ in range(count):
+            client, at = read_uint(vector, at)
+            clocks[client], at = read_uint(vector, at)
+        return clocks
 
     def diff(self, vector: bytes | None = None) -> bytes:
         """What one with that state vector misses, deletions always included; None: everything."""
@@ -77,6 +85,16 @@ class LiveDocument:
             lambda: self._doc.get_update() if vector is None else self._doc.get_update(vector)
         )
         return update
+
+    def has_deleted(self, update: bytes, deletes_at: int) -> bool:
+        """Whether everything that an update deletes is deleted; see `Shape.deletes_at`."""
+        wanted = deleted_ranges(update, deletes_at)
+        if not wanted:
+            return True
+
+        # One who has everything misses no struct: after their number, none, come the deletions.
+        own = self.diff(self.vector())
+        return own.startswith(NO_STRUCTS) and includes(deleted_ranges(own, len(NO_STRUCTS)), wanted)
 
     def walk(self) -> None:
         """Let go of what is kept to find depths by."""

@@ -30,6 +30,7 @@ from .principals import actor_for, member_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .awareness_tables import AwarenessTables
     from .caller import Caller
     from .cursors import Cursors
     from .inputs import Input
@@ -42,7 +43,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of an operation, as the functions below get it. `public_url`: how clients reach the
-    host. `connection_id`: of the connection that it came by, which a broadcast leaves out."""
+    host. `awareness`: who is aware, of all rooms. `connection_id`: of the connection that it came by,
+    which a broadcast leaves out."""
 
     state: RoomState
     input: Any
@@ -51,6 +53,7 @@ class Call:
     cursors: Cursors
     keyring: Keyring
     public_url: str
+    awareness: AwarenessTables
     connection_id: str | None = None
 
     @property
@@ -179,12 +182,18 @@ def _apply_update(call: Call) -> bytes:
 def _awareness(call: Call) -> bytes:
     actor = actor_for(call.caller, call.input.actor)
     return json_awareness.awareness(
-        call.state, call.input, call.caller, actor, call.connection_id, call.now_ms
+        call.state,
+        call.awareness,
+        call.input,
+        call.caller,
+        actor,
+        call.connection_id,
+        call.now_ms,
     )
 
 
 def _document(call: Call) -> bytes:
-    return documents.document(call.state, call.input, call.cursors, call.now_ms)
+    return documents.document(call.state, call.awareness, call.input, call.cursors, call.now_ms)
 
 
 def _apply_yjs_update(call: Call) -> bytes:
@@ -197,7 +206,7 @@ def _apply_yjs_update(call: Call) -> bytes:
 
 
 def _sync_yjs(call: Call) -> bytes:
-    return documents.sync_yjs(call.state, call.input, call.now_ms)
+    return documents.sync_yjs(call.state, call.awareness, call.input, call.now_ms)
 
 
 def _compact(call: Call) -> bytes:
@@ -359,6 +368,7 @@ async def perform(
             services.cursors,
             services.keyring,
             services.public_url(),
+            services.awareness,
             connection_id,
         )
         return run(operation, call)

@@ -11,6 +11,7 @@ from ..runtime import AlarmInfo, DurableObject, Request, Response, WebSocketRequ
 from .caller import decode_caller
 from .deadlines import Deadline
 from .errors import Unavailable
+from .json_awareness import sweep_awareness
 from .lifecycle import clear, is_idle_now
 from .members import somebody_is_gone, sweep
 from .messages import sweep_idempotency
@@ -119,6 +120,9 @@ class Room(DurableObject):
         if deadline is Deadline.GRANTS:
             next_ms = self._sockets.close_expired(turns.now_ms)
             turns.run(lambda state, now_ms: state.deadlines.set(Deadline.GRANTS, next_ms))
+        elif deadline is Deadline.AWARENESS:
+            tables = self._services.awareness
+            turns.run(lambda state, now_ms: sweep_awareness(state, tables, now_ms))
         elif deadline is Deadline.IDLE:
             if turns.run(is_idle_now):
                 await turns.report()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from . import keys
 from .deadlines import Deadline, Deadlines
 from .document import Document
-from .errors import RoomDestroyed
+from .errors import RoomDestroyed, Unavailable
 from .head import Head, decode_head, encode_head
 from .json_values import encode, timestamp
 from .quarantine import Loading
@@ -91,6 +91,14 @@ class RoomState:
     def is_destroyed(self) -> bool:
         """Whether the room has ended, and nothing has begun it anew."""
         return self.head.destroyed is not None
+
+    @property
+    def document_epoch(self) -> str | None:
+        """Which document there is; None: none, or it cannot be read."""
+        try:
+            return self.document.epoch
+        except Unavailable:
+            return None
 
     @property
     def next_generation(self) -> int:

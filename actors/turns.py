@@ -58,6 +58,11 @@ class Turns:
         self._marked = 0  # the version of figures that the directory waits for; 0: none
 
     @property
+    def name(self) -> str:
+        """The room's."""
+        return self._name
+
+    @property
     def now_ms(self) -> int:
         """The host's time."""
         return self._services.now_ms()

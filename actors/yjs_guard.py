@@ -63,11 +63,13 @@ class Shape:
     `ends`: by client, the clock after its last struct; gaps at the end do not count. `deletes`: by
     client, the clock after the last range that is deleted. `nests`: a shared type comes within
     another one, or beside something that may be within one, so that the document gets deeper.
+    `deletes_at`: the byte at which the delete set begins.
     """
 
     ends: dict[int, int] = field(default_factory=dict[int, int])
     deletes: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     nests: bool = False
+    deletes_at: int = 0
 
     @property
     def empty(self) -> bool:
@@ -98,7 +100,7 @@ def check_update(data: bytes, max_bytes: int = MAX_UPDATE_BYTES) -> Shape:
 
     shape = Shape()
     try:
-        at = _check_clients(data, shape)
+        at = shape.deletes_at = _check_clients(data, shape)
         at = _check_deletes(data, at, shape)
     except IndexError:
         raise truncated(data) from None

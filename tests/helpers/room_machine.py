@@ -9,9 +9,12 @@ from typing import Any
 
 import msgspec
 
+from roomhost.actors.awareness_tables import AwarenessTables
 from roomhost.actors.caller import Caller
 from roomhost.actors.cursors import Cursors
+from roomhost.actors.deadlines import Deadline
 from roomhost.actors.errors import RealtimeError
+from roomhost.actors.json_awareness import sweep_awareness
 from roomhost.actors.operations import OPERATIONS, Call, run
 from roomhost.actors.options import RealtimeModuleOptions, normalize
 from roomhost.actors.room import SWEEPS
@@ -62,6 +65,7 @@ class Machine:
         self.connection_id: str | None = None
         self.pushed: list[dict[str, Any]] = []
         self.closed = 0
+        self.awareness = AwarenessTables()
         self._random = itertools.count(1)
         self.reload()
 
@@ -96,6 +100,7 @@ class Machine:
                     CURSORS,
                     KEYRING,
                     "http://host",
+                    self.awareness,
                     self.connection_id,
                 ),
             )
@@ -136,6 +141,8 @@ class Machine:
         for deadline in due:
             if deadline in SWEEPS:
                 self.step(SWEEPS[deadline])
+            elif deadline is Deadline.AWARENESS:
+                self.step(lambda state, now_ms: sweep_awareness(state, self.awareness, now_ms))
         return [deadline.value for deadline in due]
 
     def types(self) -> list[str]:
