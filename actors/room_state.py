@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import keys
+from .awareness import Awareness
 from .deadlines import Deadline, Deadlines
 from .document import Document
 from .errors import RoomDestroyed, Unavailable
@@ -61,6 +62,7 @@ class RoomState:
         connections: Callable[[], int],
         entropy: Callable[[int], bytes],
         document: Document | None = None,
+        awareness: Callable[[], Awareness] | None = None,
     ) -> None:
         self.store = store
         self.kind: Kind = kind
@@ -70,6 +72,8 @@ class RoomState:
         self.connections = connections
         self.entropy = entropy
         self.document = Document(store, Loading.unguarded()) if document is None else document
+        alone = Awareness()
+        self._awareness = awareness or (lambda: alone)
         self.pushes: list[Push | DocumentPush] = []
         self.closes_all = False  # after what is pushed now: the room is destroyed
         self.closes_documents = False  # likewise: the document is another one
@@ -91,6 +95,11 @@ class RoomState:
     def is_destroyed(self) -> bool:
         """Whether the room has ended, and nothing has begun it anew."""
         return self.head.destroyed is not None
+
+    @property
+    def awareness(self) -> Awareness:
+        """Who is aware in the document: in the process alone, whatever becomes of the turn."""
+        return self._awareness()
 
     @property
     def document_epoch(self) -> str | None:

@@ -96,6 +96,7 @@ class Turns:
             raise
 
         self._document.settle()
+        self._services.awareness.tidy(self._name)
         pushes, state.pushes = state.pushes, []
         self._sockets.push(pushes)
         if state.closes_documents:
@@ -192,4 +193,5 @@ class Turns:
             connections=self._sockets.__len__,
             entropy=self._services.entropy,
             document=self._document,
+            awareness=lambda: self._services.awareness.open(self._name),
         )

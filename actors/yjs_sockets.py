@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from . import yjs_protocol
 from .caller import Capability, check_capability
 from .document import Origin
-from .document_pushes import awareness_pushes, push_update
+from .document_push import awareness_pushes, push_update
 from .errors import InvalidArgument, PayloadTooLarge
 from .limits import MAX_UPDATE_BYTES
 from .operations import check_generation

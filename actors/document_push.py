@@ -43,6 +43,11 @@ def push_json_update(state: RoomState, record: JsonRecord, but: str | None = Non
     state.pushes.append(DocumentPush(None, partial(_json_frame, record), but))
 
 
+def push_awareness(state: RoomState, changes: Changes) -> None:
+    """Tell who is aware, and who is not any more."""
+    state.pushes += awareness_pushes(changes)
+
+
 def awareness_pushes(changes: Changes) -> list[DocumentPush]:
     """Tell who is aware, and who is not any more: the sender too, whose provider takes a silent
     server for a dead one."""
