@@ -13,7 +13,7 @@ from .crdt_types import (
     RealtimeYjsSyncResult,
     RealtimeYjsUpdateResult,
 )
-from .document_pushes import push_update
+from .document_push import push_update
 from .document_records import document_update, yjs_update
 from .errors import RealtimeError
 from .json_values import encode
@@ -21,7 +21,6 @@ from .json_values import encode
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from .awareness_tables import AwarenessTables
     from .crdt_types import (
         RealtimeCrdtDocumentOptions,
         RealtimeYjsSyncOptions,
@@ -38,11 +37,7 @@ UPDATE = "updateBase64"
 
 
 def document(
-    state: RoomState,
-    tables: AwarenessTables,
-    options: RealtimeCrdtDocumentOptions,
-    cursors: Cursors,
-    now_ms: int,
+    state: RoomState, options: RealtimeCrdtDocumentOptions, cursors: Cursors, now_ms: int
 ) -> bytes:
     """A page of updates of both kinds as JSON, in the order they were recorded, newer with each
     cursor; and who is aware. Yjs updates are in it until a checkpoint contains them.
@@ -62,7 +57,7 @@ def document(
             room=state.name,
             kind=state.kind,
             updates=[document_update(record) for record in records],
-            awareness=json_awareness.shown(state, tables, now_ms),
+            awareness=json_awareness.shown(state, now_ms),
             cursor=None
             if last is None
             else cursors.encode(state.kind, state.name, generation, last),
@@ -102,9 +97,7 @@ def apply_yjs_update(
     )
 
 
-def sync_yjs(
-    state: RoomState, tables: AwarenessTables, options: RealtimeYjsSyncOptions, now_ms: int
-) -> bytes:
+def sync_yjs(state: RoomState, options: RealtimeYjsSyncOptions, now_ms: int) -> bytes:
     """What one with a state vector misses as one update, all deletions included, as JSON; without a
     vector the whole document. When nothing is missing it is the empty update, `AAA=`.
 
@@ -124,7 +117,7 @@ def sync_yjs(
             update_base64=encode_base64(missing),
             state_vector_base64=encode_base64(found.vector()),
             updates=[yjs_update(record) for record in newest],
-            awareness=json_awareness.shown(state, tables, now_ms),
+            awareness=json_awareness.shown(state, now_ms),
             document_epoch=found.epoch,
         )
     )

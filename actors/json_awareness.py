@@ -8,14 +8,13 @@ import msgspec
 
 from .crdt_types import RealtimeCrdtAwarenessResult
 from .deadlines import Deadline
-from .document_pushes import awareness_pushes
+from .document_push import push_awareness
 from .errors import Forbidden, InvalidArgument
 from .json_values import encode
 from .principals import member_for
 
 if TYPE_CHECKING:
     from .awareness import Awareness, Shown
-    from .awareness_tables import AwarenessTables
     from .caller import Caller
     from .crdt_types import RealtimeCrdtAwarenessOptions
     from .room_state import RoomState
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 def awareness(
     state: RoomState,
-    tables: AwarenessTables,
     options: RealtimeCrdtAwarenessOptions,
     caller: Caller,
     actor: RealtimePrincipal | None,
@@ -41,20 +39,17 @@ def awareness(
     state.check_alive()
     member_id = member_for(caller, None, actor)
     client_id = _client_id(options, caller, member_id)
-    table = tables.open(state.name)
-    try:
-        changes = table.set_json(
-            client_id,
-            None if options.state is None else encode(options.state),
-            actor,
-            now_ms,
-            connection_id=connection_id,
-            member_id=member_id,
-            trusted=caller.trusted,
-        )
-    finally:
-        tables.tidy(state.name)
-    state.pushes += awareness_pushes(changes)
+    table = state.awareness
+    changes = table.set_json(
+        client_id,
+        None if options.state is None else encode(options.state),
+        actor,
+        now_ms,
+        connection_id=connection_id,
+        member_id=member_id,
+        trusted=caller.trusted,
+    )
+    push_awareness(state, changes)
     _watch(state, table)
     known = next((one for one in table.shown(now_ms) if one.client_id == client_id), None)
     updated_ms = now_ms if known is None or options.state is None else known.updated_ms
@@ -70,23 +65,15 @@ def awareness(
     )
 
 
-def shown(
-    state: RoomState, tables: AwarenessTables, now_ms: int
-) -> list[RealtimeCrdtAwarenessResult]:
+def shown(state: RoomState, now_ms: int) -> list[RealtimeCrdtAwarenessResult]:
     """Who is aware now, by client id; the clients of Yjs too, by their ids in decimal."""
-    table = tables.find(state.name)
-    return [] if table is None else [_shown(state, one) for one in table.shown(now_ms)]
+    return [_shown(state, one) for one in state.awareness.shown(now_ms)]
 
 
-def sweep_awareness(state: RoomState, tables: AwarenessTables, now_ms: int) -> None:
+def sweep_awareness(state: RoomState, now_ms: int) -> None:
     """Tell of those who went without a word; look again when the next of them may have."""
-    table = tables.find(state.name)
-    if table is None:
-        state.deadlines.set(Deadline.AWARENESS, None)
-        return
-
-    state.pushes += awareness_pushes(table.prune(now_ms))
-    tables.tidy(state.name)
+    table = state.awareness
+    push_awareness(state, table.prune(now_ms))
     state.deadlines.set(Deadline.AWARENESS, table.next_expiry_ms())
 
 
@@ -111,9 +98,7 @@ def _shown(state: RoomState, one: Shown) -> RealtimeCrdtAwarenessResult:
     )
 
 
-def _client_id(
-    options: RealtimeCrdtAwarenessOptions, caller: Caller, member_id: str | None
-) -> str:
+def _client_id(options: RealtimeCrdtAwarenessOptions, caller: Caller, member_id: str | None) -> str:
     """Which client it is: as it says, else as its token says, else by its member."""
     own = caller.client_id
     client_id = options.client_id or own or member_id

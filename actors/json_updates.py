@@ -3,16 +3,13 @@ understood (realtime.md 5.7)."""
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from . import ids, keys
+from . import ids
 from .crdt_types import RealtimeCrdtUpdateResult
-from .document_pushes import push_json_update
+from .document_push import push_json_update
 from .json_values import encode
-from .update_log import JsonRecord
+from .update_log import JsonRecord, digest_of
 
 if TYPE_CHECKING:
     from .crdt_types import RealtimeCrdtUpdateOptions
@@ -36,7 +33,7 @@ def apply_update(
     state.check_alive()
     digest = digest_of(client_id, options.clock, options.update)
     if digest is not None and not state.is_destroyed:
-        known = _find(state, digest)
+        known = state.document.log.find_json(digest)
         if known is not None:
             return _result(state, known)
 
@@ -50,28 +47,9 @@ def apply_update(
         clock=options.clock,
         actor=actor,
     )
-    seq = log.append_json(record)
-    if digest is not None:
-        state.store.put(keys.json_index(digest), seq)
+    log.append_json(record)
     push_json_update(state, record)
     return _result(state, record)
-
-
-def digest_of(client_id: str | None, clock: int | None, update: object) -> str | None:
-    """What an update is known by when it comes again; None: it does not say whose it is, or which.
-    Who sends it is not part of it. Each record has at most one row under it, which is deleted with
-    the record: there are never more rows than updates."""
-    if client_id is None or clock is None:
-        return None
-
-    return sha256(msgspec.json.encode([client_id, clock, update], order="sorted")).hexdigest()
-
-
-def _find(state: RoomState, digest: str) -> JsonRecord | None:
-    seq: int | None = state.store.get(keys.json_index(digest))
-    log = state.document.log
-    # Before the first place is what was deleted with an earlier document.
-    return None if seq is None or seq < log.first else log.json(seq)
 
 
 def _result(state: RoomState, record: JsonRecord) -> bytes:

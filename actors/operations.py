@@ -30,7 +30,6 @@ from .principals import actor_for, member_for
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .awareness_tables import AwarenessTables
     from .caller import Caller
     from .cursors import Cursors
     from .inputs import Input
@@ -43,8 +42,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of an operation, as the functions below get it. `public_url`: how clients reach the
-    host. `awareness`: who is aware, of all rooms. `connection_id`: of the connection that it came by,
-    which a broadcast leaves out."""
+    host. `connection_id`: of the connection that it came by, which a broadcast leaves out."""
 
     state: RoomState
     input: Any
@@ -53,7 +51,6 @@ class Call:
     cursors: Cursors
     keyring: Keyring
     public_url: str
-    awareness: AwarenessTables
     connection_id: str | None = None
 
     @property
@@ -182,31 +179,23 @@ def _apply_update(call: Call) -> bytes:
 def _awareness(call: Call) -> bytes:
     actor = actor_for(call.caller, call.input.actor)
     return json_awareness.awareness(
-        call.state,
-        call.awareness,
-        call.input,
-        call.caller,
-        actor,
-        call.connection_id,
-        call.now_ms,
+        call.state, call.input, call.caller, actor, call.connection_id, call.now_ms
     )
 
 
 def _document(call: Call) -> bytes:
-    return documents.document(call.state, call.awareness, call.input, call.cursors, call.now_ms)
+    return documents.document(call.state, call.input, call.cursors, call.now_ms)
 
 
 def _apply_yjs_update(call: Call) -> bytes:
-    origin = Origin(
-        call.client_id, call.input.clock, actor_for(call.caller, call.input.actor)
-    )
+    origin = Origin(call.client_id, call.input.clock, actor_for(call.caller, call.input.actor))
     return documents.apply_yjs_update(
         call.state, call.input, origin, call.connection_id, call.now_ms
     )
 
 
 def _sync_yjs(call: Call) -> bytes:
-    return documents.sync_yjs(call.state, call.awareness, call.input, call.now_ms)
+    return documents.sync_yjs(call.state, call.input, call.now_ms)
 
 
 def _compact(call: Call) -> bytes:
@@ -368,7 +357,6 @@ async def perform(
             services.cursors,
             services.keyring,
             services.public_url(),
-            services.awareness,
             connection_id,
         )
         return run(operation, call)

@@ -40,6 +40,7 @@ SWEEPS: dict[Deadline, Callable[[RoomState, int], None]] = {
     Deadline.RETENTION: trim,
     Deadline.DESTROYED: clear,
     Deadline.PURGE: purge,
+    Deadline.AWARENESS: sweep_awareness,
 }
 
 
@@ -120,9 +121,6 @@ class Room(DurableObject):
         if deadline is Deadline.GRANTS:
             next_ms = self._sockets.close_expired(turns.now_ms)
             turns.run(lambda state, now_ms: state.deadlines.set(Deadline.GRANTS, next_ms))
-        elif deadline is Deadline.AWARENESS:
-            tables = self._services.awareness
-            turns.run(lambda state, now_ms: sweep_awareness(state, tables, now_ms))
         elif deadline is Deadline.IDLE:
             if turns.run(is_idle_now):
                 await turns.report()

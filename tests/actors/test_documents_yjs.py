@@ -44,7 +44,9 @@ def test_what_is_not_base64_is_refused(update: str) -> None:
     assert (error.code, error.field) == ("invalid_argument", "stateVectorBase64")
 
 
-@pytest.mark.parametrize("data", [b"", b"\x00", b"\x01\x01", b"\x00\x00\x00", bytes(9), b"\xff" * 40])
+@pytest.mark.parametrize(
+    "data", [b"", b"\x00", b"\x01\x01", b"\x00\x00\x00", bytes(9), b"\xff" * 40]
+)
 def test_what_is_no_update_is_refused_and_leaves_no_trace(data: bytes) -> None:
     """In a room that there is, and in one that there is not."""
     machine = Machine()

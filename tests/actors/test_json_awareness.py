@@ -246,15 +246,6 @@ def test_it_needs_presence() -> None:
 def test_clients_of_yjs_are_among_them(state: bytes, expected: Any) -> None:
     """By their ids in decimal; a state that is no object is shown as an empty one."""
     machine = Machine()
-    table = machine.awareness.open("lobby")
-    table.announce("c1", None, [AwarenessEntry(7, 1, state)], START_MS)
+    machine.awareness.announce("c1", None, [AwarenessEntry(7, 1, state)], START_MS)
     machine.do("awareness", clientId="z", state={})
     assert shown(machine) == {"7": expected, "z": {}}
-
-
-def test_rooms_do_not_share_it() -> None:
-    """Each has its own."""
-    machine, other = Machine(), Machine(name="other")
-    other.awareness = machine.awareness
-    machine.do("awareness", clientId="a", state={})
-    assert shown(other) == {}

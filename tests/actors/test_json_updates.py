@@ -176,3 +176,23 @@ def test_nobody_writes_in_anothers_name() -> None:
     reader = Caller(actor=ANN, capabilities=("crdt:read",))
     assert machine.refused("apply_update", reader, update=1).code == "forbidden"
     assert machine.do("apply_update", update=1, actor=bob)["actor"]["userId"] == "bob"
+
+
+def test_what_is_deleted_leaves_nothing_behind() -> None:
+    """Neither the updates nor the rows they were found by; those of a new life stay, also of the
+    same update."""
+    machine = Machine(lifecycle={"allowRecreate": True})
+    for clock in range(40):
+        machine.do("apply_update", update={"n": 1.5}, clientId="a", clock=clock)
+    machine.do("destroy", deleteCrdtUpdates=True)
+    assert updates(machine) == []
+    for clock in (3, 50):
+        machine.do("apply_update", update={"n": 1.5}, clientId="a", clock=clock)
+    for _ in range(20):
+        machine.now += 10
+        machine.alarm()
+    rows = sorted(key[:3] for key in machine.store.rows if key.startswith("u"))
+    assert rows == ["uj:", "uj:", "ux:", "ux:"]
+    machine.reload()
+    assert machine.do("apply_update", update={"n": 1.5}, clientId="a", clock=3)
+    assert len(updates(machine)) == 2

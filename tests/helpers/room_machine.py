@@ -9,12 +9,10 @@ from typing import Any
 
 import msgspec
 
-from roomhost.actors.awareness_tables import AwarenessTables
+from roomhost.actors.awareness import Awareness
 from roomhost.actors.caller import Caller
 from roomhost.actors.cursors import Cursors
-from roomhost.actors.deadlines import Deadline
 from roomhost.actors.errors import RealtimeError
-from roomhost.actors.json_awareness import sweep_awareness
 from roomhost.actors.operations import OPERATIONS, Call, run
 from roomhost.actors.options import RealtimeModuleOptions, normalize
 from roomhost.actors.room import SWEEPS
@@ -65,7 +63,7 @@ class Machine:
         self.connection_id: str | None = None
         self.pushed: list[dict[str, Any]] = []
         self.closed = 0
-        self.awareness = AwarenessTables()
+        self.awareness = Awareness()  # which is the process's
         self._random = itertools.count(1)
         self.reload()
 
@@ -79,6 +77,7 @@ class Machine:
             live=lambda member_id: member_id in self.live,
             connections=lambda: len(self.live) if self.connections is None else self.connections,
             entropy=lambda size: next(self._random).to_bytes(size, "big"),
+            awareness=lambda: self.awareness,
         )
 
     def do(self, operation: str, caller: Caller = TRUSTED, /, **fields: Any) -> Any:
@@ -100,7 +99,6 @@ class Machine:
                     CURSORS,
                     KEYRING,
                     "http://host",
-                    self.awareness,
                     self.connection_id,
                 ),
             )
@@ -141,8 +139,6 @@ class Machine:
         for deadline in due:
             if deadline in SWEEPS:
                 self.step(SWEEPS[deadline])
-            elif deadline is Deadline.AWARENESS:
-                self.step(lambda state, now_ms: sweep_awareness(state, self.awareness, now_ms))
         return [deadline.value for deadline in due]
 
     def types(self) -> list[str]:
