@@ -91,6 +91,7 @@ MAX_PENDING_UPDATES = 1_000  # that wait for updates nobody has sent
 MAX_PENDING_BYTES = 1_048_576
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024  # of a checkpoint
 CHECKPOINT_PART_BYTES = 1_048_576
+DOCUMENT_IDLE_SECONDS = 10  # without use, then it leaves memory, though its room be awake
 MAX_FENCED_CLIENTS = 100_000  # client ids of earlier documents of a room
 MAX_AWARENESS_BYTES = 16_384  # of one state
 MAX_AWARENESS_CLOCK = 2**32 - 1
