@@ -23,7 +23,6 @@ from .yjs_reader import (
     read_count,
     read_length,
     read_text,
-    read_uint,
     refusal,
     skip_any,
     skip_bytes,
@@ -60,11 +59,13 @@ VECTOR_ENTRY_BYTES: Final = 2
 class Shape:
     """What an update holds, as far as the room needs to know.
 
-    `ends`: by client, the clock after its last struct; gaps at the end do not count. `deletes`: by
-    client, the clock after the last range that is deleted. `nests`: a shared type comes within
-    another one, or beside something that may be within one, so that the document gets deeper.
+    `starts` and `ends`: by client, the first clock of its last structs without a gap between them,
+    and the clock after them. `deletes`: by client, the clock after the last range that is deleted.
+    `nests`: a shared type comes within another one, or beside something that may be within one, so
+    that the document gets deeper.
     """
 
+    starts: dict[int, int] = field(default_factory=dict[int, int])
     ends: dict[int, int] = field(default_factory=dict[int, int])
     deletes: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     nests: bool = False
@@ -73,6 +74,13 @@ class Shape:
     def empty(self) -> bool:
         """Nothing is inserted, nothing is deleted."""
         return not self.ends and not self.deletes
+
+    def follows(self, vector: dict[int, int]) -> bool:
+        """A document with that state vector gets no hole from it. Whatever does not follow must
+        wait outside of the document: yrs would put it behind a hole, and what fills the hole later
+        can crash it, if it overlaps what is behind."""
+        known = vector.get
+        return all(known(client, 0) >= start for client, start in self.starts.items())
 
     def covered_by(self, vector: dict[int, int]) -> bool:
         """A document with that state vector has all structs, and all that is deleted; whether it
@@ -161,9 +169,9 @@ def _check_clients(data: bytes, shape: Shape) -> int:
     return at
 
 
-def _check_structs(data: bytes, at: int, count: int, client: int, clock: int, shape: Shape) -> int:
-    """The position after the structs of one client, the first of which has the given clock."""
-    end = None
+def _check_structs(data: bytes, at: int, count: int, client: int, first: int, shape: Shape) -> int:
+    """The position after the structs of one client, the first of which has the clock `first`."""
+    start = end = clock = first
     for _ in range(count):
         info = data[at]
         at += 1
@@ -184,13 +192,17 @@ def _check_structs(data: bytes, at: int, count: int, client: int, clock: int, sh
             if kind == TYPE and not root:
                 shape.nests = True
 
-        clock += length
         if info != SKIP and length:
-            end = clock
+            if clock != end:
+                start = clock  # after a gap
+            end = clock + length
+
+        clock += length
         if clock > MAX_YJS_CLOCK:
             raise refusal(f"a clock over {MAX_YJS_CLOCK}", at)
 
-    if end is not None:
+    if end != first:
+        shape.starts[client] = start
         shape.ends[client] = end
 
     return at
