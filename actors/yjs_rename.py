@@ -130,7 +130,7 @@ def _write_sections(
     """Structs under other ids; `gap` is the kind of struct that stands for a gap."""
     _write_uint(out, len(sections))
     for section in sections:
-        _write_uint(out, section.count)
+        _write_uint(out, section.structs)
         _write_uint(out, _name(names, section.client))
         _write_uint(out, section.clock)
         for struct in structs_of(data, section):
