@@ -185,7 +185,7 @@ def _check_structs(data: bytes, at: int, count: int, client: int, clock: int, sh
                 shape.nests = True
 
         clock += length
-        if info != SKIP:
+        if info != SKIP and length:
             end = clock
         if clock > MAX_YJS_CLOCK:
             raise refusal(f"a clock over {MAX_YJS_CLOCK}", at)
@@ -243,11 +243,16 @@ def _check_deletes(data: bytes, at: int, shape: Shape) -> int:
     return at
 
 
-# The length in clocks of each kind of content, and the position after it.
+# The length in clocks of each kind of content, and the position after it. Deleted content and texts
+# may be empty: yrs writes such items when it splits texts, and leaves them out when it reads.
 
 
 def _unknown(data: bytes, at: int) -> tuple[int, int]:
     raise refusal("a struct of an unknown kind", at)
+
+
+def _deleted(data: bytes, at: int) -> tuple[int, int]:
+    return read_clock(data, at)
 
 
 def _json(data: bytes, at: int) -> tuple[int, int]:
@@ -262,8 +267,6 @@ def _binary(data: bytes, at: int) -> tuple[int, int]:
 
 def _string(data: bytes, at: int) -> tuple[int, int]:
     text, at = read_text(data, at)
-    if not text:
-        raise refusal("a text of length zero", at)
     if text.isascii():
         return len(text), at
 
@@ -284,7 +287,9 @@ def _type(data: bytes, at: int) -> tuple[int, int]:
     at += 1
     if kind > LAST_TYPE:
         raise refusal(f"a shared type of the unknown kind {kind}", at)
-    if kind == XML_ELEMENT or kind == XML_HOOK:
+    if kind == XML_HOOK:  # yjs reads its name, yrs does not
+        raise refusal("an XML hook, which yjs and yrs read differently", at)
+    if kind == XML_ELEMENT:
         at = read_text(data, at)[1]
 
     return 1, at
@@ -309,7 +314,7 @@ def _document(data: bytes, at: int) -> tuple[int, int]:
 # By number, as `contentRefs` of yjs.
 _KNOWN: Final[tuple[Callable[[bytes, int], tuple[int, int]], ...]] = (
     _unknown,  # a gap without flags has no content
-    read_length,  # deleted
+    _deleted,
     _json,
     _binary,
     _string,
