@@ -6,7 +6,7 @@ is in a root that decides, so that nothing of it is overlooked.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
 
@@ -104,13 +104,14 @@ def _shown(value: Any) -> Any:
         return ("Map", _entries(value))
     if isinstance(value, (XmlElement, XmlText, XmlFragment)):
         tag = value.tag if isinstance(value, XmlElement) else type(value).__name__
-        attributes = {} if isinstance(value, XmlFragment) else dict(value.attributes)
-        return (tag, attributes, _sequence(value))
+        pairs: Any = () if isinstance(value, XmlFragment) else value.attributes
+        return (tag, {key: _shown(entry) for key, entry in pairs}, _sequence(value))
     if isinstance(value, Doc):
         return ("Doc", value.guid)
     if isinstance(value, dict):
-        return _entries(cast("dict[str, Any]", value))
+        return _entries(value)
     if isinstance(value, list):
-        return [_shown(entry) for entry in cast("list[Any]", value)]
+        entries: list[Any] = value
+        return [_shown(entry) for entry in entries]
 
     return repr(value) if isinstance(value, (bool, float)) else value
