@@ -23,7 +23,6 @@ from .yjs_reader import (
     read_count,
     read_length,
     read_text,
-    read_uint,
     refusal,
     skip_any,
     skip_bytes,
