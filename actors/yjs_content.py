@@ -98,7 +98,7 @@ def _entries(shared: Any) -> dict[str, Any]:
 
 def _shown(value: Any) -> Any:
     """A value as something that compares: a shared type with its name in front."""
-    kind: type[Any] = type(value)
+    kind: type[Any] = value.__class__
     if kind is Text or kind is Array:
         return (kind.__name__, _sequence(value))
     if kind is Map:
