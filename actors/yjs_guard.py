@@ -61,9 +61,9 @@ class Shape:
 
     `starts` and `ends`: by client, the first clock of its last structs without a gap between them,
     and the clock after them. `deletes`: by client, the clock after the last range that is deleted.
-    `needs`: by client, the clock after the last struct that is a neighbour or a parent. `nests`: a
-    shared type comes within another one, or beside something that may be within one, so that the
-    document gets deeper.
+    `needs`: by client, the clock after the last struct that one of another client refers to, as its
+    neighbour or parent. `nests`: a shared type comes within another one, or beside something that
+    may be within one, so that the document gets deeper.
     """
 
     starts: dict[int, int] = field(default_factory=dict[int, int])
@@ -194,11 +194,11 @@ def _check_structs(data: bytes, at: int, count: int, client: int, first: int, sh
             root = False
             if info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN):
                 if info & HAS_ORIGIN:
-                    at = _skip_id(data, at, needs)
+                    at = _skip_id(data, at, client, clock, needs)
                 if info & HAS_RIGHT_ORIGIN:
-                    at = _skip_id(data, at, needs)
+                    at = _skip_id(data, at, client, clock, needs)
             else:
-                root, at = _skip_parent(data, at, info, needs)
+                root, at = _skip_parent(data, at, info, client, clock, needs)
 
             kind = info & KIND
             length, at = CONTENTS[kind](data, at)
@@ -221,24 +221,30 @@ def _check_structs(data: bytes, at: int, count: int, client: int, first: int, sh
     return at
 
 
-def _skip_id(data: bytes, at: int, needs: dict[int, int]) -> int:
-    """The position after the id of a struct, which is noted in `needs`."""
+def _skip_id(data: bytes, at: int, owner: int, before: int, needs: dict[int, int]) -> int:
+    """The position after the id of a struct, which the one of `owner` at the clock `before` refers
+    to. It is an earlier one of the same client, or of another, and noted in `needs`."""
     client, at = read_client(data, at)
     clock, at = read_clock(data, at)
-    if clock >= needs.get(client, 0):
+    if client == owner:
+        if clock >= before:
+            raise refusal("a struct that refers to a later one of its client", at)
+    elif clock >= needs.get(client, 0):
         needs[client] = clock + 1
 
     return at
 
 
-def _skip_parent(data: bytes, at: int, info: int, needs: dict[int, int]) -> tuple[bool, int]:
+def _skip_parent(
+    data: bytes, at: int, info: int, owner: int, before: int, needs: dict[int, int]
+) -> tuple[bool, int]:
     """Whether the parent is a root, by name, and the position after it and its key."""
     named = data[at]
     at += 1
     if named == 1:
         at = read_text(data, at)[1]
     elif named == 0:
-        at = _skip_id(data, at, needs)
+        at = _skip_id(data, at, owner, before, needs)
     else:
         raise refusal(f"a parent of the unknown kind {named}", at)
 
