@@ -34,7 +34,8 @@ def content(update: bytes) -> dict[str, Any]:
     Values are told apart by their kind too: true is not 1, and a number is itself even if it is none.
 
     ValueError: it is no update, pycrdt cannot apply it, or a list or XML holds text without a text
-    around it: no client writes that, and pycrdt may read it for ever."""
+    around it: no client writes that, and pycrdt may read it for ever. Panics of pycrdt come through;
+    the document must nest no deeper than MAX_TYPE_DEPTH, since it is walked by recursion."""
     doc: Doc[Any] = Doc()
     doc.apply_update(update)
     texts = _texts(doc.get_update())
