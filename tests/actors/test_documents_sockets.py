@@ -1,4 +1,4 @@
-"""A document over sockets of JSON frames: what is asked, and what everybody hears (realtime.md 5.6, 5.7)."""
+"""A document over sockets of JSON frames: what is asked, and what everybody hears."""
 
 from __future__ import annotations
 

@@ -298,8 +298,8 @@ def test_a_second_compaction_folds_nothing() -> None:
 
 def test_where_there_is_no_document_there_is_no_checkpoint() -> None:
     """And nothing is written."""
-    for options in ({}, {"lifecycle": {"allowRecreate": True}}):
-        machine = Machine(**options)
+    for allowed in (False, True):
+        machine = Machine(lifecycle={"allowRecreate": allowed})
         assert machine.do("compact") == {
             "room": "lobby",
             "kind": "room",
