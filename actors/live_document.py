@@ -12,9 +12,10 @@ from pycrdt import Doc
 
 from . import limits
 from .large_stack import run_on_large_stack
-from .yjs_deletes import deleted_ranges, includes
+from .yjs_deletes import includes
 from .yjs_depth import Depths
 from .yjs_reader import read_uint
+from .yjs_structs import read_deletes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,13 +58,14 @@ class LiveDocument:
         """Apply one that nests, or that others have waited for. TooDeep: see MAX_TYPE_DEPTH."""
         return _trusting(lambda: run_on_large_stack(lambda: self._apply_nesting(update)))
 
-    def apply_all(self, updates: Iterable[bytes]) -> list[bytes | None]:
-        """Apply updates that were applied before, in this order."""
+    def apply_all(self, updates: Iterable[bytes]) -> None:
+        """Apply whole documents, of ours, in this order."""
 
-        def work() -> list[bytes | None]:
-            return [self._apply(update) for update in updates]
+        def work() -> None:
+            for update in updates:
+                self._apply(update)
 
-        return _trusting(lambda: run_on_large_stack(work))
+        _trusting(lambda: run_on_large_stack(work))
 
     def vector(self) -> bytes:
         """The state vector."""
@@ -88,21 +90,20 @@ class LiveDocument:
 
     def has_deleted(self, update: bytes, deletes_at: int) -> bool:
         """Whether everything that an update deletes is deleted; see `Shape.deletes_at`."""
-        wanted = deleted_ranges(update, deletes_at)
+        wanted = read_deletes(update, deletes_at)
         if not wanted:
             return True
 
         # One who has everything misses no struct: after their number, none, come the deletions.
         own = self.diff(self.vector())
-        return own.startswith(NO_STRUCTS) and includes(deleted_ranges(own, len(NO_STRUCTS)), wanted)
+        return own.startswith(NO_STRUCTS) and includes(read_deletes(own, len(NO_STRUCTS)), wanted)
 
-    def walk(self) -> None:
-        """Let go of what is kept to find depths by."""
-        depths = self._depths
-        if depths is not None:
-            for update in self._unwalked:
-                depths.add(update)
-            self._unwalked.clear()
+    def walk(self) -> int:
+        """Look at how deep the types lie in what was integrated since the last time: the greatest
+        depth there."""
+        depths, unwalked = self._depths, self._unwalked
+        self._unwalked = []
+        return 0 if depths is None else max(map(depths.add, unwalked), default=0)
 
     def close(self) -> None:
         """Take the document apart, which recurses as deep as it is nested."""
@@ -124,16 +125,22 @@ class LiveDocument:
         return integrated
 
     def _apply_nesting(self, update: bytes) -> bytes | None:
-        depths = self._depths
-        if depths is None:
-            depths = self._depths = Depths()
-            self._unwalked = [self._doc.get_update()]
+        if self._depths is None:
+            self._measure()
         self.walk()
         integrated = self._apply(update)
-        if integrated is not None and depths.add(integrated) > limits.MAX_TYPE_DEPTH:
-            raise TooDeep(f"shared types are nested at most {limits.MAX_TYPE_DEPTH} deep")
+        if integrated is not None:
+            self._unwalked.append(integrated)
+            # What is not known is taken for too deep: the whole document then says how deep it is.
+            if self.walk() > limits.MAX_TYPE_DEPTH and self._measure() > limits.MAX_TYPE_DEPTH:
+                raise TooDeep(f"shared types are nested at most {limits.MAX_TYPE_DEPTH} deep")
 
         return integrated
+
+    def _measure(self) -> int:
+        self._depths = Depths()
+        self._unwalked = [self._doc.get_update()]
+        return self.walk()
 
     def _merged(self, events: list[bytes]) -> bytes:
         raise DocumentFailed(f"{len(events)} transactions for one update")
