@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     from ..runtime import DurableObject, Host
     from ..runtime.application import ASGIApp
     from .handles import ChannelHandle, RoomHandle
-    from .room_state import Kind
-    from .types import RealtimeRoomIdentity, RealtimeStats
+    from .types import Kind, RealtimeRoomIdentity, RealtimeStats
 
 ENTRY_POINT = "realtime"
 ACTORS: dict[str, type[DurableObject]] = {
