@@ -36,6 +36,11 @@ const commands = {
     await input.fill(text);
     await input.press("Enter");
   },
+  async keys({ page, field, keys }) {
+    const input = pages.get(page).getByLabel(field, { exact: true });
+    await input.focus();
+    for (const key of keys) await pages.get(page).keyboard.press(key);
+  },
   async shot({ page, path, width, height, dark }) {
     await pages.get(page).setViewportSize({ width, height });
     await pages.get(page).emulateMedia({ colorScheme: dark ? "dark" : "light" });
