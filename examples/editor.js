@@ -12,12 +12,14 @@ import { colorOf, cursors, nameOf } from "./editor_cursors.js";
 import { Saved } from "./editor_saved.js";
 
 const FIRST_WAIT_MS = 200, LONGEST_WAIT_MS = 10_000, MAX_DOUBLINGS = 10;
+// Closed with 4400 to 4499 another attempt would end alike; with any other code it is made.
+const UNAUTHENTICATED = 4401; // but each attempt has a grant of its own
 const EPOCH_CHANGED = 4405; // the document began anew: what is here does not go with it
 const ENDS = { 4403: "not allowed", 4410: "this document was destroyed" };
 const THEME = EditorView.theme({
   "&": { height: "100%" },
   "&.cm-focused": { outline: "none" },
-  ".cm-scroller": { font: "inherit", lineHeight: "1.7", overflow: "auto" },
+  ".cm-scroller": { font: "inherit", lineHeight: "1.7", overflowX: "hidden" },
   ".cm-content": { padding: "1.4em .75rem 40vh", caretColor: "var(--ink)" },
   ".cm-placeholder": { color: "var(--faint)" },
   ".peer-selection": { background: "color-mix(in srgb, var(--peer) 28%, transparent)" },
@@ -39,7 +41,8 @@ sessionStorage.setItem("secret", secret);
 
 const doc = new Y.Doc(), text = doc.getText("text");
 const url = Object.assign(new URL("/realtime/editor/yjs", location), { protocol: location.protocol.replace("http", "ws") });
-const provider = new WebsocketProvider(url.href, room, doc, { connect: false });
+const provider = new WebsocketProvider(url.href, room, doc, { connect: false,
+  shouldReconnect: ({ code }) => code === UNAUTHENTICATED || code < 4400 || code > 4499 });
 const { awareness } = provider, saved = new Saved(provider, show), readOnly = new Compartment();
 const view = edit();
 let ended = "", timer = 0;
@@ -51,7 +54,7 @@ provider.on("connection-close", () => {
   provider.shouldConnect = false; // it would try again with a token that is too old
   later();
 });
-provider.on("closed", ({ code }) => { // for good: no other connection would end otherwise
+provider.on("closed", ({ code }) => { // for good
   if (code === EPOCH_CHANGED) return location.reload();
   end(ENDS[code] ?? `closed with ${code}`);
 });
@@ -114,7 +117,8 @@ function edit() {
 function introduce() { awareness.setLocalStateField("user", { name: field.value }); }
 
 function people() {
-  at("people").replaceChildren(...[...awareness.getStates()].map(([id, state]) => {
+  const introduced = [...awareness.getStates()].filter(([, state]) => state?.user);
+  at("people").replaceChildren(...introduced.map(([id, state]) => {
     const item = document.createElement("li");
     item.textContent = nameOf(state);
     item.style.setProperty("--peer", colorOf(id));
@@ -125,6 +129,7 @@ function people() {
 
 function show() {
   const online = provider.synced;
+  at("status").ariaLive = online ? "off" : "polite"; // not each pause of whoever writes
   at("status").dataset.state = ended ? "closed" : !online ? "offline" : saved.saved ? "saved" : "saving";
   at("status").textContent = ended || (online ? saved.saved ? "saved" : "saving"
     : saved.saved ? "offline" : "offline, not saved yet");

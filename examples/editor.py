@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 BUNDLE = Path(__file__).parent.parent / "build" / "editor.js"
-MISSING = "The script of this page is not built. `make editor` builds it (with npm) and serves it.\n"
+MISSING = (
+    "The script of this page is not built. `make editor` builds it (with npm) and serves it.\n"
+)
 TEXT = "text"  # what the page calls the text in the document
 CAPABILITIES = ("crdt:read", "crdt:write", "presence")
 

@@ -39,7 +39,8 @@ const commands = {
   async keys({ page, field, keys }) {
     const input = pages.get(page).getByLabel(field, { exact: true });
     await input.focus();
-    for (const key of keys) await pages.get(page).keyboard.press(key);
+    const { keyboard } = pages.get(page);
+    for (const key of keys) await ([...key].length > 1 ? keyboard.press(key) : keyboard.type(key));
   },
   async shot({ page, path, width, height, dark }) {
     await pages.get(page).setViewportSize({ width, height });

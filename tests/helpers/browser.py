@@ -56,7 +56,7 @@ class Browser:
         self._call(op="type", page=page, field=field, text=text)
 
     def press(self, page: str, field: str, *keys: str) -> None:
-        """Press keys in a field, found by its label, one after the other."""
+        """Press keys in a field, found by its label: characters, and keys by name ("Enter")."""
         self._call(op="keys", page=page, field=field, keys=keys)
 
     def screenshot(self, page: str, path: Path, *, width: int, height: int, dark: bool) -> None:
