@@ -6,12 +6,12 @@ import { defaultKeymap } from "@codemirror/commands";
 import { Compartment, EditorState } from "@codemirror/state";
 import { EditorView, keymap, placeholder } from "@codemirror/view";
 import { yCollab, yUndoManagerKeymap } from "y-codemirror.next";
-import { WebsocketProvider } from "y-websocket";
+import { messageAuth, WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
 import { colorOf, cursors, nameOf } from "./editor_cursors.js";
 import { Saved } from "./editor_saved.js";
 
-const FIRST_WAIT_MS = 200, LONGEST_WAIT_MS = 10_000, MAX_DOUBLINGS = 10;
+const FIRST_WAIT_MS = 200, LONGEST_WAIT_MS = 10_000, MAX_DOUBLINGS = 10, ANSWER_MS = 10_000;
 // Closed with 4400 to 4499 another attempt would end alike; with any other code it is made.
 const UNAUTHENTICATED = 4401; // but each attempt has a grant of its own
 const EPOCH_CHANGED = 4405; // the document began anew: what is here does not go with it
@@ -40,7 +40,8 @@ const secret = sessionStorage.getItem("secret") ?? random(16);
 sessionStorage.setItem("secret", secret);
 
 const doc = new Y.Doc(), text = doc.getText("text");
-const url = Object.assign(new URL("/realtime/editor/yjs", location), { protocol: location.protocol.replace("http", "ws") });
+const url = new URL("/realtime/editor/yjs", location);
+url.protocol = url.protocol.replace("http", "ws");
 const provider = new WebsocketProvider(url.href, room, doc, { connect: false,
   shouldReconnect: ({ code }) => code === UNAUTHENTICATED || code < 4400 || code > 4499 });
 const { awareness } = provider, saved = new Saved(provider, show), readOnly = new Compartment();
@@ -58,13 +59,14 @@ provider.on("closed", ({ code }) => { // for good
   if (code === EPOCH_CHANGED) return location.reload();
   end(ENDS[code] ?? `closed with ${code}`);
 });
+provider.messageHandlers[messageAuth] = () => end("not allowed to write here");
 open();
 
 // A token is good for five minutes: each connection gets one of its own.
 async function open() {
   clearTimeout(timer);
   try {
-    const { protocols: [, token] } = await ask("grant");
+    const { protocols: [, token] } = await grant();
     provider.protocols = ["yjs.sync.v1", token];
     if (!ended) provider.connect();
   } catch (error) {
@@ -88,10 +90,10 @@ function end(why) {
   show();
 }
 
-async function ask(what) {
-  const response = await fetch(`${path}/${what}`, {
+async function grant() {
+  const response = await fetch(`${path}/grant`, {
     method: "POST", headers: { "content-type": "application/json" },
-    body: JSON.stringify({ name: field.value, secret }),
+    body: JSON.stringify({ name: field.value, secret }), signal: AbortSignal.timeout(ANSWER_MS),
   });
   const answer = await response.json();
   if (!response.ok) throw Object.assign(new Error(answer.message), answer);
@@ -151,6 +153,9 @@ at("form").onsubmit = (event) => {
 };
 window.addEventListener("online", () => { if (!provider.wsconnected && !ended) open(); });
 window.addEventListener("beforeunload", (event) => { if (!saved.saved) event.preventDefault(); });
-window.addEventListener("pagehide", () => { ended ||= "closed"; provider.disconnect(); clearTimeout(timer); });
+window.addEventListener("pagehide", () => {
+  provider.disconnect();
+  end("closed");
+});
 window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
 Object.assign(window, { provider, text, view }); // for the console
