@@ -16,8 +16,10 @@ REFERENCE = types_of(TEXT)
 NOT_A_STRUCT = ("RealtimeModule",)  # an object with methods: what `realtime` returns
 
 IDENTITY = "the room identity that the reference's description speaks of, and its table leaves out"
+WHICH_DOCUMENT = "a client with a copy of a document that was replaced must know"
 OUR_FIELDS = {
     ("RealtimeAuthorizeOptions", "capabilities"): "a grant may be for less than everything",
+    ("RealtimeAuthorizeResult", "documentEpoch"): WHICH_DOCUMENT,
     ("RealtimeCrdtDocumentOptions", "cursor"): "the result has a cursor that must go somewhere",
     ("RealtimeCrdtUpdateInput", "kind"): IDENTITY,
     ("RealtimeCrdtUpdateInput", "room"): IDENTITY,
@@ -26,11 +28,13 @@ OUR_FIELDS = {
     ("RealtimeMembersOptions", "includeLeft"): "a member has `leftAt`, and active ones have none",
     ("RealtimeModuleOptions", "actorHeaders"): "which headers `autoResolveUser` reads",
     ("RealtimeModuleOptions", "bindConnectionToExpiry"): "whether a connection ends with its token",
+    ("RealtimeModuleOptions", "tokenInQuery"): "whether a Yjs client may have its token in the URL",
     ("RealtimeModuleOptions", "retention"): "`historyLimit` is a page, and does not bound history",
     ("RealtimePresenceInput", "kind"): IDENTITY,
     ("RealtimePresenceInput", "room"): IDENTITY,
     ("RealtimePublishInput", "kind"): IDENTITY,
     ("RealtimePublishInput", "room"): IDENTITY,
+    ("RealtimeYjsSyncResult", "documentEpoch"): WHICH_DOCUMENT,
 }
 OUR_TYPES = {
     "RealtimeEvent": "what a connection from code hears",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -154,8 +154,7 @@ class Hall:
         kind: str = "room",
     ) -> Client:
         """A new socket, and everything that comes of it done."""
-        names = () if protocol is Protocol.JSON else (protocol.value,)
-        request = socket_request(caller, epoch, seq, names)
+        request = socket_request(caller, epoch, seq, protocol)
         response = await self.stub(name, kind).fetch(request)
         assert response.status == 101
         response.web_socket.accept()
@@ -163,6 +162,10 @@ class Hall:
         self._group.start_soon(client.read)
         await self.host.settle()
         return client
+
+    def start(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        """Run beside everything else, until the hall closes."""
+        self._group.start_soon(work, *arguments)
 
     async def open_quietly(self, caller: Caller = READER, **fields: Any) -> Client:
         """A new socket that has heard everything about its own opening."""

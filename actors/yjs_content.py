@@ -1,0 +1,2 @@
+def content(update):
+    return {}
