@@ -23,7 +23,6 @@ from .yjs_reader import (
     read_count,
     read_length,
     read_text,
-    read_uint,
     refusal,
     skip_any,
     skip_bytes,
@@ -60,12 +59,13 @@ VECTOR_ENTRY_BYTES: Final = 2
 class Shape:
     """What an update holds, as far as the room needs to know.
 
-    `ends`: by client, the clock after its last struct; gaps at the end do not count. `deletes`: by
-    client, the clock after the last range that is deleted. `nests`: a shared type comes within
-    another one, or beside something that may be within one, so that the document gets deeper.
-    `deletes_at`: the byte at which the delete set begins.
+    `starts` and `ends`: by client, the first clock of its last structs without a gap between them,
+    and the clock after them. `deletes`: by client, the clock after the last range that is deleted.
+    `nests`: a shared type comes within another one, or beside something that may be within one, so
+    that the document gets deeper. `deletes_at`: the byte at which the delete set begins.
     """
 
+    starts: dict[int, int] = field(default_factory=dict[int, int])
     ends: dict[int, int] = field(default_factory=dict[int, int])
     deletes: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
     nests: bool = False
@@ -75,6 +75,13 @@ class Shape:
     def empty(self) -> bool:
         """Nothing is inserted, nothing is deleted."""
         return not self.ends and not self.deletes
+
+    def follows(self, vector: dict[int, int]) -> bool:
+        """A document with that state vector gets no hole from it. Whatever does not follow must
+        wait outside of the document: yrs would put it behind a hole, and what fills the hole later
+        can crash it, if it overlaps what is behind."""
+        known = vector.get
+        return all(known(client, 0) >= start for client, start in self.starts.items())
 
     def covered_by(self, vector: dict[int, int]) -> bool:
         """A document with that state vector has all structs, and all that is deleted; whether it
@@ -163,9 +170,9 @@ def _check_clients(data: bytes, shape: Shape) -> int:
     return at
 
 
-def _check_structs(data: bytes, at: int, count: int, client: int, clock: int, shape: Shape) -> int:
-    """The position after the structs of one client, the first of which has the given clock."""
-    end = None
+def _check_structs(data: bytes, at: int, count: int, client: int, first: int, shape: Shape) -> int:
+    """The position after the structs of one client, the first of which has the clock `first`."""
+    start = end = clock = first
     for _ in range(count):
         info = data[at]
         at += 1
@@ -186,13 +193,17 @@ def _check_structs(data: bytes, at: int, count: int, client: int, clock: int, sh
             if kind == TYPE and not root:
                 shape.nests = True
 
+        if info != SKIP and length:
+            if clock != end:
+                start = clock  # after a gap
+            end = clock + length
+
         clock += length
-        if info != SKIP:
-            end = clock
         if clock > MAX_YJS_CLOCK:
             raise refusal(f"a clock over {MAX_YJS_CLOCK}", at)
 
-    if end is not None:
+    if end != first:
+        shape.starts[client] = start
         shape.ends[client] = end
 
     return at
@@ -245,11 +256,16 @@ def _check_deletes(data: bytes, at: int, shape: Shape) -> int:
     return at
 
 
-# The length in clocks of each kind of content, and the position after it.
+# The length in clocks of each kind of content, and the position after it. Deleted content and texts
+# may be empty: yrs writes such items when it splits texts, and leaves them out when it reads.
 
 
 def _unknown(data: bytes, at: int) -> tuple[int, int]:
     raise refusal("a struct of an unknown kind", at)
+
+
+def _deleted(data: bytes, at: int) -> tuple[int, int]:
+    return read_clock(data, at)
 
 
 def _json(data: bytes, at: int) -> tuple[int, int]:
@@ -264,8 +280,6 @@ def _binary(data: bytes, at: int) -> tuple[int, int]:
 
 def _string(data: bytes, at: int) -> tuple[int, int]:
     text, at = read_text(data, at)
-    if not text:
-        raise refusal("a text of length zero", at)
     if text.isascii():
         return len(text), at
 
@@ -286,7 +300,9 @@ def _type(data: bytes, at: int) -> tuple[int, int]:
     at += 1
     if kind > LAST_TYPE:
         raise refusal(f"a shared type of the unknown kind {kind}", at)
-    if kind == XML_ELEMENT or kind == XML_HOOK:
+    if kind == XML_HOOK:  # yjs reads its name, yrs does not
+        raise refusal("an XML hook, which yjs and yrs read differently", at)
+    if kind == XML_ELEMENT:
         at = read_text(data, at)[1]
 
     return 1, at
@@ -311,7 +327,7 @@ def _document(data: bytes, at: int) -> tuple[int, int]:
 # By number, as `contentRefs` of yjs.
 _KNOWN: Final[tuple[Callable[[bytes, int], tuple[int, int]], ...]] = (
     _unknown,  # a gap without flags has no content
-    read_length,  # deleted
+    _deleted,
     _json,
     _binary,
     _string,
