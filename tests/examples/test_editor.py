@@ -10,7 +10,7 @@ import httpx
 import pytest
 from pycrdt import Text
 
-from examples import editor
+from examples.editor import app
 from roomhost.runtime import Host
 from roomhost.runtime.testing import host_for
 
@@ -28,7 +28,7 @@ def anyio_backend() -> str:
 def unbuilt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the script of the page is to be, which is not there."""
     path = tmp_path / "editor.js"
-    monkeypatch.setattr(editor, "BUNDLE", path)
+    monkeypatch.setattr("examples.editor.BUNDLE", path)
     return path
 
 
@@ -41,7 +41,7 @@ def bundle(unbuilt: Path) -> None:
 @pytest.fixture
 async def host() -> AsyncIterator[Host]:
     """The example."""
-    async with host_for(editor.app) as running:
+    async with host_for(app) as running:
         yield running
 
 
