@@ -27,8 +27,8 @@ const THEME = EditorView.theme({
     marginRight: "-1px" },
   ".peer-name": { position: "absolute", left: "-2px", bottom: "100%", padding: "0 .35em",
     borderRadius: ".3em .3em .3em 0", font: "600 .6875rem/1.35 system-ui, sans-serif",
-    background: "var(--peer)", color: "var(--on-peer)", whiteSpace: "nowrap", userSelect: "none",
-    pointerEvents: "none" },
+    background: "var(--peer)", color: "var(--on-peer)", whiteSpace: "nowrap", maxWidth: "11em",
+    overflow: "hidden", textOverflow: "ellipsis", userSelect: "none", pointerEvents: "none" },
 });
 
 const at = (id) => document.getElementById(id);
