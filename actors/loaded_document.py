@@ -72,7 +72,7 @@ class LoadedDocument:
         """Apply an update that was checked, and those that it makes possible: what became part of the
         document, for others to apply in this order."""
         found: list[bytes] = []
-        self._take(update, shape, found)
+        self._take(update, shape, found, is_new=True)
         # What became part of the document may be what others wait for, and those, what others do.
         progress = len(found)
         while progress:
@@ -105,11 +105,13 @@ class LoadedDocument:
         self.live.walk()
         return gone
 
-    def _take(self, update: bytes, shape: Shape, found: list[bytes]) -> bool:
+    def _take(
+        self, update: bytes, shape: Shape, found: list[bytes], *, is_new: bool = False
+    ) -> bool:
         """Apply an update, or as much of it as leaves no hole; whether that is all of it."""
         follows = shape.follows(self._clocks)
         part = update if follows else without_gaps(update, self._clocks)
-        if part is not None and (follows or not self.covers(check_update(part))):
+        if part is not None and (follows or is_new or not self.covers(check_update(part))):
             integrated = self._apply(part, shape)
             if integrated is not None:
                 found.append(integrated)

@@ -156,7 +156,9 @@ async def test_awareness(room: CrdtRoomHandle, typed: bool) -> None:
     """Said, seen, and taken back."""
     fields: dict[str, Any] = {"client_id": "c", "state": {"x": 1}, "actor": ADA}
     said = await (
-        room.awareness(RealtimeCrdtAwarenessOptions(**fields)) if typed else room.awareness(**fields)
+        room.awareness(RealtimeCrdtAwarenessOptions(**fields))
+        if typed
+        else room.awareness(**fields)
     )
     assert (said.client_id, said.state, said.actor) == ("c", {"x": 1}, WHOLE_ADA)
     assert (await room.document()).awareness == (await room.sync_yjs()).awareness == [said]
@@ -212,9 +214,7 @@ async def test_an_edit_is_one_update(room: CrdtRoomHandle) -> None:
         assert doc.get("array", type=Array).to_py() == [1, 2]
 
 
-async def test_an_edit_that_changes_nothing_sends_nothing(
-    host: Host, room: CrdtRoomHandle
-) -> None:
+async def test_an_edit_that_changes_nothing_sends_nothing(host: Host, room: CrdtRoomHandle) -> None:
     """The room is not there for having been read."""
     async with room.edit() as doc:
         assert str(doc.get("text", type=Text)) == ""

@@ -70,6 +70,8 @@ REFUSED = {
     "bytes of a value": (one(item(8, any_list(b"\x74" + uint(99)))), "it ends after"),
     "a float": (b"\1\1\1\0\x08\1\4text\1\x7b\0\0", "it ends after"),
     "client id": (update([(MAX_YJS_ID + 1, 0, [gap()])]), "a client id over"),
+    "itself as neighbour": (one(item(4, b"\1a", origin=(1, 0))), "a later one of its client"),
+    "a later parent": (one(item(4, b"\1a", parent=(1, 4)), 4), "a later one of its client"),
     "client id of a neighbour": (one(item(4, b"\1a", origin=(HUGE, 0))), "more than eight bytes"),
     "client id of a deletion": (update([], [(MAX_YJS_ID + 1, [(0, 1)])]), "a client id over"),
     "clock": (update([(1, MAX_YJS_CLOCK + 1, [gap()])]), "a clock over"),
@@ -83,12 +85,14 @@ REFUSED = {
     "integer longer than it needs": (one(item(8, any_list(b"\x7d\x81\0"))), "than it needs"),
     "collected": (one(gap(0)), "a length of 0"),
     "left out": (one(gap(0, 10)), "a length of 0"),
+    "deleted": (one(item(1, b"\0")), "a length of 0"),
+    "text": (one(item(4, b"\0")), "a text of length 0"),
     "no values": (one(item(8, b"\0")), "no values"),
     "range": (update([], [(1, [(0, 0)])]), "a length of 0"),
     "kind 11": (one(item(11, b"\0")), "unknown kind"),
     "kind 16 and more": (one(item(0x14, b"\1a")), "unknown kind"),
-    "collected, with flags": (one(gap(1, 0x80) + b"\0\0"), "unknown kind"),
-    "left out, with flags": (one(gap(1, 0x2A)), "unknown kind"),
+    "collected, with flags": (one(gap(2, 0x80) + b"\0\0"), "unknown kind"),
+    "left out, with flags": (one(gap(1, 0x2A) + b"\0\0"), "unknown kind"),
     "kind of a parent": (one(b"\x04\2\1a\1a"), "a parent of the unknown kind 2"),
     "JSON values": (one(item(2, b"\1" + text("1"))), "yjs and yrs read differently"),
     "XML hook": (one(item(7, b"\5" + text("a"))), "yjs and yrs read differently"),
@@ -168,10 +172,8 @@ def test_everything_that_yjs_writes_passes() -> None:
 
 
 def test_texts_are_counted_as_javascript_counts_them() -> None:
-    """In units of UTF-16, which the clock follows; an empty one counts nothing."""
+    """In units of UTF-16, which the clock follows."""
     assert check_update(one(item(4, text("a😀é")))).ends == {1: 4}
-    assert check_update(one(item(4, text("")))).empty
-    assert check_update(update([(1, 3, [item(4, b"\0"), item(1, b"\0"), gap()])])).ends == {1: 4}
 
 
 @pytest.mark.parametrize(
@@ -179,10 +181,10 @@ def test_texts_are_counted_as_javascript_counts_them() -> None:
     [
         (item(7, b"\0", parent="root"), False),
         (item(7, b"\0", parent="root", key="k"), False),
-        (item(7, b"\0", parent=(1, 0)), True),
-        (item(7, b"\0", origin=(1, 0)), True),
-        (item(7, b"\0", right=(1, 0)), True),
-        (item(4, b"\1a", parent=(1, 0)), False),
+        (item(7, b"\0", parent=(2, 0)), True),
+        (item(7, b"\0", origin=(2, 0)), True),
+        (item(7, b"\0", right=(2, 0)), True),
+        (item(4, b"\1a", parent=(2, 0)), False),
     ],
 )
 def test_what_may_make_a_document_deeper_is_told(struct: bytes, nests: bool) -> None:
@@ -200,6 +202,20 @@ def test_a_gap_is_told() -> None:
     nothing = check_update(one(gap(5, 10)))
     assert nothing.empty
     assert nothing.follows({})
+
+
+def test_what_it_refers_to_must_be_there() -> None:
+    """In the document, or in the update: neighbours, parents, and what is deleted."""
+    shape = check_update(
+        update([(1, 0, [item(4, b"\1a", origin=(2, 6), right=(3, 0))])], [(4, [(0, 2)])])
+    )
+    assert shape.needs == {2: 7, 3: 1}
+    assert shape.follows({2: 7, 3: 1, 4: 2})
+    assert not shape.follows({2: 6, 3: 1, 4: 2})
+    assert not shape.follows({2: 7, 3: 1, 4: 1})
+
+    within = update([(1, 0, [item(4, b"\1a", parent=(2, 0))]), (2, 0, [gap()])], [(2, [(0, 1)])])
+    assert check_update(within).follows({})
 
 
 def test_what_a_document_has_is_covered() -> None:

@@ -133,24 +133,29 @@ class Peer:
         self.updates.append(event.update)
 
     def _text(self) -> None:
-        text = self.roots["text"]
-        marks = [0]
-        for part, _ in text.diff():
-            for mark in part if isinstance(part, str) else "x":
-                marks.append(marks[-1] + len(mark.encode()))  # indices are of UTF-8
-
+        words, marks = self.roots["text"], self._marks()
         at = self._random.randrange(len(marks))
         if at < len(marks) - 1 and self._random.random() < 0.3:
-            del text[marks[at] : marks[min(at + 3, len(marks) - 1)]]
+            del words[marks[at] : marks[min(at + 3, len(marks) - 1)]]
         else:
-            text.insert(marks[at], self._random.choice(WORDS))
+            words.insert(marks[at], self._random.choice(WORDS))
 
     def _format(self) -> None:
-        text = self.roots["text"]
+        words, marks = self.roots["text"], self._marks()
         if self._random.random() < 0.3:
-            text.insert_embed(0, {"image": [1, None, "é"]}, {"bold": True})
-        elif len(text):
-            text.format(0, len(str(text).encode()), {"bold": self._random.choice([True, None])})
+            words.insert_embed(0, {"image": [1, None, "é"]}, {"bold": True})
+        elif len(marks) > 1:
+            words.format(0, marks[-1], {"bold": self._random.choice([True, None])})
+
+    def _marks(self) -> list[int]:
+        """The indices between the characters of the text, which are counted in bytes of UTF-8; one
+        within a character makes yrs write what it cannot read."""
+        marks = [0]
+        for part, _ in self.roots["text"].diff():
+            for mark in part if isinstance(part, str) else "x":
+                marks.append(marks[-1] + len(mark.encode()))
+
+        return marks
 
     def _array(self) -> None:
         array = self.roots["array"]
