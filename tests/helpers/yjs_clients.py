@@ -111,9 +111,7 @@ class YjsProcess:
         self._lines = BufferedByteReceiveStream(process.stdout)
         self._turn = anyio.Lock()
 
-    async def open(
-        self, name: str, kind: Kind, url: str, room: str, **options: Any
-    ) -> YjsClient:
+    async def open(self, name: str, kind: Kind, url: str, room: str, **options: Any) -> YjsClient:
         """A client that begins to connect: `headers`, and of y-websocket `protocols` and `params`,
         of Hocuspocus `token`."""
         await self.call("open", name=name, kind=kind, url=url, room=room, **options)
