@@ -45,7 +45,7 @@ def purge(state: RoomState, now_ms: int) -> None:
     )
     more = len(rows) == limits.SWEPT_AT_ONCE
     if not more:
-        lost = _lost_parts(state)
+        lost = _lost_parts(state) + state.document.kept.leftovers(limits.SWEPT_PARTS_AT_ONCE)
         more = bool(lost)
         rows += lost
     for key in rows:
