@@ -29,7 +29,6 @@ class Client {
   get length() { return this.content.length; }
   get delta() { return this.content.toDelta(); }
   get map() { return this.entries.toJSON(); }
-  get vector() { return Buffer.from(Y.encodeStateVector(this.doc)).toString("base64"); }
   get clocks() { return Object.fromEntries(Y.decodeStateVector(Y.encodeStateVector(this.doc))); }
   get id() { return this.doc.clientID; }
   get awareness() { return Object.fromEntries(this.provider.awareness.getStates()); }

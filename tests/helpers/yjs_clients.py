@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 from collections.abc import AsyncGenerator
@@ -94,9 +93,9 @@ class YjsClient:
         """One of them."""
         return (await self.report(field)).get(field)
 
-    async def vector(self) -> bytes:
-        """The state vector, encoded."""
-        return base64.b64decode(await self.get("vector"))
+    async def clocks(self) -> dict[int, int]:
+        """The state vector."""
+        return {int(client): clock for client, clock in (await self.get("clocks")).items()}
 
     async def _call(self, op: str, **values: Any) -> Any:
         return await self._process.call(op, name=self.name, **values)

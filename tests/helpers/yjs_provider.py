@@ -11,6 +11,8 @@ from pycrdt import Channel, Doc, Map, Provider, Text
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from roomhost.actors.yjs_guard import check_state_vector
+
 WAIT_SECONDS = 20
 
 
@@ -58,9 +60,9 @@ class PythonClient:
         return str(self.content)
 
     @property
-    def vector(self) -> bytes:
-        """The state vector, encoded."""
-        return self.doc.get_state()
+    def clocks(self) -> dict[int, int]:
+        """The state vector."""
+        return check_state_vector(self.doc.get_state())
 
     @asynccontextmanager
     async def connected(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[Provider]:
