@@ -1,0 +1,2 @@
+class Depths:
+    def add(self, update): return 1

@@ -1,0 +1,1 @@
+def forward(live, wanted): raise ValueError
