@@ -51,11 +51,22 @@ class Document:
     """Of one instance of a room, loaded when it is first used. `loading`: what keeps a document that
     cannot be loaded from being tried all the time; nothing is written to it."""
 
-    __slots__ = ("_changed", "_kept", "_known", "_live", "_loading", "_size", "_store", "_waiting")
+    __slots__ = (
+        "_changed",
+        "_kept",
+        "_known",
+        "_live",
+        "_loading",
+        "_size",
+        "_store",
+        "_used",
+        "_waiting",
+    )
 
     def __init__(self, store: Store, loading: Loading) -> None:
         self._store = store
         self._loading = loading
+        self._used = False
         self._forget()
 
     @property
@@ -188,6 +199,16 @@ class Document:
         self._changed = True
         self.kept.end(clients)
 
+    def changed_ms(self) -> int | None:
+        """When an update came last that no checkpoint contains; None: there is none."""
+        newest = self.log.newest_yjs(1)
+        return newest[0].applied_ms if newest else None
+
+    def take_used(self) -> bool:
+        """Whether anybody has used the document in memory since this was asked last."""
+        used, self._used = self._used, False
+        return used
+
     def settle(self) -> None:
         """What was changed in this turn is stored."""
         self._changed = False
@@ -205,6 +226,7 @@ class Document:
             live.close()
 
     def _load(self) -> LiveDocument:
+        self._used = True
         if self._live is not None:
             return self._live
 

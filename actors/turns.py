@@ -10,8 +10,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, TypeVar
 
+from . import limits
 from .document import Document
 from .errors import DocumentEpochChanged, RealtimeError, RoomDestroyed, Unavailable
+from .lifecycle import idle_ttl_ms
 from .members import active_members
 from .quarantine import Loading
 from .room_state import RoomState
@@ -36,6 +38,7 @@ class Turns:
     __slots__ = (
         "_ctx",
         "_document",
+        "_document_ms",
         "_kind",
         "_marked",
         "_name",
@@ -55,6 +58,7 @@ class Turns:
         self._state: RoomState | None = None
         loading = Loading(services.quarantines, "document", self._name, services.now_ms)
         self._document = Document(ctx.storage.kv, loading)
+        self._document_ms = 0  # when it was used last, as far as it was looked at
         self._marked = 0  # the version of figures that the directory waits for; 0: none
 
     @property
@@ -114,10 +118,32 @@ class Turns:
         """Have a checkpoint of the document, in a turn of its own; how many updates are new in it. That
         it failed is logged: nothing is lost by it, and the next one may succeed."""
         try:
-            return self.run(lambda state, now_ms: state.document.compact())
+            return self.run(_compact)
         except RealtimeError as error:
             logger.error("the document of %r cannot be compacted", self._name, exc_info=error)
             return 0
+
+    def rest_document(self) -> None:
+        """Some time has passed: a document that nobody has used in it leaves memory."""
+        now_ms = self.now_ms
+        if self._document.take_used():
+            self._document_ms = now_ms
+        elif self._document_ms + limits.DOCUMENT_IDLE_SECONDS * 1000 <= now_ms:
+            self._document.unload()
+
+    def compact_idle_document(self) -> None:
+        """Have a checkpoint of a document that nobody has changed for the time after which a room is
+        idle."""
+        state = self.load()
+        try:
+            changed_ms = self._document.changed_ms()
+        except Unavailable:
+            return  # which is told to those who use it
+
+        idle_ms = self.now_ms - idle_ttl_ms(state)
+        if changed_ms is not None and changed_ms <= idle_ms and not state.is_destroyed:
+            self.compact()
+            self._document.unload()
 
     async def before_write(self) -> None:
         """Tell the directory, once, that the figures change. Unavailable: it cannot be told; so
@@ -195,3 +221,8 @@ class Turns:
             document=self._document,
             awareness=lambda: self._services.awareness.open(self._name),
         )
+
+
+def _compact(state: RoomState, _now_ms: int) -> int:
+    state.save()  # when the room was active is not told by its updates any more
+    return state.document.compact()

@@ -182,7 +182,7 @@ def _check_structs(data: bytes, at: int, count: int, client: int, clock: int, sh
                 root, at = _skip_parent(data, at, info)
 
             kind = info & KIND
-            length, at = _CONTENTS[kind](data, at)
+            length, at = CONTENTS[kind](data, at)
             if kind == TYPE and not root:
                 shape.nests = True
 
@@ -321,4 +321,4 @@ _KNOWN: Final[tuple[Callable[[bytes, int], tuple[int, int]], ...]] = (
     _any,
     _document,
 )
-_CONTENTS: Final = _KNOWN + (_unknown,) * (KIND + 1 - len(_KNOWN))
+CONTENTS: Final = _KNOWN + (_unknown,) * (KIND + 1 - len(_KNOWN))

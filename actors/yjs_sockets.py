@@ -63,6 +63,7 @@ class YjsSockets:
             connection.send_yjs(yjs_protocol.sync_step_2(missing))
         elif kind is YjsKind.AWARENESS:
             self._announce(connection, data)
+            self._turns.rest_document()
         elif kind is YjsKind.QUERY_AWARENESS:
             self._tell_who_is_aware(connection)
 
