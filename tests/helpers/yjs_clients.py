@@ -133,6 +133,11 @@ class YjsProcess:
         with anyio.fail_after(EXIT_SECONDS):
             assert await self._process.wait() == 0
 
+    async def kill(self) -> None:
+        """`kill -9`, and wait until it is gone."""
+        self._process.kill()
+        await self._process.wait()
+
 
 @asynccontextmanager
 async def yjs_clients() -> AsyncGenerator[YjsProcess]:
@@ -143,7 +148,8 @@ async def yjs_clients() -> AsyncGenerator[YjsProcess]:
         try:
             clients = YjsProcess(process)
             yield clients
-            await clients.end()
+            if process.returncode is None:
+                await clients.end()
         finally:
             if process.returncode is None:
                 process.kill()

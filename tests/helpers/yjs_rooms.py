@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import base64
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
+import anyio
 import httpx
 from pycrdt import Doc, Text
+from websockets.asyncio.client import ClientConnection, connect
 
 from roomhost.actors.yjs_guard import check_state_vector
 
 from .yjs_clients import Kind, YjsClient, YjsProcess
 
 KEY = {"Authorization": "Bearer key"}
+WAIT_SECONDS = 20
 INSTANCE = "/realtime/collab"
 
 
@@ -60,6 +66,13 @@ class YjsRoom:
         token: str = grant["token"]
         return token
 
+    @asynccontextmanager
+    async def connect_json(self) -> AsyncGenerator[JsonClient]:
+        """A client that speaks JSON."""
+        url = self.json_url.replace("http", "ws", 1) + "/ws"
+        async with connect(url, additional_headers=KEY) as socket:
+            yield JsonClient(socket)
+
     async def document(self) -> Doc[Any]:
         """The document as the host has it."""
         result = await self.ask("sync-yjs")
@@ -72,6 +85,44 @@ class YjsRoom:
     async def text(self) -> str:
         """Its text `text`."""
         return str((await self.document()).get("text", type=Text))
+
+
+class JsonClient:
+    """A client with a document of its own, that it makes updates with."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.doc: Doc[Any] = Doc()
+        self._content = self.doc.get("text", type=Text)
+        self._socket = socket
+        self._heard: list[dict[str, Any]] = []
+
+    @property
+    def text(self) -> str:
+        return str(self._content)
+
+    def edit(self, change: Callable[[Text], None]) -> bytes:
+        """The update that a change of the text makes."""
+        before = self.doc.get_state()
+        change(self._content)
+        return self.doc.get_update(before)
+
+    async def next(self, kind: str) -> dict[str, Any]:
+        """The first frame of this type that was not taken yet."""
+        with anyio.fail_after(WAIT_SECONDS):
+            while True:
+                for frame in self._heard:
+                    if frame["type"] == kind:
+                        self._heard.remove(frame)
+                        return frame
+                message = await self._socket.recv()
+                assert isinstance(message, str), "a binary frame reached a JSON client"
+                self._heard.append(json.loads(message))
+                assert self._heard[-1]["type"] != "error", self._heard[-1]
+
+    async def ask(self, kind: str, **fields: Any) -> Any:
+        """The result of a frame."""
+        await self._socket.send(json.dumps({"type": kind, "id": kind, **fields}))
+        return (await self.next("ack"))["result"]
 
 
 def bearer_protocol(token: str) -> str:
