@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from .traces import Patch, Step, Trace
 
 LETTERS = string.ascii_lowercase + "      ,.\\{}"
+FOREIGN_LETTERS = LETTERS + "\u00e4\u00e9\u00f1\u00df"
+TEXT_ENCODING = "latin-1"  # a byte for a letter
 # As in automerge-paper: 70 % of the edits insert a character, in runs; the cursor seldom goes far.
 TYPED = 0.7
 MEAN_RUN = 12
@@ -23,12 +25,23 @@ MOST_UNSEEN = 25  # steps of another agent that are under way
 class Typist:
     """Somebody with a cursor in a text of their own: types, deletes backwards, goes elsewhere."""
 
-    def __init__(self, rng: random.Random) -> None:
-        self.text = bytearray()
+    def __init__(self, rng: random.Random, letters: str) -> None:
+        self._bytes = bytearray()
+        self._letters = letters
         self._rng = rng
         self._cursor = 0
         self._left = 0
         self._types = True
+
+    @property
+    def text(self) -> str:
+        """What it has become."""
+        return self._bytes.decode(TEXT_ENCODING)
+
+    @property
+    def length(self) -> int:
+        """Its letters."""
+        return len(self._bytes)
 
     @property
     def begins(self) -> bool:
@@ -44,12 +57,12 @@ class Typist:
             return self._type()
 
         self._cursor -= 1
-        del self.text[self._cursor]
+        del self._bytes[self._cursor]
         return Patch(self._cursor, 1, "")
 
     def _type(self) -> Patch:
-        at, letter = self._cursor, self._rng.choice(LETTERS)
-        self.text.insert(at, ord(letter))
+        at, letter = self._cursor, self._rng.choice(self._letters)
+        self._bytes.insert(at, ord(letter))
         self._cursor += 1
         return Patch(at, 0, letter)
 
@@ -60,17 +73,17 @@ class Typist:
         if rng.random() < 0.5:
             return  # goes on where it is
 
-        to = rng.randint(0, len(self.text))
+        to = rng.randint(0, len(self._bytes))
         if rng.random() < NEAR:
             to = self._cursor + rng.randint(-NEAR_CHARACTERS, NEAR_CHARACTERS)
-        self._cursor = min(max(0, to), len(self.text))
+        self._cursor = min(max(0, to), len(self._bytes))
 
 
 def sequential_trace(seed: int, edits: int) -> Trace:
     """One writer."""
-    typist = Typist(random.Random(seed))
+    typist = Typist(random.Random(seed), LETTERS)
     steps = [Step(0, (number - 1,) if number else (), (typist.edit(),)) for number in range(edits)]
-    return Trace(1, steps, typist.text.decode())
+    return Trace(1, steps, typist.text)
 
 
 @dataclass
@@ -92,7 +105,7 @@ def concurrent_trace(seed: int, agents: int, edits: int) -> Trace:
     """Several writers, each on a line of its own, who see one another's edits late: no two insert
     at the same place, so the end is the same whatever orders such inserts."""
     rng = random.Random(seed)
-    writers = [_Writer(Typist(rng), [0] * agents) for _ in range(agents)]
+    writers = [_Writer(Typist(rng, FOREIGN_LETTERS), [0] * agents) for _ in range(agents)]
     steps = [Step(0, (), (Patch(0, 0, "\n" * (agents - 1)),))]
     number = 0
     for index in range(1, edits):
@@ -101,7 +114,7 @@ def concurrent_trace(seed: int, agents: int, edits: int) -> Trace:
             _look(rng, number, writers)
         steps.append(_step(number, writers))
         writers[number].steps.append(index)
-    lines = [writer.typist.text.decode() for writer in writers]
+    lines = [writer.typist.text for writer in writers]
     return Trace(agents, steps, "\n".join(lines))
 
 
@@ -127,6 +140,6 @@ def _step(number: int, writers: list[_Writer]) -> Step:
     before = sum(writers[other].lengths[writer.seen[other]] + 1 for other in range(number))
     patch = writer.typist.edit()
     writer.seen[number] += 1
-    writer.lengths.append(len(writer.typist.text))
+    writer.lengths.append(writer.typist.length)
     writer.views.append(list(writer.seen))
     return Step(number, parents or (0,), (patch._replace(at=before + patch.at),))
