@@ -11,7 +11,7 @@ from ..runtime.web_socket import ReadyState
 from . import limits
 from .caller import Caller, decode_caller, encode_caller
 from .frames import Protocol, ack, error, written
-from .rate import Bucket
+from .rate import bucket_of
 
 if TYPE_CHECKING:
     from ..runtime import WebSocket
@@ -23,23 +23,36 @@ SLOW_CONSUMER = 4531
 class Connection:
     """Made from the socket's attachment, so that it outlives the room's instance."""
 
-    __slots__ = ("bucket", "caller", "id", "protocol", "ws")
+    __slots__ = ("bucket", "caller", "id", "protocol", "statuses", "ws")
 
     def __init__(
-        self, ws: WebSocket, connection_id: str, caller: Caller, protocol: Protocol, now_ms: int
+        self,
+        ws: WebSocket,
+        connection_id: str,
+        caller: Caller,
+        protocol: Protocol,
+        now_ms: int,
+        *,
+        statuses: bool = False,
     ) -> None:
         self.ws = ws
         self.id = connection_id
         self.caller = caller
         self.protocol = protocol
-        self.bucket = Bucket(now_ms)
+        self.statuses = statuses  # of Yjs: what becomes of every update is told
+        self.bucket = bucket_of(protocol, now_ms)
 
     @classmethod
     def of(cls, ws: WebSocket, now_ms: int) -> Connection:
         """The connection whose attachment the socket has."""
         kept: dict[str, Any] = ws.deserialize_attachment()
         return cls(
-            ws, kept["id"], decode_caller(kept["caller"]), Protocol(kept["protocol"]), now_ms
+            ws,
+            kept["id"],
+            decode_caller(kept["caller"]),
+            Protocol(kept["protocol"]),
+            now_ms,
+            statuses=kept["statuses"],
         )
 
     @property
@@ -68,6 +81,7 @@ class Connection:
                 # Its presence was for the member that joined by this socket, and may be large.
                 "caller": encode_caller(replace(self.caller, presence=None)),
                 "protocol": self.protocol.value,
+                "statuses": self.statuses,
             }
         )
 
@@ -91,6 +105,12 @@ class Connection:
         """Send a frame, unless the connection has closed."""
         send_frame(self.ws, written(frame, self.protocol))
 
+    def send_yjs(self, frame: bytes) -> None:
+        """Send a frame of y-protocols, which may be large: it was asked for."""
+        if len(frame) > limits.MAX_OUTGOING_BYTES // 4:
+            self.bound(len(frame), 1)
+        send_frame(self.ws, frame)
+
     def acknowledge(self, frame_id: bytes | None, result: bytes) -> None:
         """Answer a frame with its result, once that is durable."""
         self.send(ack(frame_id, result))
@@ -101,7 +121,8 @@ class Connection:
 
     def close(self, failure: RealtimeError, code: int | None = None) -> None:
         """Say why, then close with the code of that, or another one."""
-        self.refuse(None, failure)
+        if self.protocol is not Protocol.YJS:
+            self.refuse(None, failure)
         self.ws.close(failure.close_code if code is None else code, failure.code)
 
 
@@ -117,12 +138,22 @@ def tags_of(connection: Connection) -> list[str]:
     """What a socket is found by: how it listens, its id, its member, who is here by it or reads."""
     tags = [f"c:{connection.id}"]
     caller = connection.caller
-    if "subscribe" in caller.capabilities or caller.trusted:
-        tags.append(connection.protocol.name)
+    protocol = connection.protocol
+    if protocol is Protocol.YJS:
+        tags.append(document_tag(protocol))
+    elif caller.may("subscribe"):
+        tags.append(protocol.name)
+        if caller.may("crdt:read"):
+            tags.append(document_tag(protocol))
     if caller.member_id is not None:
         tag = member_tag if caller.may("presence") else reader_tag
         tags.append(tag(caller.member_id))
     return tags
+
+
+def document_tag(protocol: Protocol) -> str:
+    """The tag of sockets of a protocol that are told what happens in the document."""
+    return f"d:{protocol.name}"
 
 
 def member_tag(member_id: str) -> str:

@@ -47,14 +47,20 @@ class Credentials:
         raise Forbidden("an API key is needed here: a token is for one room")
 
     def caller_of(
-        self, scope: Scope, kind: Kind, name: str, protocols: Sequence[str] = ()
+        self,
+        scope: Scope,
+        kind: Kind,
+        name: str,
+        protocols: Sequence[str] = (),
+        token: str | None = None,
     ) -> Caller:
-        """Who makes a request to a room; `protocols`: that a WebSocket offers, with its token.
+        """Who makes a request to a room; `protocols`: that a WebSocket offers, with its token, or else
+        `token`, which came another way.
 
         Unauthenticated: nobody, or the credential is not good here. Forbidden: a page of another
         origin asks for somebody that its request does not name. InvalidArgument: a proxy's header.
         """
-        given = _credential(scope["headers"], protocols)
+        given = _credential(scope["headers"], protocols, token)
         if is_api_key(given, self._settings.api_keys):
             return Caller.trusted_caller()
 
@@ -93,19 +99,23 @@ class Credentials:
         raise Unauthenticated("send a token of authorize(), or an API key: Authorization: Bearer")
 
 
-def _credential(headers: Iterable[tuple[bytes, bytes]], protocols: Sequence[str]) -> bytes | None:
+def _credential(
+    headers: Iterable[tuple[bytes, bytes]], protocols: Sequence[str], token: str | None
+) -> bytes | None:
     """The only one there is. Unauthenticated: there are several, or it is damaged."""
     given = bearer_of(headers)
     found = [] if given is None else [given]
+    if token is not None:
+        found.append(token.encode())
     for protocol in protocols:
         try:
-            token = token_of(protocol)
+            offered = token_of(protocol)
         except ValueError:
             raise Unauthenticated("the token in the subprotocol is damaged") from None
 
-        if token is not None:
-            found.append(token.encode())
+        if offered is not None:
+            found.append(offered.encode())
     if len(found) > 1:
-        raise Unauthenticated("send one credential: the header, or the subprotocol")
+        raise Unauthenticated("send one credential: a header, a subprotocol or a parameter")
 
     return found[0] if found else None

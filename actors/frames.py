@@ -32,6 +32,10 @@ class Protocol(Enum):
 
     JSON = "roomhost.v1.json"
     MSGPACK = "roomhost.v1.msgpack"
+    YJS = "yjs.sync.v1"  # y-protocols, in binary frames: see yjs_protocol.py
+
+
+OBJECTS = (Protocol.JSON, Protocol.MSGPACK)  # whose frames are objects
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ def error(frame_id: bytes | None, failure: RealtimeError) -> bytes:
 
 
 def written(frame: bytes, protocol: Protocol) -> str | bytes:
-    """A frame as it goes to a client of a protocol."""
+    """A frame as it goes to a client of a protocol that has JSON values in its frames."""
     if protocol is Protocol.JSON:
         return frame.decode()
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from .awareness_tables import AwarenessTables
 from .handles import ChannelHandle, RoomHandle
 from .names import check_name
 from .quarantine import Quarantines
@@ -38,6 +39,7 @@ class Services:
     directory: Directory
     public_url: Callable[[], str]
     quarantines: Quarantines = field(default_factory=Quarantines)
+    awareness: AwarenessTables = field(default_factory=AwarenessTables)
 
 
 class RealtimeInstance:

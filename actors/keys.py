@@ -11,6 +11,11 @@ IDEMPOTENCY = "i:"
 IDEMPOTENCY_EXPIRY = "ix:"
 SNAPSHOTS = "s:"
 SNAPSHOT_PARTS = "sp:"
+DOCUMENT = "yd"
+FENCE = "yf"
+CHECKPOINT = "yc:"
+YJS_UPDATES = "uy:"
+JSON_UPDATES = "uj:"
 
 
 def message(seq: int) -> str:
@@ -46,3 +51,23 @@ def snapshot(snapshot_id: str) -> str:
 def snapshot_part(snapshot_id: str, number: int) -> str:
     """A part of a snapshot's state."""
     return f"{SNAPSHOT_PARTS}{snapshot_id}:{number:04d}"
+
+
+def yjs_update(seq: int) -> str:
+    """A Yjs update of the document, by its place in the order of its updates."""
+    return f"{YJS_UPDATES}{seq:016d}"
+
+
+def json_update(seq: int) -> str:
+    """A JSON update, in the same order."""
+    return f"{JSON_UPDATES}{seq:016d}"
+
+
+def update_seq_of(key: str) -> int:
+    """The place of the update of either kind under a key."""
+    return int(key[len(YJS_UPDATES) :])
+
+
+def checkpoint_part(number: int) -> str:
+    """A part of the document's checkpoint."""
+    return f"{CHECKPOINT}{number:04d}"

@@ -89,6 +89,9 @@ def destroy(state: RoomState, options: RealtimeDestroyOptions, now_ms: int) -> b
     if after.snapshots and not before.snapshots:
         forget_all(state)
         state.deadlines.at_latest(Deadline.PURGE, now_ms + 1)
+    if after.crdt_updates and not before.crdt_updates:
+        state.document.end()
+        state.deadlines.at_latest(Deadline.PURGE, now_ms + 1)
     head.destroyed = after
     state.save()
     return encode(

@@ -74,10 +74,10 @@ RATE_BURST = 100
 
 # Documents (0.2, 2.13, 5.7)
 MAX_UPDATE_BYTES = 1_048_576  # a Yjs update, or a JSON one, as bytes
-MAX_STATE_VECTOR_BYTES = 65_536
+MAX_STATE_VECTOR_BYTES = 1_048_576
 MAX_YJS_ID = 2**53 - 1  # a client id: what JavaScript counts exactly
 MAX_YJS_CLOCK = 2**31 - 1
-MAX_UPDATE_CLIENTS = 10_000  # in one update or state vector
+MAX_UPDATE_CLIENTS = 100_000  # in one update or state vector
 MAX_ANY_DEPTH = 64  # of a JSON-like value within an update
 MAX_TYPE_DEPTH = 64  # of shared types within shared types
 LARGE_STACK_BYTES = 512 * 1024 * 1024  # reserved, not used, for what nests
@@ -87,11 +87,14 @@ MAX_PENDING_UPDATES = 1_000  # that wait for updates nobody has sent
 MAX_PENDING_BYTES = 1_048_576
 MAX_DOCUMENT_BYTES = 64 * 1024 * 1024  # of a checkpoint
 CHECKPOINT_PART_BYTES = 1_048_576
+DOCUMENT_IDLE_SECONDS = 10  # without use, then it leaves memory, though its room be awake
 MAX_FENCED_CLIENTS = 100_000  # client ids of earlier documents of a room
 MAX_AWARENESS_BYTES = 16_384  # of one state
+MAX_AWARENESS_CLOCK = 2**32 - 1
 MAX_AWARENESS_IDS_OF_CONNECTION = 32
 MAX_AWARENESS_IDS = 1_000  # of a room
 MAX_AWARENESS_TOTAL_BYTES = 1_048_576  # likewise
+MAX_AWARE_ROOMS = 100_000  # of a host: past it the one that was used longest ago is forgotten
 AWARENESS_SECONDS = 30  # that an id is aware after it was heard of
 YJS_RATE_PER_SECOND = 500  # frames of one connection that speaks y-protocols
 YJS_RATE_BURST = 2_000

@@ -82,7 +82,8 @@ class RealtimeModuleOptions(Input, frozen=True, kw_only=True):
     come, no. `observability`, `placement`: JSON objects, kept as they are.
 
     Extensions: `retention`. `bind_connection_to_expiry`: a connection ends with its token, yes.
-    `actor_headers`: which headers `auto_resolve_user` reads.
+    `actor_headers`: which headers `auto_resolve_user` reads. `token_in_query`: Yjs clients may have
+    their token as `?token=` in the URL, yes.
     """
 
     name: str
@@ -99,6 +100,7 @@ class RealtimeModuleOptions(Input, frozen=True, kw_only=True):
     retention: RealtimeRetentionOptions | None = None
     bind_connection_to_expiry: bool | None = None
     actor_headers: RealtimeActorHeaders | None = None
+    token_in_query: bool | None = None
 
 
 class LifecycleConfig(RealtimeLifecycleOptions, frozen=True, kw_only=True, omit_defaults=False):
@@ -121,6 +123,7 @@ class ModuleConfig(RealtimeModuleOptions, frozen=True, kw_only=True, omit_defaul
     allow_anonymous: bool = False
     bind_connection_to_expiry: bool = True
     actor_headers: RealtimeActorHeaders = DEFAULT_ACTOR_HEADERS
+    token_in_query: bool = True
 
 
 def normalize(options: RealtimeModuleOptions) -> ModuleConfig:
@@ -154,6 +157,7 @@ def normalize(options: RealtimeModuleOptions) -> ModuleConfig:
         retention=values.retention,
         bind_connection_to_expiry=_or(values.bind_connection_to_expiry, True),
         actor_headers=_actor_headers(_or(values.actor_headers, DEFAULT_ACTOR_HEADERS)),
+        token_in_query=_or(values.token_in_query, True),
     )
 
 

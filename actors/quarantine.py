@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
 from .errors import Unavailable
 from .limits import FIRST_QUARANTINE_SECONDS, MAX_QUARANTINE_SECONDS, MAX_QUARANTINED
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 logger = logging.getLogger("roomhost.actors")
 
@@ -45,6 +49,37 @@ class Quarantines:
     def loaded(self, kind: str, name: str) -> None:
         """It works again."""
         self._by_room.pop((kind, name), None)
+
+
+class Loading:
+    """Of one thing of a room, with the host's time at hand."""
+
+    __slots__ = ("_kind", "_name", "_now_ms", "_quarantines")
+
+    def __init__(
+        self, quarantines: Quarantines, kind: str, name: str, now_ms: Callable[[], int]
+    ) -> None:
+        self._quarantines = quarantines
+        self._kind = kind
+        self._name = name
+        self._now_ms = now_ms
+
+    @classmethod
+    def unguarded(cls) -> Loading:
+        """Of a thing that is alone, without a host or a time."""
+        return cls(Quarantines(), "", "", int)
+
+    def check(self) -> None:
+        """Unavailable: it failed, and it is too early to try again."""
+        self._quarantines.check(self._kind, self._name, self._now_ms())
+
+    def failed(self, cause: Exception) -> Unavailable:
+        """It has failed: the error to raise."""
+        return self._quarantines.failed(self._kind, self._name, cause, self._now_ms())
+
+    def loaded(self) -> None:
+        """It works."""
+        self._quarantines.loaded(self._kind, self._name)
 
 
 class Quarantine:

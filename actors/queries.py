@@ -43,12 +43,13 @@ def parse_query(query: bytes) -> Pairs:
         raise InvalidArgument(f"a query has at most {MAX_QUERY_FIELDS} fields") from None
 
 
-def check_no_credential(pairs: Pairs, api_keys: Sequence[str]) -> None:
+def check_no_credential(pairs: Pairs, api_keys: Sequence[str], but: str | None = None) -> None:
     """InvalidArgument: the URL holds an API key or a token. It is refused even where it is not
-    needed: what is in a URL ends up in logs, in histories and with other sites."""
+    needed: what is in a URL ends up in logs, in histories and with other sites. `but`: a field that
+    may hold a token, for clients that have no other way."""
     for name, value in pairs:
         secret = is_api_key(value.encode("utf-8", "surrogatepass"), api_keys)
-        if secret or name.lower() in CREDENTIALS:
+        if secret or (name.lower() in CREDENTIALS and name != but):
             raise InvalidArgument(
                 "a URL may not hold an API key or a token, because URLs are logged: replace that "
                 "one, and send it as Authorization: Bearer, or a token as a subprotocol",

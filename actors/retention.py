@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from . import keys, limits
 from .deadlines import Deadline
+from .errors import Unavailable
 from .records import published_at
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def purge(state: RoomState, now_ms: int) -> None:
     )
     more = len(rows) == limits.SWEPT_AT_ONCE
     if not more:
-        lost = _lost_parts(state)
+        lost = _lost_parts(state) + _lost_updates(state)
         more = bool(lost)
         rows += lost
     for key in rows:
@@ -63,6 +64,14 @@ def _first_young(state: RoomState, first: int, oldest_ms: int) -> int:
             return keys.seq_of(key)
         first = keys.seq_of(key) + 1
     return first
+
+
+def _lost_updates(state: RoomState) -> list[str]:
+    """Rows of documents that are no more; of one that cannot be read, nothing is deleted."""
+    try:
+        return state.document.kept.leftovers(limits.SWEPT_AT_ONCE)
+    except Unavailable:
+        return []
 
 
 def _lost_parts(state: RoomState) -> list[str]:

@@ -120,7 +120,9 @@ class Room(DurableObject):
             next_ms = self._sockets.close_expired(turns.now_ms)
             turns.run(lambda state, now_ms: state.deadlines.set(Deadline.GRANTS, next_ms))
         elif deadline is Deadline.IDLE:
-            if turns.run(is_idle_now):
+            idle = turns.run(is_idle_now)
+            turns.compact_idle_document()
+            if idle:
                 await turns.report()
         else:
             turns.run(SWEEPS[deadline])

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import keys
+from .awareness import Awareness
 from .deadlines import Deadline, Deadlines
-from .errors import RoomDestroyed
+from .document import Document
+from .errors import RoomDestroyed, Unavailable
 from .head import Head, decode_head, encode_head
 from .json_values import encode, timestamp
+from .quarantine import Loading
 from .records import published_at
 
 if TYPE_CHECKING:
@@ -33,6 +36,16 @@ class Push:
     but: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DocumentPush:
+    """What everyone who reads the document is told, but for one connection: `yjs`, a frame for those
+    who speak y-protocols, and what `frame` makes for the others."""
+
+    yjs: bytes | None
+    frame: Callable[[], bytes] | None
+    but: str | None = None
+
+
 class RoomState:
     """One room or channel. `live(member_id)`: whether it has a socket; `connections()`: how many
     there are; `entropy(n)`: random bytes. Made anew after any error that is not a RealtimeError:
@@ -48,6 +61,8 @@ class RoomState:
         live: Callable[[str], bool],
         connections: Callable[[], int],
         entropy: Callable[[int], bytes],
+        document: Document | None = None,
+        awareness: Callable[[], Awareness] | None = None,
     ) -> None:
         self.store = store
         self.kind: Kind = kind
@@ -56,8 +71,12 @@ class RoomState:
         self.live = live
         self.connections = connections
         self.entropy = entropy
-        self.pushes: list[Push] = []
+        self.document = Document(store, Loading.unguarded()) if document is None else document
+        alone = Awareness()
+        self._awareness = awareness or (lambda: alone)
+        self.pushes: list[Push | DocumentPush] = []
         self.closes_all = False  # after what is pushed now: the room is destroyed
+        self.closes_documents = False  # likewise: the document is another one
         stored = store.get(keys.HEAD)
         self.exists = stored is not None
         self.head = Head() if stored is None else decode_head(stored)
@@ -76,6 +95,19 @@ class RoomState:
     def is_destroyed(self) -> bool:
         """Whether the room has ended, and nothing has begun it anew."""
         return self.head.destroyed is not None
+
+    @property
+    def awareness(self) -> Awareness:
+        """Who is aware in the document: in the process alone, whatever becomes of the turn."""
+        return self._awareness()
+
+    @property
+    def document_epoch(self) -> str | None:
+        """Which document there is; None: none, or it cannot be read."""
+        try:
+            return self.document.epoch
+        except Unavailable:
+            return None
 
     @property
     def next_generation(self) -> int:
@@ -152,6 +184,9 @@ class RoomState:
         self.check_alive()
         head = self.head
         self.store.delete(keys.METADATA)
+        if not self.document.kept.is_empty:
+            self.document.end()
+            self.deadlines.at_latest(Deadline.PURGE, self.last_ms + 1)
         self.deadlines.set(Deadline.DESTROYED, None)
         self.head = Head(
             generation=head.generation + 1,

@@ -28,7 +28,7 @@ from .problems import MethodNotAllowed, UpgradeRequired, failure_of, response_of
 from .queries import check_no_credential, input_of, parse_query
 from .targets import Endpoint, Target, find_target
 from .types import PositiveInt32  # noqa: TC001 - msgspec reads the annotations
-from .upgrade import Upgrade, check_protocols, offered_protocols, position_of, refusal
+from .upgrade import TOKEN, Upgrade, chosen, offered_protocols, position_of, refusal
 
 if TYPE_CHECKING:
     from ..runtime import Host, Request
@@ -76,8 +76,8 @@ class Routes:
             if target.endpoint is not Endpoint.SOCKET:
                 raise MethodNotAllowed("this path is no WebSocket: the one of a room ends in /ws")
 
-            check_protocols(offered_protocols(scope))
-            caller = self._upgrade.admit(scope, target)
+            chosen(target, offered_protocols(scope))
+            caller = self._upgrade.admit(scope, target, pairs)
             self._buckets.take(target, caller, scope, self._services.now_ms())
             return await self._upgrade.open(scope, target, pairs, caller)
         except Exception as error:
@@ -108,7 +108,8 @@ class Routes:
     def _find(self, scope: Scope) -> tuple[Target, Pairs]:
         target = find_target(segments_below_root(scope)[self._depth :])
         pairs = parse_query(scope.get("query_string", b""))
-        check_no_credential(pairs, self._settings.api_keys)
+        may = target.yjs and self._services.options.token_in_query
+        check_no_credential(pairs, self._settings.api_keys, TOKEN if may else None)
         return target, pairs
 
     def _options(self, scope: Scope, target: Target) -> Response:
@@ -126,7 +127,8 @@ class Routes:
             return Response(self._document, headers={"content-type": "application/json"})
 
         if target.endpoint is Endpoint.SOCKET:
-            position_of(pairs)
+            if not target.yjs:
+                position_of(pairs)
             raise UpgradeRequired(
                 "this path is a WebSocket: new WebSocket(grant.url, grant.protocols)"
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from . import ids, keys, limits
+from .document_restore import document_content, restore_document
 from .errors import NotFound, PayloadTooLarge
 from .json_values import encode
 from .member_record import is_active, shown
@@ -30,11 +31,16 @@ class _Member(msgspec.Struct, rename="camel"):
     presence: dict[str, Any]
 
 
+class _Document(msgspec.Struct, rename="camel"):
+    update_base64: str
+
+
 class _State(msgspec.Struct):
     """What restoring needs of a snapshot's state."""
 
     metadata: dict[str, Any]
     members: list[_Member]
+    crdt: _Document | None = None
 
 
 class _Result(msgspec.Struct):
@@ -42,7 +48,7 @@ class _Result(msgspec.Struct):
 
 
 def snapshot(state: RoomState, now_ms: int) -> bytes:
-    """Keep the room's metadata, active members and newest messages; the result as JSON.
+    """Keep the room's metadata, active members, newest messages and document; the result as JSON.
 
     NotFound: nothing was ever written here. PayloadTooLarge: it would be over 16 MiB, or the room
     keeps 1,000 of them.
@@ -77,8 +83,8 @@ def snapshot(state: RoomState, now_ms: int) -> bytes:
 def restore(
     state: RoomState, snapshot_id: str, actor: RealtimePrincipal | None, now_ms: int
 ) -> bytes:
-    """Have the metadata of a snapshot again, and for members who are still here their presence and
-    metadata. Messages stay as they are, and one more, `room.restored`, marks the point.
+    """Have the metadata and the document of a snapshot again, and for members who are still here their
+    presence and metadata. Messages stay as they are, and one more, `room.restored`, marks the point.
 
     NotFound: this room has no such snapshot.
     """
@@ -95,6 +101,7 @@ def restore(
     replace(state, content.metadata, now_ms)
     for member in content.members:
         _restore_member(state, member, now_ms)
+    restore_document(state, None if content.crdt is None else content.crdt.update_base64)
     return encode(
         RealtimeRestoreResult(
             room=state.name,
@@ -131,7 +138,7 @@ def _content(state: RoomState, now_ms: int) -> dict[str, object]:
         reverse=True,
         limit=state.options.history_limit,
     )
-    return {
+    content: dict[str, object] = {
         "version": FORMAT,
         "seq": state.seq,
         "epoch": state.head.epoch,
@@ -139,6 +146,9 @@ def _content(state: RoomState, now_ms: int) -> dict[str, object]:
         "members": [shown(state, record, now_ms) for record in records],
         "messages": msgspec.Raw(json_list(list(messages.values()))),
     }
+    if state.kind == "room" and state.document.epoch is not None:
+        content["crdt"] = document_content(state, now_ms)
+    return content
 
 
 def _keep(state: RoomState, snapshot_id: str, result: bytes) -> None:

@@ -16,9 +16,11 @@ from .inputs import REFRESH, RESUME
 from .json_values import convert, encode
 from .messages import after
 from .operations import OPERATIONS, check_generation, perform
+from .socket_request import PROTOCOL_HEADER, STATUSES, protocol_in
 from .sockets import ends_at
 from .tokens import refreshed
 from .types import RealtimeResumeOptions
+from .yjs_sockets import YjsSockets
 
 if TYPE_CHECKING:
     from ..runtime import Request, WebSocket
@@ -36,9 +38,10 @@ NORMAL_CLOSURE = 1000
 class SocketEvents:
     """Of one instance of a room."""
 
-    __slots__ = ("_services", "_sockets", "_turns")
+    __slots__ = ("_services", "_sockets", "_turns", "_yjs")
 
     def __init__(self, turns: Turns, sockets: Sockets, services: Services) -> None:
+        self._yjs = YjsSockets(turns, sockets, services)
         self._turns = turns
         self._sockets = sockets
         self._services = services
@@ -46,7 +49,7 @@ class SocketEvents:
     async def open(self, request: Request, caller: Caller) -> Response:
         """Accept a socket, greet it, and have its member join. RealtimeError: it is refused."""
         position = _position(request)
-        protocol = _protocol(request)
+        protocol = protocol_in(request)
         state = self._turns.load()
         check_generation(state, caller)
         state.check_alive()
@@ -57,7 +60,12 @@ class SocketEvents:
             self._turns.run(lambda state, now_ms: members.settle(state, member_id, now_ms))
         pair = WebSocketPair()
         connection = Connection(
-            pair.server, self._services.entropy(12).hex(), caller, protocol, self._turns.now_ms
+            pair.server,
+            self._services.entropy(12).hex(),
+            caller,
+            protocol,
+            self._turns.now_ms,
+            statuses=STATUSES in request.query_params,
         )
         self._sockets.add(connection)
         try:
@@ -68,7 +76,7 @@ class SocketEvents:
             self._sockets.drop(connection)
             raise
 
-        headers = {"sec-websocket-protocol": protocol.value} if _offers(request) else None
+        headers = {PROTOCOL_HEADER: protocol.value}
         return Response(status=101, web_socket=pair.client, headers=headers)
 
     async def message(self, ws: WebSocket, message: str | bytes) -> None:
@@ -76,6 +84,10 @@ class SocketEvents:
         connection = self._sockets.find(ws, self._turns.now_ms)
         if not connection.is_open:
             return  # it came after the close, from one who may do nothing any more
+
+        if connection.protocol is Protocol.YJS:
+            await self._yjs_message(connection, message)
+            return
 
         if frames.size_of(message) > limits.MAX_BODY_BYTES:
             failure = PayloadTooLarge(f"a frame is at most {limits.MAX_BODY_BYTES} bytes")
@@ -94,11 +106,23 @@ class SocketEvents:
             logger.error("a frame could not be answered", exc_info=error)
             connection.refuse(frame_id, RealtimeError("the frame could not be answered"))
 
+    async def _yjs_message(self, connection: Connection, message: str | bytes) -> None:
+        try:
+            await self._yjs.message(connection, message)
+        except RealtimeError as failure:
+            connection.close(failure)
+        except Exception as error:
+            logger.error("a frame could not be answered", exc_info=error)
+            connection.close(RealtimeError("the frame could not be answered"))
+        else:
+            self._active()
+
     async def closed(self, ws: WebSocket, code: int, was_clean: bool) -> None:
         """A client has gone. Its member leaves at once if it closed normally, else after a while,
         and only if this was the last socket it had."""
         connection = self._sockets.find(ws, self._turns.now_ms)
         self._sockets.forget(ws)
+        self._yjs.closed(connection)
         member_id = connection.member_id
         last = member_id is not None and not self._sockets.is_live(member_id)
         leaves = was_clean and code == NORMAL_CLOSURE
@@ -125,12 +149,29 @@ class SocketEvents:
             state.begin_write(now_ms)
         state.begin_life(now_ms)
         self._watch(state, connection)
+        if connection.protocol is Protocol.YJS:
+            self._yjs.greet(state, connection)
+        else:
+            self._greet(state, connection, position)
+        if _joins(state, caller):
+            assert caller.member_id is not None
+            # The presence of a grant is the first one: who is here already keeps its own.
+            here = members.is_here(state, caller.member_id)
+            presence = None if here else caller.presence
+            members.join(state, caller.member_id, caller.actor, None, presence, now_ms)
+
+    def _greet(
+        self, state: RoomState, connection: Connection, position: RealtimeResumeOptions | None
+    ) -> None:
+        caller = connection.caller
         greeting: dict[str, Any] = {
             "type": "welcome",
             "connectionId": connection.id,
             "epoch": state.head.epoch,
             "seq": state.seq,
         }
+        if state.kind == "room" and state.document_epoch is not None:
+            greeting["documentEpoch"] = state.document_epoch
         if caller.member_id is not None:
             greeting["memberId"] = caller.member_id
         if caller.expires_at_ms is not None:
@@ -141,12 +182,6 @@ class SocketEvents:
         connection.send(encode(greeting))
         if replayed is not None:
             self._replay(connection, state, replayed)
-        if _joins(state, caller):
-            assert caller.member_id is not None
-            # The presence of a grant is the first one: who is here already keeps its own.
-            here = members.is_here(state, caller.member_id)
-            presence = None if here else caller.presence
-            members.join(state, caller.member_id, caller.actor, None, presence, now_ms)
 
     def _replay(
         self, connection: Connection, state: RoomState, replayed: list[bytes] | str
@@ -175,9 +210,13 @@ class SocketEvents:
             result = await perform(
                 turns, self._services, operation, value, connection.caller, connection.id
             )
-        state = turns.load()
-        state.activity_ms = max(state.activity_ms, turns.now_ms)
+        self._active()
+        self._yjs.renew(connection)
         connection.acknowledge(frame.id, result)
+
+    def _active(self) -> None:
+        state = self._turns.load()
+        state.activity_ms = max(state.activity_ms, self._turns.now_ms)
 
     def _resume(self, connection: Connection, position: RealtimeResumeOptions) -> bytes:
         check_capability(connection.caller, "history")
@@ -200,11 +239,13 @@ class SocketEvents:
             now_ms=self._turns.now_ms,
         )
         check_generation(state, caller)
-        if connection.caller.may("subscribe") and not caller.may("subscribe"):
-            raise Forbidden(
-                "token: it may not subscribe, as this connection does: open another one with it",
-                field="token",
-            )
+        for capability in ("subscribe", "crdt:read"):
+            if connection.caller.may(capability) and not caller.may(capability):
+                raise Forbidden(
+                    f"token: it has no {capability!r}, by which this connection hears what it does: "
+                    "open another one with it",
+                    field="token",
+                )
 
         connection.caller = caller
         connection.keep()
@@ -267,18 +308,3 @@ def _position(request: Request) -> RealtimeResumeOptions | None:
     value = convert({name: fields.get(name) for name in ("epoch", "seq")}, RealtimeResumeOptions)
     RESUME.check(value, "")
     return value
-
-
-def _offers(request: Request) -> list[str]:
-    offered = request.headers.get("sec-websocket-protocol", "")
-    return [name.strip() for name in offered.split(",") if name.strip()]
-
-
-def _protocol(request: Request) -> Protocol:
-    """The first protocol of ours that is offered; JSON where none is."""
-    for name in _offers(request):
-        for protocol in Protocol:
-            if name == protocol.value:
-                return protocol
-
-    return Protocol.JSON

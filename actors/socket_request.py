@@ -8,28 +8,43 @@ from urllib.parse import urlencode
 
 from ..runtime import Request
 from .caller import decode_caller, encode_caller
+from .frames import Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .caller import Caller
 
 CALLER_HEADER = "x-roomhost-caller"
+PROTOCOL_HEADER = "sec-websocket-protocol"
+STATUSES = "statuses"
 URL = "https://room/ws"
 
 
 def socket_request(
-    caller: Caller, epoch: str | None = None, seq: int = 0, protocols: Sequence[str] = ()
+    caller: Caller,
+    epoch: str | None = None,
+    seq: int = 0,
+    protocol: Protocol = Protocol.JSON,
+    *,
+    statuses: bool = False,
 ) -> Request:
-    """Open a socket for a caller that was authenticated; from where it was, if it has been here."""
-    query = "" if epoch is None else "?" + urlencode({"epoch": epoch, "seq": seq})
+    """Open a socket for a caller that was authenticated; from where it was, if it has been here.
+
+    `statuses`: of Yjs, have a frame for every update once it is applied and durable, or denied.
+    """
+    query: dict[str, str | int] = {} if epoch is None else {"epoch": epoch, "seq": seq}
+    if statuses:
+        query[STATUSES] = 1
     headers = {
         "upgrade": "websocket",
         CALLER_HEADER: base64.urlsafe_b64encode(encode_caller(caller)).decode(),
+        PROTOCOL_HEADER: protocol.value,
     }
-    if protocols:
-        headers["sec-websocket-protocol"] = ", ".join(protocols)
-    return Request(URL + query, headers=headers)
+    return Request(f"{URL}?{urlencode(query)}" if query else URL, headers=headers)
+
+
+def protocol_in(request: Request) -> Protocol:
+    """How the socket speaks that is opened."""
+    return Protocol(request.headers[PROTOCOL_HEADER])
 
 
 def caller_in(request: Request) -> Caller | None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import limits
-from .connection import Connection, member_tag, reader_tag, send_frame, tags_of
-from .errors import RateLimited, RoomDestroyed, Unauthenticated
-from .frames import Protocol, written
+from .connection import Connection, document_tag, member_tag, reader_tag, send_frame, tags_of
+from .errors import RateLimited, Unauthenticated
+from .frames import OBJECTS, Protocol, written
+from .room_state import DocumentPush, Push
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ..runtime import DurableObjectState, WebSocket
-    from .room_state import Push
+    from .errors import RealtimeError, RoomDestroyed
 
 GRANT_EXPIRED = 4503
 
@@ -74,20 +75,21 @@ class Sockets:
         """Whether a member has a socket."""
         return bool(self._listed(member_tag(member_id)))
 
-    def push(self, pushes: Iterable[Push]) -> None:
+    def push(self, pushes: Iterable[Push | DocumentPush]) -> None:
         """Send frames to everyone who listens, each encoded once for each protocol."""
         for push in pushes:
             left_out: WebSocket | None = None
             if push.but is not None:
                 found = self._ctx.get_web_sockets(f"c:{push.but}")
                 left_out = found[0] if found else None
-            for protocol in Protocol:
+            if isinstance(push, DocumentPush):
+                self._push_document(push, left_out)
+                continue
+
+            for protocol in OBJECTS:
                 listeners = self._listed(protocol.name)
                 if listeners:
-                    frame = written(push.frame, protocol)
-                    for ws in listeners:
-                        if ws is not left_out:
-                            send_frame(ws, frame)
+                    _send_all(listeners, written(push.frame, protocol), left_out)
 
     def close_all(self, now_ms: int, failure: RoomDestroyed) -> None:
         """Close every connection: the room has ended."""
@@ -95,6 +97,11 @@ class Sockets:
             connection = self.find(ws, now_ms)
             connection.retire()
             connection.close(failure)
+
+    def close_documents(self, failure: RealtimeError) -> None:
+        """Close the connections that hold a copy of the document: it is another one now."""
+        for ws in self._listed(document_tag(Protocol.YJS)):
+            self.find(ws, 0).close(failure)
 
     def close_expired(self, now_ms: int) -> int | None:
         """Close the connections whose token is over; when the next one's will be."""
@@ -113,9 +120,30 @@ class Sockets:
                 next_ms = end_ms if next_ms is None else min(next_ms, end_ms)
         return next_ms
 
+    def _push_document(self, push: DocumentPush, left_out: WebSocket | None) -> None:
+        if push.yjs is not None:
+            _send_all(self._listed(document_tag(Protocol.YJS)), push.yjs, left_out)
+        if push.frame is None:
+            return
+
+        made: bytes | None = None
+        for protocol in OBJECTS:
+            listeners = self._listed(document_tag(protocol))
+            if listeners:
+                made = push.frame() if made is None else made
+                _send_all(listeners, written(made, protocol), left_out)
+
     def _listed(self, tag: str | None) -> list[WebSocket]:
         listed = self._ctx.get_web_sockets(tag)
         return [ws for ws in listed if ws not in self._closed] if self._closed else listed
+
+
+def _send_all(
+    listeners: Iterable[WebSocket], frame: str | bytes, left_out: WebSocket | None
+) -> None:
+    for ws in listeners:
+        if ws is not left_out:
+            send_frame(ws, frame)
 
 
 def ends_at(connection: Connection) -> int | None:

@@ -37,13 +37,15 @@ class Endpoint(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """`kind`: of a room or a listing. `name`: of a room or a channel. `methods`: that it answers."""
+    """`kind`: of a room or a listing. `name`: of a room or a channel. `methods`: that it answers.
+    `yjs`: of a socket, it speaks y-protocols, whatever is offered."""
 
     endpoint: Endpoint
     methods: tuple[str, ...] = READS
     kind: Kind = "room"
     name: str = ""
     operation: Operation | None = None
+    yjs: bool = False
 
 
 ALONE: dict[bytes, Target] = {
@@ -61,6 +63,9 @@ def find_target(segments: Sequence[bytes]) -> Target:
     """
     if len(segments) == 1 and segments[0] in ALONE:
         return ALONE[segments[0]]
+
+    if len(segments) == 2 and segments[0] == b"yjs":
+        return Target(Endpoint.SOCKET, READS, "room", decode_name(segments[1]), yjs=True)
 
     if len(segments) != 3 or segments[0] not in KINDS:
         raise NotFound("there is nothing at this path: openapi.json, beside it, says what there is")

@@ -7,10 +7,15 @@ in memory.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, TypeVar
 
-from .errors import RealtimeError, RoomDestroyed, Unavailable
+from . import limits
+from .document import Document
+from .errors import DocumentEpochChanged, RealtimeError, RoomDestroyed, Unavailable
+from .lifecycle import idle_ttl_ms
 from .members import active_members
+from .quarantine import Loading
 from .room_state import RoomState
 
 if TYPE_CHECKING:
@@ -23,6 +28,7 @@ if TYPE_CHECKING:
     from .sockets import Sockets
 
 T = TypeVar("T")
+logger = logging.getLogger("roomhost.actors")
 
 
 class Turns:
@@ -31,6 +37,8 @@ class Turns:
 
     __slots__ = (
         "_ctx",
+        "_document",
+        "_document_ms",
         "_kind",
         "_marked",
         "_name",
@@ -48,7 +56,15 @@ class Turns:
         self._services = services
         self._sockets = sockets
         self._state: RoomState | None = None
+        loading = Loading(services.quarantines, "document", self._name, services.now_ms)
+        self._document = Document(ctx.storage.kv, loading)
+        self._document_ms = 0  # when it was used last, as far as it was looked at
         self._marked = 0  # the version of figures that the directory waits for; 0: none
+
+    @property
+    def name(self) -> str:
+        """The room's."""
+        return self._name
 
     @property
     def now_ms(self) -> int:
@@ -80,15 +96,54 @@ class Turns:
             result: T = self._ctx.storage.transaction_sync(lambda: self._step(state, step))
         except BaseException:
             self._state = None  # what it changed in memory was not stored
+            self._document.roll_back()
             raise
 
+        self._document.settle()
+        self._services.awareness.tidy(self._name)
         pushes, state.pushes = state.pushes, []
         self._sockets.push(pushes)
+        if state.closes_documents:
+            state.closes_documents = False
+            self._sockets.close_documents(DocumentEpochChanged("the document was replaced"))
         if state.closes_all:
             state.closes_all = False
             ended = RoomDestroyed(f"the {state.kind} {state.name!r} was destroyed")
             self._sockets.close_all(self.now_ms, ended)
+        if self._document.wants_checkpoint:
+            self.compact()
         return result
+
+    def compact(self) -> int:
+        """Have a checkpoint of the document, in a turn of its own; how many updates are new in it. That
+        it failed is logged: nothing is lost by it, and the next one may succeed."""
+        try:
+            return self.run(lambda state, now_ms: state.document.compact())
+        except RealtimeError as error:
+            logger.error("the document of %r cannot be compacted", self._name, exc_info=error)
+            return 0
+
+    def rest_document(self) -> None:
+        """Some time has passed: a document that nobody has used in it leaves memory."""
+        now_ms = self.now_ms
+        if self._document.take_used():
+            self._document_ms = now_ms
+        elif self._document_ms + limits.DOCUMENT_IDLE_SECONDS * 1000 <= now_ms:
+            self._document.unload()
+
+    def compact_idle_document(self) -> None:
+        """Have a checkpoint of a document that nobody has changed for the time after which a room is
+        idle."""
+        state = self.load()
+        try:
+            changed_ms = self._document.changed_ms()
+        except Unavailable:
+            return  # which is told to those who use it
+
+        idle_ms = self.now_ms - idle_ttl_ms(state)
+        if changed_ms is not None and changed_ms <= idle_ms and not state.is_destroyed:
+            self.compact()
+            self._document.unload()
 
     async def before_write(self) -> None:
         """Tell the directory, once, that the figures change. Unavailable: it cannot be told; so
@@ -163,4 +218,6 @@ class Turns:
             live=self._sockets.is_live,
             connections=self._sockets.__len__,
             entropy=self._services.entropy,
+            document=self._document,
+            awareness=lambda: self._services.awareness.open(self._name),
         )

@@ -13,7 +13,9 @@ from .inputs import RESUME
 from .principals import member_for
 from .problems import failure_of, response_of
 from .queries import input_of
-from .socket_request import socket_request
+from .socket_request import PROTOCOL_HEADER, socket_request
+
+TOKEN = "token"
 
 if TYPE_CHECKING:
     from ..runtime.application import Scope
@@ -33,10 +35,11 @@ class Upgrade:
         self._bound = bound
         self._credentials = credentials
 
-    def admit(self, scope: Scope, target: Target) -> Caller:
+    def admit(self, scope: Scope, target: Target, pairs: Pairs) -> Caller:
         """Who opens it. Forbidden: a page of another origin. Unauthenticated."""
         offered = offered_protocols(scope)
-        caller = self._credentials.caller_of(scope, target.kind, target.name, offered)
+        token = query_token(target, pairs)
+        caller = self._credentials.caller_of(scope, target.kind, target.name, offered, token)
         if caller.trusted:
             return caller
 
@@ -44,10 +47,14 @@ class Upgrade:
 
     async def open(self, scope: Scope, target: Target, pairs: Pairs, caller: Caller) -> Response:
         """Have the room open it; the room sees neither the token nor any header of the client."""
-        epoch, seq = position_of(pairs)
-        names = [protocol.value for protocol in _ours(offered_protocols(scope))]
+        epoch, seq = (None, 0) if target.yjs else position_of(pairs)
+        offered = offered_protocols(scope)
+        protocol = chosen(target, offered)
         stub = self._bound.stub(target.kind, target.name)
-        return await stub.fetch(socket_request(caller, epoch, seq, names))
+        response = await stub.fetch(socket_request(caller, epoch, seq, protocol))
+        if not offered:
+            response.headers.pop(PROTOCOL_HEADER, None)
+        return response
 
 
 def offered_protocols(scope: Scope) -> list[str]:
@@ -55,16 +62,28 @@ def offered_protocols(scope: Scope) -> list[str]:
     offered = ",".join(
         value.decode("latin-1")
         for name, value in scope["headers"]
-        if name == b"sec-websocket-protocol"
+        if name == PROTOCOL_HEADER.encode()
     )
     return [name.strip() for name in offered.split(",") if name.strip()]
 
 
-def check_protocols(offered: list[str]) -> None:
-    """InvalidArgument: none is ours. A browser fails a connection for which none was selected."""
-    if offered and not _ours(offered):
-        known = " or ".join(protocol.value for protocol in Protocol)
-        raise InvalidArgument(f"offer the subprotocol {known} as well", field="protocols")
+def chosen(target: Target, offered: list[str]) -> Protocol:
+    """How the socket speaks: by its path, else by the first protocol of ours that is offered, else
+    JSON. InvalidArgument: none is ours, and a browser fails a connection for which none was selected;
+    or a channel has no document."""
+    known = [Protocol.YJS] if target.yjs else list(Protocol)
+    ours = [protocol for name in offered for protocol in known if protocol.value == name]
+    if offered and not ours:
+        names = " or ".join(protocol.value for protocol in known)
+        raise InvalidArgument(f"offer the subprotocol {names} as well", field="protocols")
+
+    protocol = ours[0] if ours else known[0]
+    if protocol is Protocol.YJS and target.kind == "channel":
+        raise InvalidArgument(
+            "a channel has no document: use a room", code="unsupported_for_channel"
+        )
+
+    return protocol
 
 
 def refusal(scope: Scope, reason: Exception) -> Response:
@@ -72,25 +91,32 @@ def refusal(scope: Scope, reason: Exception) -> Response:
     protocol is accepted, told why in a frame, and closed with the code that says so. A page of
     another origin gets the status, as does everybody else."""
     failure = failure_of(reason)
-    ours = _ours(offered_protocols(scope))
+    offered = offered_protocols(scope)
+    ours = [protocol for name in offered for protocol in Protocol if protocol.value == name]
     if not ours or (isinstance(failure, Forbidden) and failure.field == "origin"):
         return response_of(failure)
 
     return _closed(failure, ours[0])
 
 
+def query_token(target: Target, pairs: Pairs) -> str | None:
+    """`?token=`, where the path is one of Yjs clients: their providers can add parameters and
+    nothing else."""
+    tokens = [value for name, value in pairs if name == TOKEN and target.yjs]
+    if len(tokens) > 1:
+        raise InvalidArgument("token is there twice", field=TOKEN)
+
+    return tokens[0] if tokens else None
+
+
 def _closed(failure: RealtimeError, protocol: Protocol) -> Response:
     pair = WebSocketPair()
     pair.server.accept()
-    pair.server.send(written(error(None, failure), protocol))
+    if protocol is not Protocol.YJS:
+        pair.server.send(written(error(None, failure), protocol))
     pair.server.close(failure.close_code, failure.code)
-    headers = {"sec-websocket-protocol": protocol.value}
+    headers = {PROTOCOL_HEADER: protocol.value}
     return Response(status=101, web_socket=pair.client, headers=headers)
-
-
-def _ours(offered: list[str]) -> list[Protocol]:
-    known = {protocol.value: protocol for protocol in Protocol}
-    return [known[name] for name in offered if name in known]
 
 
 def position_of(pairs: Pairs) -> tuple[str | None, int]:

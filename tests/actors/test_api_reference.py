@@ -26,6 +26,7 @@ OUR_FIELDS = {
     ("RealtimeMembersOptions", "includeLeft"): "a member has `leftAt`, and active ones have none",
     ("RealtimeModuleOptions", "actorHeaders"): "which headers `autoResolveUser` reads",
     ("RealtimeModuleOptions", "bindConnectionToExpiry"): "whether a connection ends with its token",
+    ("RealtimeModuleOptions", "tokenInQuery"): "whether a Yjs client may have its token in the URL",
     ("RealtimeModuleOptions", "retention"): "`historyLimit` is a page, and does not bound history",
     ("RealtimePresenceInput", "kind"): IDENTITY,
     ("RealtimePresenceInput", "room"): IDENTITY,

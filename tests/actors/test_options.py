@@ -67,6 +67,7 @@ def circular() -> dict[str, Any]:
         ("auto_resolve_user", "no"),
         ("allow_anonymous", 0),
         ("bind_connection_to_expiry", "true"),
+        ("token_in_query", "true"),
         ("lifecycle", 300),
         ("retention", []),
         ("actor_headers", "x-user"),
@@ -163,6 +164,7 @@ def test_what_is_given_is_kept() -> None:
         placement={"region": ["eu", "us"]},
         retention=RealtimeRetentionOptions(max_messages=10),
         bind_connection_to_expiry=False,
+        token_in_query=False,
         actor_headers=RealtimeActorHeaders(),
     )
     config = normalize(options)

@@ -154,8 +154,7 @@ class Hall:
         kind: str = "room",
     ) -> Client:
         """A new socket, and everything that comes of it done."""
-        names = () if protocol is Protocol.JSON else (protocol.value,)
-        request = socket_request(caller, epoch, seq, names)
+        request = socket_request(caller, epoch, seq, protocol)
         response = await self.stub(name, kind).fetch(request)
         assert response.status == 101
         response.web_socket.accept()

@@ -1,0 +1,320 @@
+"""The Yjs document of a room: in memory while it is used, as a checkpoint and a log on disk.
+
+An update is applied, then stored, in one turn; whoever hears of it does so when it is on disk. What
+is stored is what was received; what others are told is what became part of the document, which
+differs when updates come out of order (realtime.md 0.3, 5.7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from . import ids, limits
+from .document_store import DocumentStore
+from .errors import DocumentEpochChanged, InvalidArgument, PayloadTooLarge, Unavailable
+from .live_document import DocumentFailed, LiveDocument
+from .update_log import UpdateLog, YjsRecord
+from .yjs_guard import check_state_vector, check_update
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .quarantine import Loading
+    from .room_state import RoomState
+    from .store import Store
+    from .types import RealtimePrincipal
+    from .yjs_guard import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an update comes from, as its record says."""
+
+    client_id: str | None = None
+    clock: int | None = None
+    actor: RealtimePrincipal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of an update. `integrated`: what others have to hear, None if nothing. `stored`:
+    it has a record of its own; else it was known already, and `record` is the one that was stored of
+    the same bytes, if there is one."""
+
+    record: YjsRecord
+    integrated: bytes | None
+    stored: bool
+
+
+class Document:
+    """Of one instance of a room, loaded when it is first used. `loading`: what keeps a document that
+    cannot be loaded from being tried all the time; nothing is written to it."""
+
+    __slots__ = ("_changed", "_kept", "_known", "_live", "_loading", "_size", "_store", "_used", "_waiting")
+
+    def __init__(self, store: Store, loading: Loading) -> None:
+        self._store = store
+        self._loading = loading
+        self._used = False
+        self._forget()
+
+    @property
+    def kept(self) -> DocumentStore:
+        """What is on disk of it. Unavailable: it cannot be read."""
+        if self._kept is None:
+            self._kept = DocumentStore(self._store)
+        return self._kept
+
+    @property
+    def log(self) -> UpdateLog:
+        """Its updates, of both kinds."""
+        return self.kept.log
+
+    @property
+    def epoch(self) -> str | None:
+        """Which document it is, for clients; None: there is none yet."""
+        return self.kept.head.epoch or None
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether it is in memory."""
+        return self._live is not None
+
+    @property
+    def settled(self) -> int:
+        """How many updates in the log are part of the document, as far as it is in memory."""
+        return len(self._known) - len(self._waiting)
+
+    @property
+    def wants_checkpoint(self) -> bool:
+        """Whether its log has grown so long that it is time for one (5.7)."""
+        settled = self.settled
+        return settled >= limits.MAX_LOG_UPDATES or (
+            settled > 0 and self._size >= limits.MAX_LOG_BYTES
+        )
+
+    def apply(
+        self, state: RoomState, update: bytes, now_ms: int, origin: Origin = Origin()
+    ) -> Applied:
+        """Make an update part of the document, and keep it.
+
+        InvalidArgument `invalid_update`: it is none, or the document cannot take it; and nothing of
+        it stays. DocumentEpochChanged: it is of an earlier document. PayloadTooLarge: the document
+        would be, or too much waits for updates that never came.
+        """
+        shape = check_update(update)
+        if state.is_destroyed:
+            now_ms = state.begin_write(now_ms)
+        live = self._load()
+        self._check(shape, len(update))
+        integrated = None if shape.empty else self._integrate(live, update, shape)
+        if integrated is None:
+            known = self._known.get(update)
+            if known is not None:
+                return Applied(self.log.yjs(known), None, stored=False)
+
+            if shape.empty or shape.covered_by(live.clocks()):
+                return Applied(self._record(state, update, now_ms, origin), None, stored=False)
+
+        now_ms = state.begin_write(now_ms)
+        self.kept.begin(state.entropy(8).hex())
+        record = self._record(state, update, now_ms, origin)
+        self._note(live, self.log.append_yjs(record), update, shape, integrated)
+        return Applied(record, integrated, stored=True)
+
+    def vector(self) -> bytes:
+        """Its state vector."""
+        return self._read(LiveDocument.vector)
+
+    def diff(self, vector: bytes | None = None) -> bytes:
+        """What one with that state vector misses, as one update, deletions always included; None:
+        everything. InvalidArgument: it is no state vector."""
+        if vector is not None:
+            check_state_vector(vector)
+        return self._read(lambda live: live.diff(vector))
+
+    def contains(self, update: bytes) -> bool:
+        """Whether the document has all of an update. InvalidArgument: it is none."""
+        shape = check_update(update)
+        if shape.empty:
+            return True
+
+        live = self._load()
+        return shape.covered_by(live.clocks()) and live.has_deleted(update, shape.deletes_at)
+
+    def compact(self) -> int:
+        """Write the document as a checkpoint, in one commit with the deletion of every update in it;
+        how many these are. What waits for other updates stays in the log: no checkpoint has it."""
+        live = self._load()
+        settled = {seq for seq in self._known.values() if seq not in self._waiting}
+        if settled:
+            self._changed = True
+            self.kept.write_checkpoint(self.diff())
+            self._let_go(settled)
+            live.walk()
+        return len(settled)
+
+    def restore(self, state: RoomState, forward: bytes) -> bytes | None:
+        """Apply an update of our own, of any size, as a checkpoint: what others have to hear."""
+        live = self._load()
+        self._changed = True
+        try:
+            integrated = live.apply_nesting(forward)
+        except DocumentFailed as error:
+            raise Unavailable(f"the document cannot be restored: {error}") from error
+
+        self.kept.begin(state.entropy(8).hex())
+        self.kept.write_checkpoint(self.diff())
+        self._let_go({seq for seq in self._known.values() if seq not in self._waiting})
+        return integrated
+
+    def replace(self, state: RoomState, update: bytes) -> None:
+        """Have another document from here on, of a new epoch."""
+        self.end()
+        self._changed = True
+        self.kept.begin(state.entropy(8).hex())
+        self.kept.write_checkpoint(update)
+
+    def end(self) -> None:
+        """The document is no more. Who still has it is told so when they bring it back."""
+        if self.kept.is_empty:
+            return
+
+        try:
+            clients = set(self._load().clocks())
+        except (Unavailable, DocumentFailed):
+            clients = set[int]()  # of a document that nobody can read any more
+        self.unload()
+        self._changed = True
+        self.kept.end(clients)
+
+    def changed_ms(self) -> int | None:
+        """When an update came last that no checkpoint contains; None: there is none."""
+        newest = self.log.newest_yjs(1)
+        return newest[0].applied_ms if newest else None
+
+    def take_used(self) -> bool:
+        """Whether anybody has used the document in memory since this was asked last."""
+        used, self._used = self._used, False
+        return used
+
+    def settle(self) -> None:
+        """What was changed in this turn is stored."""
+        self._changed = False
+
+    def roll_back(self) -> None:
+        """The turn failed: what was changed in it is not stored, and not in memory any more."""
+        if self._changed:
+            self.unload()
+
+    def unload(self) -> None:
+        """Leave memory; the next use loads it again."""
+        live = self._live
+        self._forget()
+        if live is not None:
+            live.close()
+
+    def _load(self) -> LiveDocument:
+        self._used = True
+        if self._live is not None:
+            return self._live
+
+        self._loading.check()
+        live = LiveDocument()
+        try:
+            self._read_into(live)
+        except Exception as error:
+            self._forget()
+            live.close()
+            raise self._loading.failed(error) from error
+
+        self._loading.loaded()
+        self._live = live
+        return live
+
+    def _read_into(self, live: LiveDocument) -> None:
+        rows = [(seq, record.update) for seq, record in self.log.all_yjs()]
+        checkpoint = self.kept.checkpoint()
+        if checkpoint is not None:
+            live.apply_all([checkpoint])
+        integrated = live.apply_all([update for _, update in rows])
+        self._known = {update: seq for seq, update in rows}
+        self._size = sum(map(len, self._known))
+        # What came back as it went in is part of the document; of the rest it is to be found out.
+        doubtful = {
+            seq: check_update(update)
+            for (seq, update), part in zip(rows, integrated, strict=True)
+            if part != update
+        }
+        self._wait(live, doubtful)
+
+    def _check(self, shape: Shape, size: int) -> None:
+        kept = self.kept
+        if not kept.fence.isdisjoint(shape.ends):
+            raise DocumentEpochChanged(
+                "this update is of a document that was replaced: discard the local copy, and "
+                "connect again"
+            )
+
+        if kept.head.size + self._size + size > limits.MAX_DOCUMENT_BYTES:
+            raise PayloadTooLarge(f"a document is at most {limits.MAX_DOCUMENT_BYTES} bytes")
+
+    def _integrate(self, live: LiveDocument, update: bytes, shape: Shape) -> bytes | None:
+        self._changed = True
+        try:
+            nests = shape.nests or self._waiting
+            return live.apply_nesting(update) if nests else live.apply(update)
+        except DocumentFailed as error:
+            self.unload()
+            raise InvalidArgument(
+                f"the update cannot be applied: {error}", code="invalid_update"
+            ) from error
+
+    def _note(
+        self, live: LiveDocument, seq: int, update: bytes, shape: Shape, integrated: bytes | None
+    ) -> None:
+        """Know the update that was stored, and which ones still wait."""
+        self._known[update] = seq
+        self._size += len(update)
+        if integrated == update and not self._waiting:
+            return
+
+        self._wait(live, self._waiting | {seq: shape})
+        sizes = [len(update) for update, seq in self._known.items() if seq in self._waiting]
+        if len(sizes) > limits.MAX_PENDING_UPDATES or sum(sizes) > limits.MAX_PENDING_BYTES:
+            raise PayloadTooLarge(
+                f"{limits.MAX_PENDING_UPDATES} updates, or {limits.MAX_PENDING_BYTES} bytes of them, "
+                "wait for others that never came: send those, or the whole document"
+            )
+
+    def _wait(self, live: LiveDocument, shapes: dict[int, Shape]) -> None:
+        """Remember which of these updates are not, or not wholly, part of the document."""
+        clocks = live.clocks() if shapes else {}
+        self._waiting = {
+            seq: shape for seq, shape in shapes.items() if not shape.covered_by(clocks)
+        }
+
+    def _let_go(self, settled: set[int]) -> None:
+        self.log.forget(settled)
+        self._known = {update: seq for update, seq in self._known.items() if seq not in settled}
+        self._size = sum(map(len, self._known))
+
+    def _record(self, state: RoomState, update: bytes, now_ms: int, origin: Origin) -> YjsRecord:
+        update_id = ids.message_id(now_ms, self.log.seq + 1, state.entropy(8))
+        return YjsRecord(update_id, update, now_ms, origin.client_id, origin.clock, origin.actor)
+
+    def _read(self, work: Callable[[LiveDocument], bytes]) -> bytes:
+        try:
+            return work(self._load())
+        except DocumentFailed as error:
+            self.unload()
+            raise self._loading.failed(error) from error
+
+    def _forget(self) -> None:
+        self._live: LiveDocument | None = None
+        self._kept: DocumentStore | None = None
+        self._known: dict[bytes, int] = {}  # the updates in the log: where
+        self._size = 0  # of these, bytes
+        self._waiting: dict[int, Shape] = {}  # those of them that are not part of the document yet
+        self._changed = False

@@ -1,0 +1,76 @@
+"""A document as it was in a snapshot, as one more step forward: whoever is connected stays so, and
+converges (realtime.md 5.5)."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from . import yjs_protocol
+from .json_values import encode
+from .live_document import DocumentFailed, LiveDocument
+from .room_state import DocumentPush
+from .yjs_content import content
+from .yjs_rename import forward
+
+if TYPE_CHECKING:
+    from .room_state import RoomState
+
+EMPTY = b"\x00\x00"
+
+
+def document_content(state: RoomState, now_ms: int) -> dict[str, object]:
+    """What a snapshot keeps of the document. Unavailable: it cannot be loaded."""
+    return {
+        "updateBase64": base64.b64encode(state.document.diff()).decode(),
+        "stateVectorBase64": base64.b64encode(state.document.vector()).decode(),
+        "awareness": [
+            {
+                "clientId": shown.client_id,
+                "state": None if shown.state is None else msgspec.Raw(shown.state),
+                "updatedAt": state.at(shown.updated_ms),
+            }
+            for shown in state.awareness.shown(now_ms)
+        ],
+    }
+
+
+def restore_document(state: RoomState, kept: str | None) -> None:
+    """Have the content of a snapshot again; `kept`: its update in base64, None where it had none.
+
+    Where that cannot be reached by an update on top of what is, the document is replaced by that of
+    the snapshot, of a new epoch, and the clients that hold a copy of the old one are closed.
+    """
+    document = state.document
+    if document.epoch is None and kept is None:
+        return
+
+    wanted = EMPTY if kept is None else base64.b64decode(kept)
+    update = _way(document.diff(), wanted)
+    if update is None:
+        document.replace(state, wanted)
+        state.closes_documents = True
+        return
+
+    integrated = document.restore(state, update)
+    if integrated is not None:
+        told = base64.b64encode(integrated).decode()
+        frame = encode({"type": "yjs.update", "updateBase64": told})
+        state.pushes.append(DocumentPush(yjs_protocol.update(integrated), lambda: frame))
+
+
+def _way(live: bytes, wanted: bytes) -> bytes | None:
+    """The update that leads from a document to the content of another; None: there is none, as a copy
+    has shown."""
+    copy = LiveDocument()
+    try:
+        update = forward(live, wanted)
+        copy.apply_all([live])
+        copy.apply_nesting(update)
+        return update if content(copy.diff()) == content(wanted) else None
+    except (ValueError, DocumentFailed):
+        return None
+    finally:
+        copy.close()

@@ -1,0 +1,151 @@
+"""A pycrdt document, as far as a host may trust one with what strangers have sent.
+
+Whatever the library raises, and a panic is no Exception, becomes a DocumentFailed: the document is
+then in an unknown state, and is dropped by its owner (realtime.md 0.2, S4).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from pycrdt import Doc
+
+from . import limits
+from .large_stack import run_on_large_stack
+from .yjs_deletes import deleted_ranges, includes
+from .yjs_depth import Depths
+from .yjs_reader import read_uint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pycrdt import TransactionEvent
+
+T = TypeVar("T")
+NO_STRUCTS = b"\x00"
+
+
+class DocumentFailed(Exception):
+    """The library could not do it, and the document may be damaged by the attempt."""
+
+
+class TooDeep(DocumentFailed):
+    """Shared types are nested deeper than may be; destroying such ones overflows a usual stack."""
+
+
+class LiveDocument:
+    """In memory; nothing here is stored. Every method may raise DocumentFailed."""
+
+    __slots__ = ("_depths", "_doc", "_integrated", "_subscription", "_unwalked")
+
+    def __init__(self) -> None:
+        self._doc: Doc[object] = Doc(allow_multithreading=True)
+        self._integrated: list[bytes] = []
+        self._subscription = self._doc.observe(self._observe)
+        self._depths: Depths | None = None  # until an update nests shared types
+        self._unwalked: list[bytes] = []
+
+    def apply(self, update: bytes) -> bytes | None:
+        """Apply an update that does not nest: what became part of the document, which may be more
+        than it or less, or nothing."""
+        integrated = _trusting(lambda: self._apply(update))
+        if integrated is not None and self._depths is not None:
+            self._unwalked.append(integrated)
+        return integrated
+
+    def apply_nesting(self, update: bytes) -> bytes | None:
+        """Apply one that nests, or that others have waited for. TooDeep: see MAX_TYPE_DEPTH."""
+        return _trusting(lambda: run_on_large_stack(lambda: self._apply_nesting(update)))
+
+    def apply_all(self, updates: Iterable[bytes]) -> list[bytes | None]:
+        """Apply updates that were applied before, in this order."""
+
+        def work() -> list[bytes | None]:
+            return [self._apply(update) for update in updates]
+
+        return _trusting(lambda: run_on_large_stack(work))
+
+    def vector(self) -> bytes:
+        """The state vector."""
+        return _trusting(self._doc.get_state)
+
+    def clocks(self) -> dict[int, int]:
+        """The state vector, by client id."""
+        vector = self.vector()
+        count, at = read_uint(vector, 0)
+        clocks: dict[int, int] = {}
+        for _ in range(count):
+            client, at = read_uint(vector, at)
+            clocks[client], at = read_uint(vector, at)
+        return clocks
+
+    def diff(self, vector: bytes | None = None) -> bytes:
+        """What one with that state vector misses, deletions always included; None: everything."""
+        update: bytes = _trusting(
+            lambda: self._doc.get_update() if vector is None else self._doc.get_update(vector)
+        )
+        return update
+
+    def has_deleted(self, update: bytes, deletes_at: int) -> bool:
+        """Whether everything that an update deletes is deleted; see `Shape.deletes_at`."""
+        wanted = deleted_ranges(update, deletes_at)
+        if not wanted:
+            return True
+
+        # One who has everything misses no struct: after their number, none, come the deletions.
+        own = self.diff(self.vector())
+        return own.startswith(NO_STRUCTS) and includes(deleted_ranges(own, len(NO_STRUCTS)), wanted)
+
+    def walk(self) -> None:
+        """Let go of what is kept to find depths by."""
+        depths = self._depths
+        if depths is not None:
+            for update in self._unwalked:
+                depths.add(update)
+            self._unwalked.clear()
+
+    def close(self) -> None:
+        """Take the document apart, which recurses as deep as it is nested."""
+        doc, self._doc = self._doc, Doc()
+        doc.unobserve(self._subscription)
+        holder = [doc]
+        del doc
+        run_on_large_stack(holder.clear)
+
+    def _apply(self, update: bytes) -> bytes | None:
+        self._integrated.clear()
+        self._doc.apply_update(update)
+        events = self._integrated
+        if not events:
+            return None
+
+        integrated = events[0] if len(events) == 1 else self._merged(events)
+        events.clear()
+        return integrated
+
+    def _apply_nesting(self, update: bytes) -> bytes | None:
+        depths = self._depths
+        if depths is None:
+            depths = self._depths = Depths()
+            self._unwalked = [self._doc.get_update()]
+        self.walk()
+        integrated = self._apply(update)
+        if integrated is not None and depths.add(integrated) > limits.MAX_TYPE_DEPTH:
+            raise TooDeep(f"shared types are nested at most {limits.MAX_TYPE_DEPTH} deep")
+
+        return integrated
+
+    def _merged(self, events: list[bytes]) -> bytes:
+        raise DocumentFailed(f"{len(events)} transactions for one update")
+
+    def _observe(self, event: TransactionEvent) -> None:
+        self._integrated.append(event.update)
+
+
+def _trusting(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except (DocumentFailed, KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        raise DocumentFailed(f"{type(error).__name__}: {error}") from error
