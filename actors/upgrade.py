@@ -53,7 +53,7 @@ class Upgrade:
         stub = self._bound.stub(target.kind, target.name)
         response = await stub.fetch(socket_request(caller, epoch, seq, protocol))
         if not offered:
-            response.headers.pop(PROTOCOL_HEADER, None)
+            del response.headers[PROTOCOL_HEADER]
         return response
 
 
