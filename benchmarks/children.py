@@ -56,7 +56,8 @@ async def started(command: Sequence[str]) -> AsyncGenerator[Child]:
     try:
         yield Child(process)
     finally:
-        process.kill()
+        if process.returncode is None:
+            process.kill()
         with anyio.CancelScope(shield=True):
             await process.aclose()
 

@@ -101,8 +101,8 @@ async def serve_ours(directory: Path) -> None:
 async def evict_all(host: Host) -> int:
     """Drop every room from memory, its sockets stay; how many."""
     evicted = 0
-    for found in host.list_objects("COLLAB"):
-        evicted += await host.evict(host.env.COLLAB.get(found))
+    for found in host.list_objects("COLLAB.rooms"):
+        evicted += await host.evict(host.env.COLLAB.stub("room", found.name))
     return evicted
 
 
