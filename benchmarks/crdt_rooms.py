@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from unittest.mock import patch
@@ -49,23 +49,37 @@ def append(state: RoomState, now_ms: int, rows: list[bytes]) -> None:
         kept.log.append_yjs(YjsRecord(f"u-{kept.log.seq + 1}", update, now_ms))
 
 
+class Kept:
+    """The document of such a room, on a host."""
+
+    def __init__(self, host: Host, name: str) -> None:
+        self._host = host
+        self._stub = host.env.COLLAB.stub("room", name)
+
+    async def fill(self, updates: Path, compact: bool) -> None:
+        """Have these updates."""
+        await self._stub.fill(str(updates))
+        await self.evict()
+        if compact:
+            await self._stub.compact()
+
+    async def evict(self) -> None:
+        """Nothing of it is in memory."""
+        await self._host.evict(self._stub)
+
+    async def state(self) -> bytes:
+        """All of it, as `sync_yjs` answers one who has nothing."""
+        update: bytes = await self._stub.state()
+        return update
+
+
 @asynccontextmanager
-async def filled(
-    directory: Path, name: str, updates: Path, compact: bool
-) -> AsyncGenerator[Callable[[], Awaitable[bytes]]]:
-    """A host with such a document: what loads it and answers with all of it."""
+async def filled(directory: Path, name: str, updates: Path, compact: bool) -> AsyncGenerator[Kept]:
+    """A host with such a document."""
     lifted = patch.multiple(limits, MAX_LOG_UPDATES=UNLIMITED, MAX_LOG_BYTES=UNLIMITED)
     with lifted, patch.dict(module.ACTORS, rooms=FilledRoom):
         app = App(name="bench", bindings={"COLLAB": realtime(name="collab")})
         async with Host(app, data_dir=directory) as host:
-            stub = host.env.COLLAB.stub("room", name)
-            await stub.fill(str(updates))
-            await host.evict(stub)
-            if compact:
-                await stub.compact()
-
-            async def answered() -> bytes:
-                await host.evict(stub)
-                return await stub.state()
-
-            yield answered
+            kept = Kept(host, name)
+            await kept.fill(updates, compact)
+            yield kept
