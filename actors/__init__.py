@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .client import RealtimeConnection
+from .crdt_handle import CrdtRoomHandle
 from .crdt_types import (
     RealtimeCrdtAwarenessOptions,
     RealtimeCrdtAwarenessResult,
@@ -43,7 +44,7 @@ from .options import (
     RealtimeModuleOptions,
     RealtimeRetentionOptions,
 )
-from .room import Channel, Room
+from .room import Channel, CrdtRoom, Room
 from .types import (
     RealtimeAuthorizeOptions,
     RealtimeAuthorizeResult,
@@ -80,6 +81,8 @@ from .types import (
 __all__ = (
     "Channel",
     "ChannelHandle",
+    "CrdtRoom",
+    "CrdtRoomHandle",
     "DocumentEpochChanged",
     "Forbidden",
     "IdempotencyConflict",

@@ -74,6 +74,7 @@ def authorize(
             member_id=member_id,
             client_id=options.client_id,
             presence=options.presence,
+            document_epoch=None if state.is_destroyed else state.document_epoch,
         )
     )
 

@@ -184,7 +184,7 @@ class RealtimeConnection:
         given = operation.input.kind(**fields) if fields else NOTHING
         body = plain_json(given)
         operation.input.parse(body)
-        result = await self._ask(name, body)
+        result = await self._ask(operation.frame_type, body)
         return msgspec.json.decode(result, type=kind)
 
     async def _send_message(

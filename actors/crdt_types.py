@@ -55,7 +55,7 @@ class RealtimeCrdtAwarenessOptions(Input, frozen=True, kw_only=True):
 
 
 class RealtimeCrdtAwarenessResult(Output, frozen=True, kw_only=True):
-    """The awareness of a client as it is now."""
+    """The awareness of a client as it is now: `state` is empty when it was removed."""
 
     room: str
     kind: Kind
@@ -144,7 +144,11 @@ class RealtimeYjsUpdateRecord(Output, frozen=True, kw_only=True):
 
 
 class RealtimeYjsSyncResult(Output, frozen=True, kw_only=True):
-    """What a client misses, merged into `update_base64`, and the newest `updates` for inspection."""
+    """What a client misses, merged into `update_base64`, and the newest `updates` for inspection,
+    the newest last.
+
+    Extension: `document_epoch`, which document it is; absent when the room has none.
+    """
 
     room: str
     kind: Kind
@@ -152,6 +156,7 @@ class RealtimeYjsSyncResult(Output, frozen=True, kw_only=True):
     state_vector_base64: str | None = None
     updates: list[RealtimeYjsUpdateRecord]
     awareness: list[RealtimeCrdtAwarenessResult]
+    document_epoch: str | None = None
 
 
 class RealtimeCrdtCompactResult(Output, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 import struct
+from copy import copy
 from hashlib import sha256
 from typing import TYPE_CHECKING, NoReturn
 
@@ -30,6 +31,12 @@ class Cursors:
         self._keys = keyring.derived("cursor")
         self._signs = keyring.signs
         self._scope = (instance, purpose)
+
+    def of(self, purpose: str) -> Cursors:
+        """Those of the same instance for another purpose: neither reads the other's."""
+        cursors = copy(self)
+        cursors._scope = (self._scope[0], purpose)
+        return cursors
 
     def encode(self, kind: str, room: str, generation: int, seq: int) -> str:
         """A cursor at `seq`. ValueError: it is negative, or has more than 63 bits."""

@@ -25,6 +25,7 @@ class Deadline(Enum):
     RETENTION = "retention"  # messages that are too old or too many
     GRANTS = "grants"  # connections whose token has expired
     DESTROYED = "destroyed"  # what a destroyed room keeps for a while
+    AWARENESS = "awareness"  # clients without a connection that are not heard of any more
     PURGE = "purge"  # rows that nobody can reach any more
 
 

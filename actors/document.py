@@ -51,7 +51,17 @@ class Document:
     """Of one instance of a room, loaded when it is first used. `loading`: what keeps a document that
     cannot be loaded from being tried all the time; nothing is written to it."""
 
-    __slots__ = ("_changed", "_kept", "_known", "_live", "_loading", "_size", "_store", "_used", "_waiting")
+    __slots__ = (
+        "_changed",
+        "_kept",
+        "_known",
+        "_live",
+        "_loading",
+        "_size",
+        "_store",
+        "_used",
+        "_waiting",
+    )
 
     def __init__(self, store: Store, loading: Loading) -> None:
         self._store = store

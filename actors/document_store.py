@@ -96,15 +96,7 @@ class DocumentStore:
 
     def leftovers(self, limit: int) -> list[str]:
         """Keys that nothing reads any more; at most `limit`."""
-        first = self.head.first
-        found = list(
-            self._store.list(
-                prefix=keys.YJS_UPDATES, end=keys.yjs_update(first), limit=limit
-            )
-        )
-        found += self._store.list(
-            prefix=keys.JSON_UPDATES, end=keys.json_update(first), limit=limit
-        )
+        found = self.log.leftovers(limit)
         found += self._store.list(
             prefix=keys.CHECKPOINT, start=keys.checkpoint_part(self.head.parts), limit=limit
         )

@@ -10,6 +10,14 @@ from typing import Any
 import msgspec
 
 from . import limits
+from .base64_text import decode_base64
+from .crdt_types import (
+    RealtimeCrdtAwarenessOptions,
+    RealtimeCrdtDocumentOptions,
+    RealtimeCrdtUpdateOptions,
+    RealtimeYjsSyncOptions,
+    RealtimeYjsUpdateOptions,
+)
 from .errors import InvalidArgument, PayloadTooLarge
 from .json_values import check, encode, encode_within, parse
 from .members import check_member_fields
@@ -44,15 +52,17 @@ class Refresh(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """A type and its check; `check(value, root)` raises a RealtimeError that names the field."""
+    """A type and its check; `check(value, root)` raises a RealtimeError that names the field.
+    `max_bytes`: of its JSON, where nothing else bounds it, as bodies and frames are."""
 
     kind: type[Any]
     check: Check
+    max_bytes: int = limits.MAX_BODY_BYTES
 
     def parse(self, data: bytes | str, root: str = "") -> Any:
-        """The input from JSON, checked. PayloadTooLarge: over 1 MiB. InvalidArgument."""
-        if len(data) > limits.MAX_BODY_BYTES:
-            raise PayloadTooLarge(f"an input is at most {limits.MAX_BODY_BYTES} bytes")
+        """The input from JSON, checked. PayloadTooLarge: over `max_bytes`. InvalidArgument."""
+        if len(data) > self.max_bytes:
+            raise PayloadTooLarge(f"an input is at most {self.max_bytes} bytes")
 
         value = parse(data, self.kind, root)
         self.check(value, f"{root}." if root else "")
@@ -95,12 +105,7 @@ def check_metadata(options: RealtimeMetadataOptions, root: str) -> None:
 
 def check_history(options: RealtimeHistoryOptions, root: str) -> None:
     """Of history: what the cursor means is the room's to say."""
-    if options.cursor is not None and len(options.cursor) > limits.MAX_CURSOR_BYTES:
-        raise InvalidArgument(
-            f"{root}cursor is what an earlier page returned",
-            code="invalid_cursor",
-            field=f"{root}cursor",
-        )
+    _check_cursor(options.cursor, f"{root}cursor")
 
 
 def check_restore(options: RealtimeRestoreOptions, root: str) -> None:
@@ -128,6 +133,40 @@ def check_authorize(options: RealtimeAuthorizeOptions, root: str) -> None:
         )
 
 
+def check_crdt_update(options: RealtimeCrdtUpdateOptions, root: str) -> None:
+    """Of apply_update: any JSON, as much as a message may have."""
+    encode_within(options.update, f"{root}update", limits.MAX_DATA_BYTES)
+    _check_id(options.client_id, f"{root}clientId")
+    check_principal(options.actor, f"{root}actor")
+
+
+def check_awareness(options: RealtimeCrdtAwarenessOptions, root: str) -> None:
+    """Of awareness; whose id it is, is the room's to say."""
+    _check_id(options.client_id, f"{root}clientId")
+    check_principal(options.actor, f"{root}actor")
+    if options.state is not None:
+        encode_within(options.state, f"{root}state", limits.MAX_AWARENESS_BYTES)
+
+
+def check_document(options: RealtimeCrdtDocumentOptions, root: str) -> None:
+    """Of document."""
+    _check_cursor(options.cursor, f"{root}cursor")
+
+
+def check_yjs_update(options: RealtimeYjsUpdateOptions, root: str) -> None:
+    """Of apply_yjs_update: that it is base64. Whether it is an update, the document says."""
+    decode_base64(options.update_base64, f"{root}updateBase64", limits.MAX_UPDATE_BYTES)
+    _check_id(options.client_id, f"{root}clientId")
+    check_principal(options.actor, f"{root}actor")
+
+
+def check_yjs_sync(options: RealtimeYjsSyncOptions, root: str) -> None:
+    """Of sync_yjs: likewise of a state vector."""
+    vector = options.state_vector_base64
+    if vector is not None:
+        decode_base64(vector, f"{root}stateVectorBase64", limits.MAX_STATE_VECTOR_BYTES)
+
+
 def check_nothing(_value: object, _root: str) -> None:
     """The type says it all."""
 
@@ -135,6 +174,13 @@ def check_nothing(_value: object, _root: str) -> None:
 def _check_id(text: str | None, field: str) -> None:
     if text is not None:
         check_id(text, field)
+
+
+def _check_cursor(cursor: str | None, field: str) -> None:
+    if cursor is not None and len(cursor) > limits.MAX_CURSOR_BYTES:
+        raise InvalidArgument(
+            f"{field} is what an earlier page returned", code="invalid_cursor", field=field
+        )
 
 
 MESSAGE = Input(RealtimeMessageInput, check_publish)
@@ -151,6 +197,12 @@ LIFECYCLE = Input(Nothing, check_nothing)
 DESTROY = Input(RealtimeDestroyOptions, check_nothing)
 RESUME = Input(RealtimeResumeOptions, check_resume)
 REFRESH = Input(Refresh, check_nothing)
+CRDT_UPDATE = Input(RealtimeCrdtUpdateOptions, check_crdt_update)
+AWARENESS = Input(RealtimeCrdtAwarenessOptions, check_awareness)
+DOCUMENT = Input(RealtimeCrdtDocumentOptions, check_document)
+YJS_UPDATE = Input(RealtimeYjsUpdateOptions, check_yjs_update, limits.MAX_UPDATE_INPUT_BYTES)
+YJS_SYNC = Input(RealtimeYjsSyncOptions, check_yjs_sync, limits.MAX_UPDATE_INPUT_BYTES)
+COMPACT = Input(Nothing, check_nothing)
 NOTHING = Nothing()
 
 

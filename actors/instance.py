@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from .awareness_tables import AwarenessTables
+from .crdt_handle import CrdtRoomHandle
 from .handles import ChannelHandle, RoomHandle
 from .names import check_name
 from .quarantine import Quarantines
@@ -72,6 +73,11 @@ class RealtimeInstance:
         """A room. InvalidArgument: no name of 1 to 255 bytes without control characters."""
         check_name(name, "name")
         return RoomHandle(self.options, _finder(self._rooms, name), name)
+
+    def crdt_room(self, name: str) -> CrdtRoomHandle:
+        """A room with its document, likewise: the same one as `room(name)`."""
+        check_name(name, "name")
+        return CrdtRoomHandle(self.options, _finder(self._rooms, name), name)
 
     def channel(self, name: str) -> ChannelHandle:
         """A channel, likewise; another than the room of the same name."""

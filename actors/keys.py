@@ -16,6 +16,7 @@ FENCE = "yf"
 CHECKPOINT = "yc:"
 YJS_UPDATES = "uy:"
 JSON_UPDATES = "uj:"
+JSON_INDEX = "ux:"
 
 
 def message(seq: int) -> str:
@@ -71,3 +72,8 @@ def update_seq_of(key: str) -> int:
 def checkpoint_part(number: int) -> str:
     """A part of the document's checkpoint."""
     return f"{CHECKPOINT}{number:04d}"
+
+
+def json_index(digest: str) -> str:
+    """Where a JSON update is, by what it is known by."""
+    return JSON_INDEX + digest

@@ -73,7 +73,11 @@ RATE_PER_SECOND = 50  # frames of one connection
 RATE_BURST = 100
 
 # Documents (0.2, 2.13, 5.7)
-MAX_UPDATE_BYTES = 1_048_576  # a Yjs update, or a JSON one, as bytes
+MAX_UPDATE_BYTES = 1_048_576  # a Yjs update, as bytes; a JSON one is at most MAX_DATA_BYTES
+MAX_UPDATE_INPUT_BYTES = 2_097_152  # one in base64, with what belongs to it, from code
+MAX_UPDATES_BYTES = 4 * 1024 * 1024  # of a page of updates, unless it is a single one
+UPDATES_AT_ONCE = 100  # that are read before the page is looked at
+MAX_UPDATES_READ = 10_000  # for one page: it ends early when a clock leaves out that many
 MAX_STATE_VECTOR_BYTES = 1_048_576
 MAX_YJS_ID = 2**53 - 1  # a client id: what JavaScript counts exactly
 MAX_YJS_CLOCK = 2**31 - 1

@@ -96,13 +96,12 @@ class LiveDocument:
         own = self.diff(self.vector())
         return own.startswith(NO_STRUCTS) and includes(deleted_ranges(own, len(NO_STRUCTS)), wanted)
 
-    def walk(self) -> None:
-        """Let go of what is kept to find depths by."""
-        depths = self._depths
-        if depths is not None:
-            for update in self._unwalked:
-                depths.add(update)
-            self._unwalked.clear()
+    def walk(self) -> int:
+        """Look at how deep the types lie in what was integrated since the last time: the greatest
+        depth there."""
+        depths, unwalked = self._depths, self._unwalked
+        self._unwalked = []
+        return 0 if depths is None else max(map(depths.add, unwalked), default=0)
 
     def close(self) -> None:
         """Take the document apart, which recurses as deep as it is nested."""
@@ -124,16 +123,22 @@ class LiveDocument:
         return integrated
 
     def _apply_nesting(self, update: bytes) -> bytes | None:
-        depths = self._depths
-        if depths is None:
-            depths = self._depths = Depths()
-            self._unwalked = [self._doc.get_update()]
+        if self._depths is None:
+            self._measure()
         self.walk()
         integrated = self._apply(update)
-        if integrated is not None and depths.add(integrated) > limits.MAX_TYPE_DEPTH:
-            raise TooDeep(f"shared types are nested at most {limits.MAX_TYPE_DEPTH} deep")
+        if integrated is not None:
+            self._unwalked.append(integrated)
+            # What is not known is taken for too deep: the whole document then says how deep it is.
+            if self.walk() > limits.MAX_TYPE_DEPTH and self._measure() > limits.MAX_TYPE_DEPTH:
+                raise TooDeep(f"shared types are nested at most {limits.MAX_TYPE_DEPTH} deep")
 
         return integrated
+
+    def _measure(self) -> int:
+        self._depths = Depths()
+        self._unwalked = [self._doc.get_update()]
+        return self.walk()
 
     def _merged(self, events: list[bytes]) -> bytes:
         raise DocumentFailed(f"{len(events)} transactions for one update")

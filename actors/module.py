@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ..bindings import DurableObjectNamespace
     from ..runtime import DurableObject, Host
     from ..runtime.application import ASGIApp
+    from .crdt_handle import CrdtRoomHandle
     from .handles import ChannelHandle, RoomHandle
     from .room_state import Kind
     from .types import RealtimeRoomIdentity, RealtimeStats
@@ -84,6 +85,10 @@ class RealtimeModule:
     def room(self, name: str) -> RoomHandle:
         """A room. InvalidArgument: no name of a room. HostError: no host runs this module."""
         return self._instance().room(name)
+
+    def crdt_room(self, name: str) -> CrdtRoomHandle:
+        """A room with its document, likewise: the same one as `room(name)`."""
+        return self._instance().crdt_room(name)
 
     def channel(self, name: str) -> ChannelHandle:
         """A channel, likewise."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from . import limits
+from .base64_text import base64_length
 from .operations import TABLE
 from .types import RealtimeRoomIdentity, RealtimeStats
 
@@ -23,7 +24,8 @@ REFUSALS = {
     403: "The caller is known, and may not do this.",
     404: "There is no such thing.",
     405: "The path answers other methods.",
-    409: "The idempotency key was another message's, or the member never joined.",
+    409: "The idempotency key was another message's, the member never joined, or the document was "
+    "replaced.",
     410: "The room was destroyed.",
     413: "The body, or a part of it, has too many bytes.",
     415: "The body is not JSON.",
@@ -34,6 +36,11 @@ REFUSALS = {
 }
 # Lengths are of characters here, and of UTF-8 bytes where they are enforced: never less.
 ID = {"minLength": 1, "maxLength": limits.MAX_ID_BYTES}
+BASE64: Json = {
+    "contentEncoding": "base64",
+    "pattern": "^(?:[A-Za-z0-9+/]{4})*"
+    "(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$",
+}
 BOUNDS: dict[str, dict[str, Json]] = {
     "RealtimeMessageInput": {
         "type": {"minLength": 1, "maxLength": limits.MAX_TYPE_BYTES},
@@ -51,6 +58,16 @@ BOUNDS: dict[str, dict[str, Json]] = {
         "memberId": ID,
         "clientId": ID,
         "ttlSeconds": {"maximum": limits.MAX_TOKEN_TTL_SECONDS},
+    },
+    "RealtimeCrdtUpdateOptions": {"clientId": ID},
+    "RealtimeCrdtAwarenessOptions": {"clientId": ID},
+    "RealtimeCrdtDocumentOptions": {"cursor": {"maxLength": limits.MAX_CURSOR_BYTES}},
+    "RealtimeYjsUpdateOptions": {
+        "clientId": ID,
+        "updateBase64": BASE64 | {"maxLength": base64_length(limits.MAX_UPDATE_BYTES)},
+    },
+    "RealtimeYjsSyncOptions": {
+        "stateVectorBase64": BASE64 | {"maxLength": base64_length(limits.MAX_STATE_VECTOR_BYTES)},
     },
 }
 
@@ -82,7 +99,7 @@ def document(instance: str) -> Json:
     paths: Json = {}
     for kind in ("rooms", "channels", "crdt"):
         for operation, given, result in zip(TABLE, inputs, results, strict=True):
-            if kind != "channels" or operation.of_channels:
+            if _has(kind, operation):
                 path = f"/{kind}/{{name}}/{operation.path}"
                 method = "get" if operation.reads else "post"
                 paths[path] = {
@@ -108,6 +125,13 @@ def document(instance: str) -> Json:
         "components": {"schemas": schemas, "securitySchemes": _schemes()},
         "security": [{"apiKey": []}, {"token": []}],
     }
+
+
+def _has(kind: str, operation: Operation) -> bool:
+    if kind == "channels":
+        return operation.of_channels
+
+    return kind == "crdt" or not operation.of_documents
 
 
 def _operation(kind: str, operation: Operation, given: Json, result: Json, schemas: Json) -> Json:

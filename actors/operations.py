@@ -8,9 +8,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import inputs, lifecycle, members, messages, metadata, snapshots, types
+from . import (
+    crdt_types,
+    documents,
+    inputs,
+    json_awareness,
+    json_updates,
+    lifecycle,
+    members,
+    messages,
+    metadata,
+    snapshots,
+    types,
+)
 from .authorize import authorize
 from .caller import check_capability
+from .document import Origin
 from .errors import InvalidArgument, Unauthenticated
 from .principals import actor_for, member_for
 
@@ -29,7 +42,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Call:
     """One call of an operation, as the functions below get it. `public_url`: how clients reach the
-    host. `but`: the connection that a broadcast leaves out."""
+    host. `connection_id`: of the connection that it came by, which a broadcast leaves out."""
 
     state: RoomState
     input: Any
@@ -38,7 +51,7 @@ class Call:
     cursors: Cursors
     keyring: Keyring
     public_url: str
-    but: str | None = None
+    connection_id: str | None = None
 
     @property
     def member_id(self) -> str:
@@ -50,13 +63,20 @@ class Call:
 
         return member_id
 
+    @property
+    def client_id(self) -> str | None:
+        """Which client or device it comes from: as it says, else as its token says."""
+        client_id: str | None = self.input.client_id
+        return self.caller.client_id if client_id is None else client_id
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`name`: as in Python; on the wire with `-` for `_`. `capability`: what a token needs.
+    """`name`: as in Python; in a URL with `-` for `_`. `capability`: what a token needs.
 
-    `reads`: it is a GET. `writes`: it may change the room. `of_channels`: a channel has it too.
-    `by_frame`: it is a frame of a socket as well. `result`: the type of its JSON.
+    `reads`: it is a GET. `writes`: it may change what the directory counts. `of_channels`: a channel
+    has it too. `of_documents`: it is found below `/crdt/` alone. `by_frame`: it is a frame of a
+    socket as well. `frame`: by this name, if not by its own. `result`: the type of its JSON.
     """
 
     name: str
@@ -66,8 +86,15 @@ class Operation:
     capability: str
     reads: bool = False
     of_channels: bool = False
+    of_documents: bool = False
     writes: bool = True
     by_frame: bool = True
+    frame: str = ""
+
+    @property
+    def frame_type(self) -> str:
+        """Its `type` as a frame."""
+        return self.frame or self.name
 
     @property
     def path(self) -> str:
@@ -89,7 +116,7 @@ def _publish(call: Call) -> bytes:
 
 def _broadcast(call: Call) -> bytes:
     actor = actor_for(call.caller, call.input.actor)
-    return messages.publish(call.state, call.input, actor, call.now_ms, call.but)
+    return messages.publish(call.state, call.input, actor, call.now_ms, call.connection_id)
 
 
 def _join(call: Call) -> bytes:
@@ -142,6 +169,37 @@ def _authorize(call: Call) -> bytes:
     return authorize(
         call.state, call.input, call.caller, call.keyring, call.public_url, call.now_ms
     )
+
+
+def _apply_update(call: Call) -> bytes:
+    actor = actor_for(call.caller, call.input.actor)
+    return json_updates.apply_update(call.state, call.input, call.client_id, actor, call.now_ms)
+
+
+def _awareness(call: Call) -> bytes:
+    actor = actor_for(call.caller, call.input.actor)
+    return json_awareness.awareness(
+        call.state, call.input, call.caller, actor, call.connection_id, call.now_ms
+    )
+
+
+def _document(call: Call) -> bytes:
+    return documents.document(call.state, call.input, call.cursors, call.now_ms)
+
+
+def _apply_yjs_update(call: Call) -> bytes:
+    origin = Origin(call.client_id, call.input.clock, actor_for(call.caller, call.input.actor))
+    return documents.apply_yjs_update(
+        call.state, call.input, origin, call.connection_id, call.now_ms
+    )
+
+
+def _sync_yjs(call: Call) -> bytes:
+    return documents.sync_yjs(call.state, call.input, call.now_ms)
+
+
+def _compact(call: Call) -> bytes:
+    return documents.compact(call.state, call.now_ms)
 
 
 TABLE: tuple[Operation, ...] = (
@@ -215,10 +273,67 @@ TABLE: tuple[Operation, ...] = (
         of_channels=True,
         by_frame=False,
     ),
+    Operation(
+        "apply_update",
+        inputs.CRDT_UPDATE,
+        crdt_types.RealtimeCrdtUpdateResult,
+        _apply_update,
+        "crdt:write",
+        of_documents=True,
+        frame="update",
+    ),
+    Operation(
+        "awareness",
+        inputs.AWARENESS,
+        crdt_types.RealtimeCrdtAwarenessResult,
+        _awareness,
+        "presence",
+        of_documents=True,
+        writes=False,
+    ),
+    Operation(
+        "document",
+        inputs.DOCUMENT,
+        crdt_types.RealtimeCrdtDocumentResult,
+        _document,
+        "crdt:read",
+        of_documents=True,
+        reads=True,
+        writes=False,
+    ),
+    Operation(
+        "apply_yjs_update",
+        inputs.YJS_UPDATE,
+        crdt_types.RealtimeYjsUpdateResult,
+        _apply_yjs_update,
+        "crdt:write",
+        of_documents=True,
+        frame="yjs.update",
+    ),
+    Operation(
+        "sync_yjs",
+        inputs.YJS_SYNC,
+        crdt_types.RealtimeYjsSyncResult,
+        _sync_yjs,
+        "crdt:read",
+        of_documents=True,
+        writes=False,
+        frame="yjs.sync",
+    ),
+    Operation(
+        "compact",
+        inputs.COMPACT,
+        crdt_types.RealtimeCrdtCompactResult,
+        _compact,
+        "admin",
+        of_documents=True,
+        writes=False,
+    ),
 )
 
 OPERATIONS = {operation.name: operation for operation in TABLE}
 BY_PATH = {operation.path: operation for operation in TABLE}
+BY_FRAME = {operation.frame_type: operation for operation in TABLE if operation.by_frame}
 
 
 async def perform(
@@ -227,9 +342,9 @@ async def perform(
     operation: Operation,
     value: Any,
     caller: Caller,
-    but: str | None = None,
+    connection_id: str | None = None,
 ) -> bytes:
-    """Run an operation in a turn of its own; `but`: the connection that a broadcast leaves out."""
+    """Run an operation in a turn of its own; `connection_id`: of the connection that it came by."""
     if operation.writes and not _only_reads(value):
         await turns.before_write()
 
@@ -242,7 +357,7 @@ async def perform(
             services.cursors,
             services.keyring,
             services.public_url(),
-            but,
+            connection_id,
         )
         return run(operation, call)
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import msgspec
 
 # Not answered twice the same: after a loss nobody knows whether they have happened.
-NOT_AGAIN = frozenset(("snapshot", "restore"))
+NOT_AGAIN = frozenset(("snapshot", "restore", "update"))
 
 
 class Pending:

@@ -11,6 +11,7 @@ from ..runtime import AlarmInfo, DurableObject, Request, Response, WebSocketRequ
 from .caller import decode_caller
 from .deadlines import Deadline
 from .errors import Unavailable
+from .json_awareness import sweep_awareness
 from .lifecycle import clear, is_idle_now
 from .members import somebody_is_gone, sweep
 from .messages import sweep_idempotency
@@ -39,6 +40,7 @@ SWEEPS: dict[Deadline, Callable[[RoomState, int], None]] = {
     Deadline.RETENTION: trim,
     Deadline.DESTROYED: clear,
     Deadline.PURGE: purge,
+    Deadline.AWARENESS: sweep_awareness,
 }
 
 
@@ -126,6 +128,10 @@ class Room(DurableObject):
                 await turns.report()
         else:
             turns.run(SWEEPS[deadline])
+
+
+# A CRDT room is the room of its name (realtime.md 5.1): the same actor, by its other name.
+CrdtRoom = Room
 
 
 class Channel(Room):

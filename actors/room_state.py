@@ -18,6 +18,7 @@ from .head import Head, decode_head, encode_head
 from .json_values import encode, timestamp
 from .quarantine import Loading
 from .records import published_at
+from .update_log import newest_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -202,3 +203,7 @@ class RoomState:
             published_ms = published_at(record)
             self.last_ms = max(self.last_ms, published_ms)
             self.activity_ms = max(self.activity_ms, published_ms)
+        # An update of the document likewise.
+        applied_ms = newest_ms(self.store)
+        self.last_ms = max(self.last_ms, applied_ms)
+        self.activity_ms = max(self.activity_ms, applied_ms)

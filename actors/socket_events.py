@@ -15,7 +15,7 @@ from .frames import Protocol
 from .inputs import REFRESH, RESUME
 from .json_values import convert, encode
 from .messages import after
-from .operations import OPERATIONS, check_generation, perform
+from .operations import BY_FRAME, check_generation, perform
 from .socket_request import PROTOCOL_HEADER, STATUSES, protocol_in
 from .sockets import ends_at
 from .tokens import refreshed
@@ -202,8 +202,8 @@ class SocketEvents:
         elif frame.kind == "auth.refresh":
             result = self._refresh(connection, REFRESH.parse(frame.body).token)
         else:
-            operation = OPERATIONS.get(frame.kind)
-            if operation is None or not operation.by_frame:
+            operation = BY_FRAME.get(frame.kind)
+            if operation is None:
                 raise InvalidArgument(f"there is no frame of type {frame.kind!r:.60}", field="type")
 
             value = operation.input.parse(frame.body, frame.root)

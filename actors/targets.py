@@ -78,8 +78,11 @@ def find_target(segments: Sequence[bytes]) -> Target:
     if operation is None:
         raise NotFound("there is no such operation: openapi.json says which there are")
 
-    name = decode_name(segments[1])
     operation.check_kind(kind)
+    if operation.of_documents and segments[0] != b"crdt":
+        raise NotFound(f"{operation.path} is an operation of the room below /crdt/")
+
+    name = decode_name(segments[1])
     methods = READS if operation.reads else WRITES
     return Target(Endpoint.OPERATION, methods, kind, name, operation)
 

@@ -118,7 +118,7 @@ class Turns:
         """Have a checkpoint of the document, in a turn of its own; how many updates are new in it. That
         it failed is logged: nothing is lost by it, and the next one may succeed."""
         try:
-            return self.run(lambda state, now_ms: state.document.compact())
+            return self.run(_compact)
         except RealtimeError as error:
             logger.error("the document of %r cannot be compacted", self._name, exc_info=error)
             return 0
@@ -221,3 +221,8 @@ class Turns:
             document=self._document,
             awareness=lambda: self._services.awareness.open(self._name),
         )
+
+
+def _compact(state: RoomState, _now_ms: int) -> int:
+    state.save()  # when the room was active is not told by its updates any more
+    return state.document.compact()

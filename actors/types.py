@@ -282,7 +282,11 @@ class RealtimeAuthorizeOptions(Input, frozen=True, kw_only=True):
 
 
 class RealtimeAuthorizeResult(Output, frozen=True, kw_only=True):
-    """A grant: a browser opens its connection by `new WebSocket(url, protocols)`."""
+    """A grant: a browser opens its connection by `new WebSocket(url, protocols)`.
+
+    Extension: `document_epoch`, which document the room has; absent when it has none. A client that
+    has a copy of another one discards it before it connects.
+    """
 
     room: str
     kind: Kind
@@ -294,6 +298,7 @@ class RealtimeAuthorizeResult(Output, frozen=True, kw_only=True):
     member_id: str | None = None
     client_id: str | None = None
     presence: Record | None = None
+    document_epoch: str | None = None
 
 
 class RealtimeStats(Output, frozen=True, kw_only=True):

@@ -5,6 +5,8 @@ A JSON update stays as it is. A Yjs update stays until a checkpoint contains it.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from hashlib import sha256
 from heapq import merge
 from typing import TYPE_CHECKING
 
@@ -41,6 +43,21 @@ class JsonRecord(msgspec.Struct, frozen=True, array_like=True):
     clock: int | None = None
     actor: RealtimePrincipal | None = None
 
+    @property
+    def digest(self) -> str | None:
+        """See `digest_of`."""
+        return digest_of(self.client_id, self.clock, msgspec.json.decode(self.update))
+
+
+def digest_of(client_id: str | None, clock: int | None, update: object) -> str | None:
+    """What a JSON update is known by when it comes again; None: it does not say whose it is, or
+    which. Who sends it is not part of it. Under it is a row with its place, deleted with the update:
+    there are never more such rows than updates."""
+    if client_id is None or clock is None:
+        return None
+
+    return sha256(msgspec.json.encode([client_id, clock, update], order="sorted")).hexdigest()
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _yjs = msgspec.msgpack.Decoder(YjsRecord)
@@ -68,10 +85,18 @@ class UpdateLog:
         return self.seq
 
     def append_json(self, record: JsonRecord) -> int:
-        """Store a JSON update at the end; its place."""
+        """Store a JSON update at the end, to be found by its digest too; its place."""
         self.seq += 1
         self._store.put(keys.json_update(self.seq), _encode(record))
+        digest = record.digest
+        if digest is not None:
+            self._store.put(keys.json_index(digest), self.seq)
         return self.seq
+
+    def find_json(self, digest: str) -> JsonRecord | None:
+        """The JSON update that is known by a digest; the newest of them."""
+        seq: int | None = self._store.get(keys.json_index(digest))
+        return None if seq is None or seq < self.first else self.json(seq)
 
     def yjs(self, seq: int) -> YjsRecord:
         """The Yjs update at a place. Unavailable: it cannot be read."""
@@ -119,10 +144,36 @@ class UpdateLog:
         )
         return found[:limit]
 
+    def leftovers(self, limit: int) -> list[str]:
+        """Keys of what is before `first`; at most `limit`, an index before what it leads to."""
+        found = list(
+            self._store.list(prefix=keys.YJS_UPDATES, end=keys.yjs_update(self.first), limit=limit)
+        )
+        rows = self._store.list(
+            prefix=keys.JSON_UPDATES, end=keys.json_update(self.first), limit=limit
+        )
+        for key, stored in rows.items():
+            with suppress(Unavailable):  # one that cannot be read has an index that leads nowhere
+                digest = _read_json(stored).digest
+                if digest and self._store.get(keys.json_index(digest)) == keys.update_seq_of(key):
+                    found.append(keys.json_index(digest))
+            found.append(key)
+        return found[:limit]
+
     def forget(self, seqs: Iterable[int]) -> None:
         """Delete Yjs updates that a checkpoint contains from now on."""
         for seq in seqs:
             self._store.delete(keys.yjs_update(seq))
+
+
+def newest_ms(store: Store) -> int:
+    """When the newest update that has a row was applied; 0: there is none that can be read."""
+    newest = 0
+    for prefix, read in ((keys.YJS_UPDATES, _read_yjs), (keys.JSON_UPDATES, _read_json)):
+        for stored in store.list(prefix=prefix, reverse=True, limit=1).values():
+            with suppress(Unavailable):
+                newest = max(newest, read(stored).applied_ms)
+    return newest
 
 
 def _read_yjs(stored: object) -> YjsRecord:

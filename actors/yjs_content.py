@@ -1,1 +1,2 @@
-def content(update): return {}
+def content(update):
+    return {}

@@ -8,8 +8,16 @@ from typing import Any
 
 import pytest
 
-from roomhost.actors import RealtimeInstance, RealtimeModule, realtime
-from roomhost.actors.handles import ChannelHandle, RoomHandle
+from roomhost.actors import (
+    ChannelHandle,
+    CrdtRoom,
+    CrdtRoomHandle,
+    RealtimeInstance,
+    RealtimeModule,
+    Room,
+    RoomHandle,
+    realtime,
+)
 
 from .reference import TEXT, Signature, operations_of, snake, types_of
 from .test_api_reference import OUR_FIELDS
@@ -17,23 +25,25 @@ from .test_api_reference import OUR_FIELDS
 OPERATIONS = operations_of(TEXT)
 REFERENCE = types_of(TEXT)
 
-# Documents are not offered yet: what they alone need is named here, and nothing else may be missing.
-OF_DOCUMENTS = {
-    "realtimeCrdtRoom",
-    "realtimeCrdtApplyUpdate",
-    "realtimeCrdtAwareness",
-    "realtimeCrdtCompact",
-    "realtimeCrdtDocument",
-    "realtimeYjsApplyUpdate",
-    "realtimeYjsSync",
+OF_DOCUMENTS = {  # by the names that the contract and the types give them
+    "realtimeCrdtApplyUpdate": "apply_update",
+    "realtimeCrdtAwareness": "awareness",
+    "realtimeCrdtCompact": "compact",
+    "realtimeCrdtDocument": "document",
+    "realtimeYjsApplyUpdate": "apply_yjs_update",
+    "realtimeYjsSync": "sync_yjs",
 }
 OF_INSTANCES = {
     "realtimeChannel": ChannelHandle,
+    "realtimeCrdtRoom": CrdtRoomHandle,
     "realtimeRoom": RoomHandle,
 }
 OF_CHANNELS = {"publish", "broadcast", "history", "authorize", "lifecycle", "destroy"}
 OUR_METHODS = {
     "connect": "a connection from code, with its events",
+    "edit": "a document to change as one of pycrdt",
+    "export_update": "`sync_yjs` in bytes",
+    "import_update": "`apply_yjs_update` in bytes",
     "identity": "the RealtimeRoomIdentity that the reference says a handle is",
     "kind": "of the identity",
     "name": "of the identity",
@@ -42,15 +52,18 @@ OUR_METHODS = {
 
 def method_name(operation: str) -> str:
     """`realtimePublish` is the method `publish`."""
+    if operation in OF_DOCUMENTS:
+        return OF_DOCUMENTS[operation]
+
     return snake(operation.removeprefix("realtime")).removeprefix("_")
 
 
 def operations_of_rooms() -> dict[str, Signature]:
-    """By the name of the method: all that a handle has."""
+    """By the name of the method: all that a handle may have."""
     return {
         method_name(name): signature
         for name, signature in OPERATIONS.items()
-        if name not in {*OF_INSTANCES, *OF_DOCUMENTS, "realtimeStats"}
+        if name not in {*OF_INSTANCES, "realtimeStats"}
     }
 
 
@@ -121,9 +134,10 @@ def test_every_operation_is_read() -> None:
     ("handle", "names"),
     [
         (ChannelHandle, OF_CHANNELS),
-        (RoomHandle, set(ROOM_OPERATIONS)),
+        (RoomHandle, set(ROOM_OPERATIONS) - set(OF_DOCUMENTS.values())),
+        (CrdtRoomHandle, set(ROOM_OPERATIONS)),
     ],
-    ids=["channel", "room"],
+    ids=["channel", "room", "crdt_room"],
 )
 def test_a_handle_has_the_operations_of_its_kind(handle: type, names: set[str]) -> None:
     """Each is there under its name, with its input, its fields as keywords, and its result; and
@@ -134,8 +148,8 @@ def test_a_handle_has_the_operations_of_its_kind(handle: type, names: set[str]) 
 @pytest.mark.parametrize("owner", [RealtimeInstance, RealtimeModule])
 @pytest.mark.parametrize("name", sorted(OF_INSTANCES))
 def test_handles_are_made_by_the_instance(owner: type, name: str) -> None:
-    """`room(name)` and `channel(name)`, which wait for nothing; the handle has
-    the identity that the reference says is returned."""
+    """`room(name)`, `crdt_room(name)` and `channel(name)`, which wait for nothing; the handle has the
+    identity that the reference says is returned."""
     handle = OF_INSTANCES[name]
     method = getattr(owner, method_name(name))
     signature = inspect.signature(method)
@@ -154,6 +168,14 @@ def test_stats_are_of_the_instance(owner: Any) -> None:
     signature = inspect.signature(owner.stats)
     assert list(signature.parameters) == ["self"]
     assert signature.return_annotation == OPERATIONS["realtimeStats"].result
+
+
+def test_a_crdt_room_is_a_room() -> None:
+    """The same actor, and a handle that has more."""
+    assert CrdtRoom is Room
+    assert issubclass(CrdtRoomHandle, RoomHandle)
+    assert CrdtRoomHandle.kind == "room"
+    assert len(OF_DOCUMENTS) == 6
 
 
 def test_the_module_is_the_one_of_the_reference() -> None:

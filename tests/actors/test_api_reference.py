@@ -16,8 +16,10 @@ REFERENCE = types_of(TEXT)
 NOT_A_STRUCT = ("RealtimeModule",)  # an object with methods: what `realtime` returns
 
 IDENTITY = "the room identity that the reference's description speaks of, and its table leaves out"
+WHICH_DOCUMENT = "a client with a copy of a document that was replaced must know"
 OUR_FIELDS = {
     ("RealtimeAuthorizeOptions", "capabilities"): "a grant may be for less than everything",
+    ("RealtimeAuthorizeResult", "documentEpoch"): WHICH_DOCUMENT,
     ("RealtimeCrdtDocumentOptions", "cursor"): "the result has a cursor that must go somewhere",
     ("RealtimeCrdtUpdateInput", "kind"): IDENTITY,
     ("RealtimeCrdtUpdateInput", "room"): IDENTITY,
@@ -32,6 +34,7 @@ OUR_FIELDS = {
     ("RealtimePresenceInput", "room"): IDENTITY,
     ("RealtimePublishInput", "kind"): IDENTITY,
     ("RealtimePublishInput", "room"): IDENTITY,
+    ("RealtimeYjsSyncResult", "documentEpoch"): WHICH_DOCUMENT,
 }
 OUR_TYPES = {
     "RealtimeEvent": "what a connection from code hears",

@@ -101,7 +101,8 @@ def test_one_way_to_write_each_frame(data: bytes) -> None:
 
 def test_documents_sync_over_our_frames() -> None:
     """pycrdt answers our step 1, and applies our step 2 and update."""
-    theirs, ours = pycrdt.Doc(), pycrdt.Doc()
+    theirs: pycrdt.Doc[pycrdt.Text] = pycrdt.Doc()
+    ours: pycrdt.Doc[pycrdt.Text] = pycrdt.Doc()
     theirs["text"] = pycrdt.Text("hello")
     answer = pycrdt.handle_sync_message(protocol.sync_step_1(ours.get_state())[1:], theirs)
     assert answer is not None
@@ -166,6 +167,6 @@ def test_we_read_the_awareness_of_pycrdt() -> None:
 
 def test_a_state_vector_is_sent_as_pycrdt_sends_it() -> None:
     """Our step 1 of a document is the one pycrdt makes of it."""
-    document = pycrdt.Doc()
+    document: pycrdt.Doc[pycrdt.Text] = pycrdt.Doc()
     document["text"] = pycrdt.Text("hello")
     assert protocol.sync_step_1(document.get_state()) == pycrdt.create_sync_message(document)

@@ -9,13 +9,14 @@ from typing import Any
 
 import msgspec
 
+from roomhost.actors.awareness import Awareness
 from roomhost.actors.caller import Caller
 from roomhost.actors.cursors import Cursors
 from roomhost.actors.errors import RealtimeError
 from roomhost.actors.operations import OPERATIONS, Call, run
 from roomhost.actors.options import RealtimeModuleOptions, normalize
 from roomhost.actors.room import SWEEPS
-from roomhost.actors.room_state import Kind, RoomState
+from roomhost.actors.room_state import DocumentPush, Kind, Push, RoomState
 from roomhost.actors.tokens import Keyring
 
 from .dict_store import DictStore
@@ -32,9 +33,17 @@ def at(ms: int) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def frame_of(push: Push | DocumentPush) -> bytes | None:
+    """What a JSON socket hears of a push, if anything."""
+    if isinstance(push, Push):
+        return push.frame
+
+    return None if push.frame is None else push.frame()
+
+
 class Machine:
     """One room. `now`: milliseconds since the start. `live`: the members that have a socket.
-    `pushed`: every push so far, decoded."""
+    `connection_id`: of the socket that calls come by, if any. `pushed`: every push so far, decoded."""
 
     def __init__(
         self,
@@ -51,8 +60,10 @@ class Machine:
         self.now = 0
         self.live: set[str] = set()
         self.connections: int | None = None
+        self.connection_id: str | None = None
         self.pushed: list[dict[str, Any]] = []
         self.closed = 0
+        self.awareness = Awareness()  # which is the process's
         self._random = itertools.count(1)
         self.reload()
 
@@ -66,6 +77,7 @@ class Machine:
             live=lambda member_id: member_id in self.live,
             connections=lambda: len(self.live) if self.connections is None else self.connections,
             entropy=lambda size: next(self._random).to_bytes(size, "big"),
+            awareness=lambda: self.awareness,
         )
 
     def do(self, operation: str, caller: Caller = TRUSTED, /, **fields: Any) -> Any:
@@ -78,7 +90,17 @@ class Machine:
         value = table.input.parse(msgspec.json.encode(fields))
         result: bytes = self.step(
             lambda state, now_ms: run(
-                table, Call(state, value, caller, now_ms, CURSORS, KEYRING, "http://host")
+                table,
+                Call(
+                    state,
+                    value,
+                    caller,
+                    now_ms,
+                    CURSORS,
+                    KEYRING,
+                    "http://host",
+                    self.connection_id,
+                ),
             )
         )
         return result
@@ -93,7 +115,7 @@ class Machine:
             self.reload()
             raise
 
-        self.pushed += [json.loads(push.frame) for push in self.state.pushes]
+        self.pushed += [json.loads(frame) for frame in map(frame_of, self.state.pushes) if frame]
         self.state.pushes = []
         self.closed += self.state.closes_all
         self.state.closes_all = False
