@@ -16,6 +16,7 @@ import anyio
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
+REPOSITORY = Path(__file__).parent.parent  # where this package is found
 MAX_ANSWER_BYTES = 1 << 20
 ANSWER_SECONDS = 600.0
 
@@ -52,7 +53,7 @@ class Child:
 @asynccontextmanager
 async def started(command: Sequence[str]) -> AsyncGenerator[Child]:
     """The process, until the block ends: then it is killed, whatever it has left to do."""
-    process = await anyio.open_process(command, stderr=None, cwd=Path.cwd())
+    process = await anyio.open_process(command, stderr=None, cwd=REPOSITORY)
     try:
         yield Child(process)
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
@@ -29,7 +30,7 @@ class FilledRoom(Room):
         await self._turns.before_write()
         for start in range(0, len(updates), ROWS_AT_ONCE):
             rows = updates[start : start + ROWS_AT_ONCE]
-            self._turns.run(lambda state, now_ms, rows=rows: append(state, now_ms, rows))
+            self._turns.run(partial(append, rows=rows))
 
     async def compact(self) -> None:
         """Have a checkpoint instead."""

@@ -14,7 +14,9 @@ BINARY, CLOSE, PING, PONG = 2, 8, 9, 10
 SYNC, STEP_1, STEP_2, UPDATE = 0, 0, 1, 2
 EMPTY_STATE_VECTOR = b"\x00"
 SHORT, MEDIUM = 126, 127  # lengths that say that two, or eight, bytes of length follow
-TYPED = b"\x01\x01\x01"  # how the update of one character by client 1 begins: one client, one struct
+TYPED = (
+    b"\x01\x01\x01"  # how the update of one character by client 1 begins: one client, one struct
+)
 
 
 class Client(asyncio.Protocol):
@@ -23,10 +25,10 @@ class Client(asyncio.Protocol):
     def __init__(self, request: bytes, heard: Callable[[int], None]) -> None:
         self._request = request
         self._heard = heard
-        self._rest = b""
+        self._rest: bytes = b""
         self._transport: asyncio.Transport | None = None
-        self._opened = asyncio.get_running_loop().create_future()
-        self._synced = asyncio.get_running_loop().create_future()
+        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lost = asyncio.Event()
 
     @classmethod
@@ -38,6 +40,8 @@ class Client(asyncio.Protocol):
         :raises ConnectionError: the server does not answer 101, or closes
         """
         parts = urlsplit(url)
+        assert parts.hostname is not None
+        assert parts.port is not None
         loop = asyncio.get_running_loop()
         client = cls(upgrade(parts.netloc, parts.path, key), heard)
         await loop.create_connection(lambda: client, parts.hostname, parts.port)

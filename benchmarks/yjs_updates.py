@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 from typing import Any, cast
 
-import msgpack
+import msgspec
 import pycrdt
 
 CLIENT = 1  # the Yjs client that types
@@ -15,14 +15,20 @@ RUN = 40  # characters between two jumps of the cursor
 REACH = 2_000  # characters from the start within which it jumps: looking up a place stays cheap
 ALPHABET = "abcdefgh "
 
+new_document: Any = pycrdt.Doc  # whose content has no type of its own
+
 
 def typed(count: int) -> list[bytes]:
     """`count` insertions of one character, in order; the same ones every time."""
     jumps = random.Random(count)
     updates: list[bytes] = []
-    document: Any = pycrdt.Doc(client_id=CLIENT)
+    document = new_document(client_id=CLIENT)
     text = document.get(TEXT, type=pycrdt.Text)
-    kept = document.observe(lambda event: updates.append(event.update))
+
+    def keep(event: Any) -> None:
+        updates.append(event.update)
+
+    kept = document.observe(keep)
     at = 0
     for number in range(count):
         if number % RUN == 0:
@@ -37,7 +43,7 @@ def typed(count: int) -> list[bytes]:
 
 def merged(updates: list[bytes]) -> bytes:
     """The state these updates lead to, as one update."""
-    document: Any = pycrdt.Doc()
+    document = new_document()
     for update in updates:
         document.apply_update(update)
     return cast("bytes", document.get_update())
@@ -45,9 +51,9 @@ def merged(updates: list[bytes]) -> bytes:
 
 def write(path: Path, updates: list[bytes]) -> None:
     """Keep them in a file."""
-    path.write_bytes(msgpack.packb(updates))
+    path.write_bytes(msgspec.msgpack.encode(updates))
 
 
 def read(path: Path) -> list[bytes]:
     """The updates in that file."""
-    return cast("list[bytes]", msgpack.unpackb(path.read_bytes()))
+    return msgspec.msgpack.decode(path.read_bytes(), type=list[bytes])
