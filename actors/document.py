@@ -14,6 +14,7 @@ from . import ids, limits
 from .document_store import DocumentStore
 from .errors import DocumentEpochChanged, InvalidArgument, PayloadTooLarge, Unavailable
 from .live_document import DocumentFailed, LiveDocument
+from .loaded_document import LoadedDocument
 from .update_log import UpdateLog, YjsRecord
 from .yjs_guard import check_state_vector, check_update
 
@@ -38,12 +39,12 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What became of an update. `integrated`: what others have to hear, None if nothing. `stored`:
-    it has a record of its own; else it was known already, and `record` is the one that was stored of
-    the same bytes, if there is one."""
+    """What became of an update. `integrated`: what others have to hear, in this order. `stored`: it has
+    a record of its own; else it was known already, and `record` is the one that was stored of the
+    same bytes, if there is one."""
 
     record: YjsRecord
-    integrated: bytes | None
+    integrated: list[bytes]
     stored: bool
 
 
@@ -51,23 +52,15 @@ class Document:
     """Of one instance of a room, loaded when it is first used. `loading`: what keeps a document that
     cannot be loaded from being tried all the time; nothing is written to it."""
 
-    __slots__ = (
-        "_changed",
-        "_kept",
-        "_known",
-        "_live",
-        "_loading",
-        "_size",
-        "_store",
-        "_used",
-        "_waiting",
-    )
+    __slots__ = ("_changed", "_kept", "_loaded", "_loading", "_store", "_used")
 
     def __init__(self, store: Store, loading: Loading) -> None:
         self._store = store
         self._loading = loading
+        self._loaded: LoadedDocument | None = None
+        self._kept: DocumentStore | None = None
+        self._changed = False
         self._used = False
-        self._forget()
 
     @property
     def kept(self) -> DocumentStore:
@@ -89,19 +82,18 @@ class Document:
     @property
     def is_loaded(self) -> bool:
         """Whether it is in memory."""
-        return self._live is not None
-
-    @property
-    def settled(self) -> int:
-        """How many updates in the log are part of the document, as far as it is in memory."""
-        return len(self._known) - len(self._waiting)
+        return self._loaded is not None
 
     @property
     def wants_checkpoint(self) -> bool:
         """Whether its log has grown so long that it is time for one (5.7)."""
-        settled = self.settled
+        loaded = self._loaded
+        if loaded is None:
+            return False
+
+        settled = loaded.settled
         return settled >= limits.MAX_LOG_UPDATES or (
-            settled > 0 and self._size >= limits.MAX_LOG_BYTES
+            settled > 0 and loaded.size >= limits.MAX_LOG_BYTES
         )
 
     def apply(
@@ -116,21 +108,22 @@ class Document:
         shape = check_update(update)
         if state.is_destroyed:
             now_ms = state.begin_write(now_ms)
-        live = self._load()
-        self._check(shape, len(update))
-        integrated = None if shape.empty else self._integrate(live, update, shape)
-        if integrated is None:
-            known = self._known.get(update)
+        loaded = self._load()
+        self._check(loaded, shape, len(update))
+        integrated = [] if shape.empty else self._integrate(loaded, update, shape)
+        if not integrated:
+            known = loaded.place(update)
             if known is not None:
-                return Applied(self.log.yjs(known), None, stored=False)
+                return Applied(self.log.yjs(known), [], stored=False)
 
-            if shape.empty or shape.covered_by(live.clocks()):
-                return Applied(self._record(state, update, now_ms, origin), None, stored=False)
+            if shape.empty or loaded.covers(shape):
+                return Applied(self._record(state, update, now_ms, origin), [], stored=False)
 
         now_ms = state.begin_write(now_ms)
         self.kept.begin(state.entropy(8).hex())
         record = self._record(state, update, now_ms, origin)
-        self._note(live, self.log.append_yjs(record), update, shape, integrated)
+        loaded.note(self.log.append_yjs(record), update, shape, integrated)
+        _check_waiting(loaded)
         return Applied(record, integrated, stored=True)
 
     def vector(self) -> bytes:
@@ -150,33 +143,32 @@ class Document:
         if shape.empty:
             return True
 
-        live = self._load()
-        return shape.covered_by(live.clocks()) and live.has_deleted(update, shape.deletes_at)
+        loaded = self._load()
+        return loaded.covers(shape) and loaded.live.has_deleted(update, shape.deletes_at)
 
     def compact(self) -> int:
         """Write the document as a checkpoint, in one commit with the deletion of every update in it;
         how many these are. What waits for other updates stays in the log: no checkpoint has it."""
-        live = self._load()
-        settled = {seq for seq in self._known.values() if seq not in self._waiting}
+        loaded = self._load()
+        settled = loaded.settled
         if settled:
             self._changed = True
             self.kept.write_checkpoint(self.diff())
-            self._let_go(settled)
-            live.walk()
-        return len(settled)
+            self.log.forget(loaded.let_go())
+        return settled
 
-    def restore(self, state: RoomState, forward: bytes) -> bytes | None:
+    def restore(self, state: RoomState, forward: bytes) -> list[bytes]:
         """Apply an update of our own, of any size, as a checkpoint: what others have to hear."""
-        live = self._load()
+        loaded = self._load()
         self._changed = True
         try:
-            integrated = live.apply_nesting(forward)
+            integrated = loaded.integrate(forward, check_update(forward, len(forward)))
         except DocumentFailed as error:
             raise Unavailable(f"the document cannot be restored: {error}") from error
 
         self.kept.begin(state.entropy(8).hex())
         self.kept.write_checkpoint(self.diff())
-        self._let_go({seq for seq in self._known.values() if seq not in self._waiting})
+        self.log.forget(loaded.let_go())
         return integrated
 
     def replace(self, state: RoomState, update: bytes) -> None:
@@ -192,7 +184,7 @@ class Document:
             return
 
         try:
-            clients = set(self._load().clocks())
+            clients = set(self._load().live.clocks())
         except (Unavailable, DocumentFailed):
             clients = set[int]()  # of a document that nobody can read any more
         self.unload()
@@ -220,46 +212,32 @@ class Document:
 
     def unload(self) -> None:
         """Leave memory; the next use loads it again."""
-        live = self._live
-        self._forget()
-        if live is not None:
-            live.close()
+        loaded, self._loaded = self._loaded, None
+        self._kept = None
+        self._changed = False
+        if loaded is not None:
+            loaded.live.close()
 
-    def _load(self) -> LiveDocument:
+    def _load(self) -> LoadedDocument:
         self._used = True
-        if self._live is not None:
-            return self._live
+        if self._loaded is not None:
+            return self._loaded
 
         self._loading.check()
-        live = LiveDocument()
+        loaded = LoadedDocument()
         try:
-            self._read_into(live)
+            rows = ((seq, record.update) for seq, record in self.log.all_yjs())
+            loaded.load(self.kept.checkpoint(), rows)
         except Exception as error:
-            self._forget()
-            live.close()
+            self._kept = None
+            loaded.live.close()
             raise self._loading.failed(error) from error
 
         self._loading.loaded()
-        self._live = live
-        return live
+        self._loaded = loaded
+        return loaded
 
-    def _read_into(self, live: LiveDocument) -> None:
-        rows = [(seq, record.update) for seq, record in self.log.all_yjs()]
-        checkpoint = self.kept.checkpoint()
-        if checkpoint is not None:
-            live.apply_all([checkpoint])
-        integrated = live.apply_all([update for _, update in rows])
-        self._known = {update: seq for seq, update in rows}
-        self._size = sum(map(len, self._known))
-        # What came back as it went in is part of the document; of the rest it is to be found out.
-        doubtful = {
-            seq: check_update(update)
-            for (seq, update), part in zip(rows, integrated, strict=True)
-            if part != update
-        }
-        self._wait(live, doubtful)
-
-    def _check(self, shape: Shape, size: int) -> None:
+    def _check(self, loaded: LoadedDocument, shape: Shape, size: int) -> None:
         kept = self.kept
         if not kept.fence.isdisjoint(shape.ends):
             raise DocumentEpochChanged(
@@ -267,48 +245,18 @@ class Document:
                 "connect again"
             )
 
-        if kept.head.size + self._size + size > limits.MAX_DOCUMENT_BYTES:
+        if kept.head.size + loaded.size + size > limits.MAX_DOCUMENT_BYTES:
             raise PayloadTooLarge(f"a document is at most {limits.MAX_DOCUMENT_BYTES} bytes")
 
-    def _integrate(self, live: LiveDocument, update: bytes, shape: Shape) -> bytes | None:
+    def _integrate(self, loaded: LoadedDocument, update: bytes, shape: Shape) -> list[bytes]:
         self._changed = True
         try:
-            nests = shape.nests or self._waiting
-            return live.apply_nesting(update) if nests else live.apply(update)
+            return loaded.integrate(update, shape)
         except DocumentFailed as error:
             self.unload()
             raise InvalidArgument(
                 f"the update cannot be applied: {error}", code="invalid_update"
             ) from error
-
-    def _note(
-        self, live: LiveDocument, seq: int, update: bytes, shape: Shape, integrated: bytes | None
-    ) -> None:
-        """Know the update that was stored, and which ones still wait."""
-        self._known[update] = seq
-        self._size += len(update)
-        if integrated == update and not self._waiting:
-            return
-
-        self._wait(live, self._waiting | {seq: shape})
-        sizes = [len(update) for update, seq in self._known.items() if seq in self._waiting]
-        if len(sizes) > limits.MAX_PENDING_UPDATES or sum(sizes) > limits.MAX_PENDING_BYTES:
-            raise PayloadTooLarge(
-                f"{limits.MAX_PENDING_UPDATES} updates, or {limits.MAX_PENDING_BYTES} bytes of them, "
-                "wait for others that never came: send those, or the whole document"
-            )
-
-    def _wait(self, live: LiveDocument, shapes: dict[int, Shape]) -> None:
-        """Remember which of these updates are not, or not wholly, part of the document."""
-        clocks = live.clocks() if shapes else {}
-        self._waiting = {
-            seq: shape for seq, shape in shapes.items() if not shape.covered_by(clocks)
-        }
-
-    def _let_go(self, settled: set[int]) -> None:
-        self.log.forget(settled)
-        self._known = {update: seq for update, seq in self._known.items() if seq not in settled}
-        self._size = sum(map(len, self._known))
 
     def _record(self, state: RoomState, update: bytes, now_ms: int, origin: Origin) -> YjsRecord:
         update_id = ids.message_id(now_ms, self.log.seq + 1, state.entropy(8))
@@ -316,15 +264,18 @@ class Document:
 
     def _read(self, work: Callable[[LiveDocument], bytes]) -> bytes:
         try:
-            return work(self._load())
+            return work(self._load().live)
         except DocumentFailed as error:
             self.unload()
             raise self._loading.failed(error) from error
 
-    def _forget(self) -> None:
-        self._live: LiveDocument | None = None
-        self._kept: DocumentStore | None = None
-        self._known: dict[bytes, int] = {}  # the updates in the log: where
-        self._size = 0  # of these, bytes
-        self._waiting: dict[int, Shape] = {}  # those of them that are not part of the document yet
-        self._changed = False
+
+def _check_waiting(loaded: LoadedDocument) -> None:
+    if len(loaded.waiting) <= limits.MAX_PENDING_UPDATES:
+        if not loaded.waiting or loaded.waiting_bytes <= limits.MAX_PENDING_BYTES:
+            return
+
+    raise PayloadTooLarge(
+        f"{limits.MAX_PENDING_UPDATES} updates, or {limits.MAX_PENDING_BYTES} bytes of them, wait for "
+        "others that never came: send those, or the whole document"
+    )

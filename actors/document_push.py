@@ -24,18 +24,10 @@ if TYPE_CHECKING:
 def push_update(state: RoomState, applied: Applied, but: str | None = None) -> None:
     """Tell of a Yjs update, with what it made possible of earlier ones: that, its sender has to hear
     as well. `but`: the connection of the sender."""
-    integrated = applied.integrated
-    if integrated is None:
-        return
-
-    alone = integrated == applied.record.update
-    state.pushes.append(
-        DocumentPush(
-            yjs_protocol.update(integrated),
-            partial(_yjs_frame, applied.record, integrated),
-            but if alone else None,
-        )
-    )
+    told = but if applied.integrated == [applied.record.update] else None
+    for integrated in applied.integrated:
+        frame = partial(_yjs_frame, applied.record, integrated)
+        state.pushes.append(DocumentPush(yjs_protocol.update(integrated), frame, told))
 
 
 def push_json_update(state: RoomState, record: JsonRecord, but: str | None = None) -> None:

@@ -4,6 +4,7 @@ converges (realtime.md 5.5)."""
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -54,11 +55,13 @@ def restore_document(state: RoomState, kept: str | None) -> None:
         state.closes_documents = True
         return
 
-    integrated = document.restore(state, update)
-    if integrated is not None:
-        told = base64.b64encode(integrated).decode()
-        frame = encode({"type": "yjs.update", "updateBase64": told})
-        state.pushes.append(DocumentPush(yjs_protocol.update(integrated), lambda: frame))
+    for integrated in document.restore(state, update):
+        frame = yjs_protocol.update(integrated)
+        state.pushes.append(DocumentPush(frame, partial(_json_frame, integrated)))
+
+
+def _json_frame(update: bytes) -> bytes:
+    return encode({"type": "yjs.update", "updateBase64": base64.b64encode(update).decode()})
 
 
 def _way(live: bytes, wanted: bytes) -> bytes | None:

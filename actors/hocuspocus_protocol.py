@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from .errors import InvalidArgument
+from .limits import MAX_DOCUMENT_KEY_BYTES
 from .varints import read_var_bytes, read_var_text, read_varuint, write_var_bytes
 from .yjs_protocol import YjsKind
 
@@ -58,8 +59,13 @@ class HocuspocusFrame(NamedTuple):
 
 
 def read_frame(data: bytes) -> HocuspocusFrame:
-    """Take a frame apart. InvalidArgument: it has no name, or no type."""
+    """Take a frame apart. InvalidArgument: it has no name, one that is too long, or no type."""
     key, at = read_var_bytes(data, 0)
+    if len(key) > MAX_DOCUMENT_KEY_BYTES:
+        raise InvalidArgument(
+            f"the name of a document, with a session, is at most {MAX_DOCUMENT_KEY_BYTES} bytes"
+        )
+
     kind, at = read_varuint(data, at)
     return HocuspocusFrame(key, kind, data[at:])
 

@@ -138,6 +138,7 @@ def _end(state: RoomState, now_ms: int) -> None:
     head.metadata_ms = 0
     state.deadlines.set(Deadline.IDLE, None)
     state.deadlines.set(Deadline.PRESENCE, None)
+    state.deadlines.set(Deadline.AWARENESS, None)
     ttl_ms = state.lifecycle.destroy_ttl_seconds * 1000
     state.deadlines.at_latest(Deadline.DESTROYED, now_ms + ttl_ms)
     state.push("room.destroyed", destroyedAt=state.at(now_ms))

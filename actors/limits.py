@@ -103,6 +103,14 @@ AWARENESS_SECONDS = 30  # that an id is aware after it was heard of
 YJS_RATE_PER_SECOND = 500  # frames of one connection that speaks y-protocols
 YJS_RATE_BURST = 2_000
 
+# A client of Hocuspocus, with many documents on one socket (2.2)
+HOCUSPOCUS_AUTH_SECONDS = 10  # until it is let into a first document
+MAX_DOCUMENTS_OF_CLIENT = 1_000
+MAX_DOCUMENT_KEY_BYTES = 1_024  # its name, and the id of a session
+MAX_WAITING_DOCUMENTS = 100  # whose token has not come
+MAX_WAITING_FRAMES = 1_000  # for documents that are not open yet
+MAX_WAITING_BYTES = 5 * 1024 * 1024  # likewise
+
 # Random bytes
 ENTROPY_BYTES = 4_096  # taken from the system at once
 

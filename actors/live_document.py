@@ -12,9 +12,10 @@ from pycrdt import Doc
 
 from . import limits
 from .large_stack import run_on_large_stack
-from .yjs_deletes import deleted_ranges, includes
+from .yjs_deletes import includes
 from .yjs_depth import Depths
 from .yjs_reader import read_uint
+from .yjs_structs import read_deletes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -57,13 +58,14 @@ class LiveDocument:
         """Apply one that nests, or that others have waited for. TooDeep: see MAX_TYPE_DEPTH."""
         return _trusting(lambda: run_on_large_stack(lambda: self._apply_nesting(update)))
 
-    def apply_all(self, updates: Iterable[bytes]) -> list[bytes | None]:
-        """Apply updates that were applied before, in this order."""
+    def apply_all(self, updates: Iterable[bytes]) -> None:
+        """Apply whole documents, of ours, in this order."""
 
-        def work() -> list[bytes | None]:
-            return [self._apply(update) for update in updates]
+        def work() -> None:
+            for update in updates:
+                self._apply(update)
 
-        return _trusting(lambda: run_on_large_stack(work))
+        _trusting(lambda: run_on_large_stack(work))
 
     def vector(self) -> bytes:
         """The state vector."""
@@ -88,13 +90,13 @@ class LiveDocument:
 
     def has_deleted(self, update: bytes, deletes_at: int) -> bool:
         """Whether everything that an update deletes is deleted; see `Shape.deletes_at`."""
-        wanted = deleted_ranges(update, deletes_at)
+        wanted = read_deletes(update, deletes_at)
         if not wanted:
             return True
 
         # One who has everything misses no struct: after their number, none, come the deletions.
         own = self.diff(self.vector())
-        return own.startswith(NO_STRUCTS) and includes(deleted_ranges(own, len(NO_STRUCTS)), wanted)
+        return own.startswith(NO_STRUCTS) and includes(read_deletes(own, len(NO_STRUCTS)), wanted)
 
     def walk(self) -> int:
         """Look at how deep the types lie in what was integrated since the last time: the greatest

@@ -10,6 +10,7 @@ import contextlib
 from functools import partial
 from typing import TYPE_CHECKING
 
+import anyio
 import msgspec
 from starlette.requests import ClientDisconnect
 
@@ -21,6 +22,7 @@ from .buckets import Buckets
 from .caller import encode_caller
 from .cors import cors_headers
 from .credentials import Credentials
+from .hocuspocus import Hocuspocus
 from .inputs import Input, Nothing, check_nothing
 from .json_values import encode
 from .openapi import document
@@ -31,6 +33,8 @@ from .types import PositiveInt32  # noqa: TC001 - msgspec reads the annotations
 from .upgrade import TOKEN, Upgrade, chosen, offered_protocols, position_of, refusal
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskGroup
+
     from ..runtime import Host, Request
     from ..runtime.application import Receive, Scope, Send
     from .instance import RealtimeInstance, Services
@@ -45,6 +49,7 @@ class Listing(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 LISTING = Input(Listing, check_nothing)
+HOCUSPOCUS = [b"hocuspocus"]
 
 
 class Routes:
@@ -58,21 +63,30 @@ class Routes:
         self._credentials = Credentials(self._services, host.settings)
         self._upgrade = Upgrade(bound, self._credentials)
         self._buckets = Buckets()
+        self._hocuspocus = Hocuspocus(bound, self._upgrade, self._buckets, host.clock)
         self._depth = len(split_path(f"/realtime/{bound.options.name}"))
         self._document: bytes | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
-            await serve_fetch(scope, receive, send, partial(self._open, scope))
+            if segments_below_root(scope)[self._depth :] == HOCUSPOCUS:
+                async with anyio.create_task_group() as group:
+                    await serve_fetch(scope, receive, send, partial(self._open, scope, group))
+                    group.cancel_scope.cancel()
+            else:
+                await serve_fetch(scope, receive, send, partial(self._open, scope, None))
         elif scope["type"] == "http":
             with contextlib.suppress(ClientDisconnect):
                 response = await self._answer(scope, receive)
                 await send_response(send, response)
 
-    async def _open(self, scope: Scope, _request: Request) -> Response:
+    async def _open(self, scope: Scope, group: TaskGroup | None, _request: Request) -> Response:
         try:
             self._credentials.check_origin(scope)
             target, pairs = self._find(scope)
+            if group is not None:
+                return self._hocuspocus.open(scope, pairs, group)
+
             if target.endpoint is not Endpoint.SOCKET:
                 raise MethodNotAllowed("this path is no WebSocket: the one of a room ends in /ws")
 
@@ -126,7 +140,7 @@ class Routes:
                 self._document = encode(document(self._bound.options.name))
             return Response(self._document, headers={"content-type": "application/json"})
 
-        if target.endpoint is Endpoint.SOCKET:
+        if target.endpoint in (Endpoint.SOCKET, Endpoint.HOCUSPOCUS):
             if not target.yjs:
                 position_of(pairs)
             raise UpgradeRequired(

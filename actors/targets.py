@@ -30,6 +30,7 @@ class Endpoint(Enum):
 
     OPERATION = "an operation of a room or a channel"
     SOCKET = "its WebSocket"
+    HOCUSPOCUS = "a WebSocket for many documents"
     STATS = "how many rooms, members and messages there are"
     LISTING = "the names of rooms, or of channels"
     OPENAPI = "the description of the rest"
@@ -53,6 +54,7 @@ ALONE: dict[bytes, Target] = {
     b"openapi.json": Target(Endpoint.OPENAPI),
     b"rooms": Target(Endpoint.LISTING),
     b"channels": Target(Endpoint.LISTING, kind="channel"),
+    b"hocuspocus": Target(Endpoint.HOCUSPOCUS, yjs=True),
 }
 
 

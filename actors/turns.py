@@ -108,6 +108,7 @@ class Turns:
             self._sockets.close_documents(DocumentEpochChanged("the document was replaced"))
         if state.closes_all:
             state.closes_all = False
+            self._services.awareness.forget(self._name)
             ended = RoomDestroyed(f"the {state.kind} {state.name!r} was destroyed")
             self._sockets.close_all(self.now_ms, ended)
         if self._document.wants_checkpoint:

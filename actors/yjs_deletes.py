@@ -1,28 +1,12 @@
-"""The delete set of an update: which ranges of clocks are deleted, by client."""
+"""What an update deletes, by client: compared, cut, written."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
 
-from .yjs_reader import read_client, read_clock, read_count, read_length
+from .varints import write_varuint
 
 Ranges = dict[int, list[tuple[int, int]]]  # by client: from and up to a clock, in order, apart
-
-
-def deleted_ranges(update: bytes, at: int) -> Ranges:
-    """The delete set that begins at a byte of an update which the guard has let pass."""
-    found: Ranges = {}
-    clients, at = read_count(update, at, 2)
-    for _ in range(clients):
-        client, at = read_client(update, at)
-        count, at = read_count(update, at, 2)
-        ranges: list[tuple[int, int]] = []
-        for _ in range(count):
-            clock, at = read_clock(update, at)
-            length, at = read_length(update, at)
-            ranges.append((clock, clock + length))
-        found[client] = _joined(ranges)
-    return found
 
 
 def includes(outer: Ranges, inner: Ranges) -> bool:
@@ -37,11 +21,21 @@ def includes(outer: Ranges, inner: Ranges) -> bool:
     return True
 
 
-def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    joined: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined
+def up_to(ranges: Ranges, clocks: dict[int, int]) -> Ranges:
+    """Those before the clocks of a document."""
+    cut: Ranges = {}
+    for client, found in ranges.items():
+        end = clocks.get(client, 0)
+        known = [(first, min(last, end)) for first, last in found if first < end]
+        if known:
+            cut[client] = known
+    return cut
+
+
+def written(ranges: Ranges) -> bytes:
+    """The delete set at the end of an update."""
+    parts = [write_varuint(len(ranges))]
+    for client, found in ranges.items():
+        parts.append(write_varuint(client) + write_varuint(len(found)))
+        parts += [write_varuint(first) + write_varuint(last - first) for first, last in found]
+    return b"".join(parts)

@@ -23,7 +23,6 @@ from .yjs_reader import (
     read_count,
     read_length,
     read_text,
-    read_uint,
     refusal,
     skip_any,
     skip_bytes,
@@ -60,14 +59,18 @@ VECTOR_ENTRY_BYTES: Final = 2
 class Shape:
     """What an update holds, as far as the room needs to know.
 
-    `ends`: by client, the clock after its last struct; gaps at the end do not count. `deletes`: by
-    client, the clock after the last range that is deleted. `nests`: a shared type comes within
-    another one, or beside something that may be within one, so that the document gets deeper.
-    `deletes_at`: the byte at which the delete set begins.
+    `starts` and `ends`: by client, the first clock of its last structs without a gap between them,
+    and the clock after them. `deletes`: by client, the clock after the last range that is deleted.
+    `needs`: by client, the clock after the last struct that one of another client refers to, as its
+    neighbour or parent. `nests`: a shared type comes within another one, or beside something that
+    may be within one, so that the document gets deeper. `deletes_at`: the byte at which the
+    delete set begins.
     """
 
+    starts: dict[int, int] = field(default_factory=dict[int, int])
     ends: dict[int, int] = field(default_factory=dict[int, int])
     deletes: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
+    needs: dict[int, int] = field(default_factory=dict[int, int])
     nests: bool = False
     deletes_at: int = 0
 
@@ -75,6 +78,23 @@ class Shape:
     def empty(self) -> bool:
         """Nothing is inserted, nothing is deleted."""
         return not self.ends and not self.deletes
+
+    def follows(self, vector: dict[int, int]) -> bool:
+        """A document with that state vector can take all of it at once: there is no gap before or
+        within it, and whatever it refers to is in the document or in the update.
+
+        What does not follow must wait outside of the document. yrs would keep it, behind a hole or
+        among what is pending, and what comes later can crash it there."""
+        known = vector.get
+        for client, start in self.starts.items():
+            if known(client, 0) < start:
+                return False
+
+        ends = self.ends.get
+        return all(
+            known(client, 0) >= clock or ends(client, 0) >= clock
+            for client, clock in (*self.needs.items(), *self.deletes)
+        )
 
     def covered_by(self, vector: dict[int, int]) -> bool:
         """A document with that state vector has all structs, and all that is deleted; whether it
@@ -163,9 +183,10 @@ def _check_clients(data: bytes, shape: Shape) -> int:
     return at
 
 
-def _check_structs(data: bytes, at: int, count: int, client: int, clock: int, shape: Shape) -> int:
-    """The position after the structs of one client, the first of which has the given clock."""
-    end = None
+def _check_structs(data: bytes, at: int, count: int, client: int, first: int, shape: Shape) -> int:
+    """The position after the structs of one client, the first of which has the clock `first`."""
+    start = end = clock = first
+    needs = shape.needs
     for _ in range(count):
         info = data[at]
         at += 1
@@ -175,42 +196,57 @@ def _check_structs(data: bytes, at: int, count: int, client: int, clock: int, sh
             root = False
             if info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN):
                 if info & HAS_ORIGIN:
-                    at = _skip_id(data, at)
+                    at = _skip_id(data, at, client, clock, needs)
                 if info & HAS_RIGHT_ORIGIN:
-                    at = _skip_id(data, at)
+                    at = _skip_id(data, at, client, clock, needs)
             else:
-                root, at = _skip_parent(data, at, info)
+                root, at = _skip_parent(data, at, info, client, clock, needs)
 
             kind = info & KIND
             length, at = CONTENTS[kind](data, at)
             if kind == TYPE and not root:
                 shape.nests = True
 
-        clock += length
         if info != SKIP:
-            end = clock
+            if clock != end:
+                start = clock  # after a gap
+            end = clock + length
+
+        clock += length
         if clock > MAX_YJS_CLOCK:
             raise refusal(f"a clock over {MAX_YJS_CLOCK}", at)
 
-    if end is not None:
+    if end != first:
+        shape.starts[client] = start
         shape.ends[client] = end
 
     return at
 
 
-def _skip_id(data: bytes, at: int) -> int:
-    _, at = read_client(data, at)
-    return read_clock(data, at)[1]
+def _skip_id(data: bytes, at: int, owner: int, before: int, needs: dict[int, int]) -> int:
+    """The position after the id of a struct, which the one of `owner` at the clock `before` refers
+    to. It is an earlier one of the same client, or of another, and noted in `needs`."""
+    client, at = read_client(data, at)
+    clock, at = read_clock(data, at)
+    if client == owner:
+        if clock >= before:
+            raise refusal("a struct that refers to a later one of its client", at)
+    elif clock >= needs.get(client, 0):
+        needs[client] = clock + 1
+
+    return at
 
 
-def _skip_parent(data: bytes, at: int, info: int) -> tuple[bool, int]:
+def _skip_parent(
+    data: bytes, at: int, info: int, owner: int, before: int, needs: dict[int, int]
+) -> tuple[bool, int]:
     """Whether the parent is a root, by name, and the position after it and its key."""
     named = data[at]
     at += 1
     if named == 1:
         at = read_text(data, at)[1]
     elif named == 0:
-        at = _skip_id(data, at)
+        at = _skip_id(data, at, owner, before, needs)
     else:
         raise refusal(f"a parent of the unknown kind {named}", at)
 
@@ -265,7 +301,7 @@ def _binary(data: bytes, at: int) -> tuple[int, int]:
 def _string(data: bytes, at: int) -> tuple[int, int]:
     text, at = read_text(data, at)
     if not text:
-        raise refusal("a text of length zero", at)
+        raise refusal("a text of length 0", at)
     if text.isascii():
         return len(text), at
 
@@ -286,7 +322,9 @@ def _type(data: bytes, at: int) -> tuple[int, int]:
     at += 1
     if kind > LAST_TYPE:
         raise refusal(f"a shared type of the unknown kind {kind}", at)
-    if kind == XML_ELEMENT or kind == XML_HOOK:
+    if kind == XML_HOOK:  # yjs reads its name, yrs does not
+        raise refusal("an XML hook, which yjs and yrs read differently", at)
+    if kind == XML_ELEMENT:
         at = read_text(data, at)[1]
 
     return 1, at

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .errors import InvalidArgument
 from .limits import MAX_YJS_ID
+from .varints import write_varuint
+from .yjs_deletes import written
 from .yjs_guard import GC, SKIP
 from .yjs_reader import CODE
 from .yjs_structs import merged, read_deletes, read_sections, structs_of
@@ -48,7 +50,7 @@ def forward(live: bytes, wanted: bytes) -> bytes:
     out = bytearray()
     # A gap of `wanted` will not be filled under the new ids, and nothing waits for it.
     _write_sections(out, wanted, sections, names, gap=GC)
-    _write_deletes(out, {**now.known, **{names[client]: deletes[client] for client in deletes}})
+    out += written({**now.known, **{names[client]: deletes[client] for client in deletes}})
     return bytes(out)
 
 
@@ -60,7 +62,7 @@ def renamed(update: bytes, names: dict[int, int]) -> bytes:
     deletes = read_deletes(update, at)
     out = bytearray()
     _write_sections(out, update, sections, names, gap=SKIP)
-    _write_deletes(out, {_name(names, client): deletes[client] for client in deletes})
+    out += written({_name(names, client): deletes[client] for client in deletes})
     return bytes(out)
 
 
@@ -86,7 +88,7 @@ def _read(data: bytes) -> _Document:
         pairs: list[tuple[int, int]] = []
         used = uses.setdefault(section.client, set())
         for struct in structs_of(data, section):
-            if struct.kind != SKIP:
+            if struct.kind != SKIP and struct.length:
                 pairs.append((struct.clock, struct.clock + struct.length))
             used.update(id_[0] for id_ in struct.references() if id_ is not None)
         known[section.client] = merged(pairs)
@@ -127,15 +129,21 @@ def _name(names: dict[int, int], client: int) -> int:
 def _write_sections(
     out: bytearray, data: bytes, sections: list[Section], names: dict[int, int], gap: int
 ) -> None:
-    """Structs under other ids; `gap` is the kind of struct that stands for a gap."""
-    _write_uint(out, len(sections))
+    """Structs under other ids, but for those without length, which yrs may write and nobody reads;
+    `gap` is the kind of struct that stands for a gap."""
+    out += write_varuint(len(sections))
     for section in sections:
-        _write_uint(out, section.count)
-        _write_uint(out, _name(names, section.client))
-        _write_uint(out, section.clock)
+        count, structs = 0, bytearray()
         for struct in structs_of(data, section):
-            out.append(gap if struct.kind == SKIP else data[struct.start])
-            _write_rest(out, data, struct, names)
+            if struct.length:
+                count += 1
+                structs.append(gap if struct.kind == SKIP else data[struct.start])
+                _write_rest(structs, data, struct, names)
+
+        out += write_varuint(count)
+        out += write_varuint(_name(names, section.client))
+        out += write_varuint(section.clock)
+        out += structs
 
 
 def _write_rest(out: bytearray, data: bytes, struct: Struct, names: dict[int, int]) -> None:
@@ -143,29 +151,12 @@ def _write_rest(out: bytearray, data: bytes, struct: Struct, names: dict[int, in
         if reference is not None:
             _write_id(out, reference, names)
     if struct.parent is not None:
-        _write_uint(out, 0)
+        out += write_varuint(0)
         _write_id(out, struct.parent, names)
 
     out += data[struct.body : struct.end]
 
 
 def _write_id(out: bytearray, id_: Id, names: dict[int, int]) -> None:
-    _write_uint(out, _name(names, id_[0]))
-    _write_uint(out, id_[1])
-
-
-def _write_deletes(out: bytearray, deletes: Deletes) -> None:
-    _write_uint(out, len(deletes))
-    for client, pairs in deletes.items():
-        _write_uint(out, client)
-        _write_uint(out, len(pairs))
-        for start, end in pairs:
-            _write_uint(out, start)
-            _write_uint(out, end - start)
-
-
-def _write_uint(out: bytearray, value: int) -> None:
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
+    out += write_varuint(_name(names, id_[0]))
+    out += write_varuint(id_[1])

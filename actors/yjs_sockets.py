@@ -39,10 +39,12 @@ class YjsSockets:
         self._services = services
 
     def greet(self, state: RoomState, connection: Connection) -> None:
-        """Ask a new connection for what it has, and tell it who is aware. Forbidden: it may not read
-        the document. Unavailable: that cannot be loaded."""
+        """Ask a new connection for what it has, one with statuses when it asks too, and tell it who is
+        aware. Forbidden: it may not read the document. Unavailable: that cannot be loaded."""
         check_capability(connection.caller, Capability.CRDT_READ)
-        connection.send_yjs(yjs_protocol.sync_step_1(state.document.vector()))
+        vector = state.document.vector()  # which loads it, for every connection
+        if not connection.statuses:
+            connection.send_yjs(yjs_protocol.sync_step_1(vector))
         self._tell_who_is_aware(connection)
 
     async def message(self, connection: Connection, message: str | bytes) -> None:
@@ -61,6 +63,10 @@ class YjsSockets:
         elif kind is YjsKind.SYNC_STEP_1:
             missing = self._turns.load().document.diff(data)
             connection.send_yjs(yjs_protocol.sync_step_2(missing))
+            if connection.statuses:
+                # Hocuspocus: a client that syncs, a second time too, counts one answer as missing.
+                vector = self._turns.load().document.vector()
+                connection.send_yjs(yjs_protocol.sync_step_1(vector))
         elif kind is YjsKind.AWARENESS:
             self._announce(connection, data)
             self._turns.rest_document()

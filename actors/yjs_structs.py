@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from .limits import MAX_YJS_CLOCK
 from .yjs_guard import (
+    CLIENT_BYTES,
     CONTENTS,
     GC,
     HAS_ORIGIN,
@@ -38,13 +39,13 @@ Id = tuple[int, int]  # client, clock
 
 
 class Section(NamedTuple):
-    """The structs of one client: `count` of them from the byte `at`, the first with `clock`; `end`
+    """The structs of one client: `structs` of them from the byte `at`, the first with `clock`; `end`
     is the clock after the last."""
 
     client: int
     clock: int
     end: int
-    count: int
+    structs: int
     at: int
 
 
@@ -52,8 +53,8 @@ class Struct(NamedTuple):
     """What was inserted with one first clock: `length` clocks of content of one `kind`, or a gap.
 
     `origin`, `right_origin`: the neighbours when it was inserted. Without either of these it has a
-    parent: the name of a `root`, or the id `parent` of a type; `keyed` if it is an entry there. Its
-    bytes: ids from `start` to `body`, then all that names no id, to `end`.
+    parent: the name of a `root`, or the id `parent` of a type. Its bytes: a flag and ids from `start`
+    to `body`, then all that names no id, to `end`; of that the last is the content, from `content`.
     """
 
     clock: int
@@ -63,9 +64,9 @@ class Struct(NamedTuple):
     right_origin: Id | None
     root: str | None
     parent: Id | None
-    keyed: bool
     start: int
     body: int
+    content: int
     end: int
 
     def references(self) -> tuple[Id | None, ...]:
@@ -76,20 +77,17 @@ class Struct(NamedTuple):
 def read_sections(data: bytes) -> tuple[list[Section], int]:
     """The sections of an update, and the position of its delete set. InvalidArgument (a ValueError):
     it is malformed, or has a client twice."""
-    try:
-        count, at = read_uint(data, 0)
-        sections: list[Section] = []
-        for _ in range(count):
-            structs, at = read_count(data, at, STRUCT_BYTES)
-            client, at = read_client(data, at)
-            clock, at = read_clock(data, at)
-            section = Section(client, clock, clock, structs, at)
-            for struct in structs_of(data, section):
-                at = struct.end
-                section = section._replace(end=struct.clock + struct.length)
-            sections.append(section)
-    except IndexError:
-        raise truncated(data) from None
+    if not data:
+        raise truncated(data)
+
+    count, at = read_count(data, 0, CLIENT_BYTES)
+    sections: list[Section] = []
+    for _ in range(count):
+        section = _read_section(data, at)
+        at, end = section.at, section.clock
+        for struct in structs_of(data, section):
+            at, end = struct.end, struct.clock + struct.length
+        sections.append(section._replace(end=end))
 
     if len({section.client for section in sections}) < len(sections):
         raise refusal("a client twice", at)
@@ -98,10 +96,14 @@ def read_sections(data: bytes) -> tuple[list[Section], int]:
 
 
 def structs_of(data: bytes, section: Section) -> Iterator[Struct]:
-    """The structs of a section, in order of their clocks."""
+    """The structs of a section, in order of their clocks. InvalidArgument: one is malformed."""
     clock, at = section.clock, section.at
-    for _ in range(section.count):
-        struct = _read_struct(data, at, clock)
+    for _ in range(section.structs):
+        try:
+            struct = _read_struct(data, at, clock)
+        except IndexError:
+            raise truncated(data) from None
+
         clock += struct.length
         if clock > MAX_YJS_CLOCK:
             raise refusal(f"a clock over {MAX_YJS_CLOCK}", at)
@@ -149,6 +151,12 @@ def causal(data: bytes) -> Iterator[tuple[int, Struct]]:
     """Client and struct of all structs, each after those of the update that it refers to; linear
     but for a heap of the clients that wait. InvalidArgument: the update is malformed, or structs
     wait for each other."""
+    if data.startswith(b"\x01"):  # one client, as in most updates: in the order of its clocks
+        section = _read_section(data, 1)
+        for struct in structs_of(data, section):
+            yield section.client, struct
+        return
+
     sections, _ = read_sections(data)
     cursors = {section.client: _Cursor(data, section) for section in sections}
     waiting: dict[int, list[Id]] = {}  # by the client waited for: a clock of it, and who waits
@@ -201,16 +209,27 @@ def _awaited(struct: Struct, cursors: dict[int, _Cursor]) -> Id | None:
     return None
 
 
+def _read_section(data: bytes, at: int) -> Section:
+    """The head of a section; its end is not known yet."""
+    try:
+        count, at = read_count(data, at, STRUCT_BYTES)
+        client, at = read_client(data, at)
+        clock, at = read_clock(data, at)
+    except IndexError:
+        raise truncated(data) from None
+
+    return Section(client, clock, clock, count, at)
+
+
 def _read_struct(data: bytes, at: int, clock: int) -> Struct:
     start = at
     info = data[at]
     at += 1
     if info == GC or info == SKIP:
         length, end = read_length(data, at)
-        return Struct(clock, length, info, None, None, None, None, False, start, at, end)
+        return Struct(clock, length, info, None, None, None, None, start, at, at, end)
 
     origin = right_origin = parent = root = None
-    keyed = False
     if info & HAS_ORIGIN:
         origin, at = _read_id(data, at)
     if info & HAS_RIGHT_ORIGIN:
@@ -226,13 +245,12 @@ def _read_struct(data: bytes, at: int, clock: int) -> Struct:
             body = at
         else:
             raise refusal(f"a parent of the unknown kind {named}", at)
-        keyed = bool(info & HAS_PARENT_KEY)
-        if keyed:
+        if info & HAS_PARENT_KEY:
             at = read_text(data, at)[1]
 
     kind = info & KIND
     length, end = CONTENTS[kind](data, at)
-    return Struct(clock, length, kind, origin, right_origin, root, parent, keyed, start, body, end)
+    return Struct(clock, length, kind, origin, right_origin, root, parent, start, body, at, end)
 
 
 def _read_id(data: bytes, at: int) -> tuple[Id, int]:

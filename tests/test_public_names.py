@@ -39,6 +39,8 @@ PROMISED: dict[str, tuple[str, ...]] = {
     "roomhost.actors": (
         "Channel",
         "ChannelHandle",
+        "CrdtRoom",
+        "CrdtRoomHandle",
         "Forbidden",
         "IdempotencyConflict",
         "InvalidArgument",

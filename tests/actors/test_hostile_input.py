@@ -18,19 +18,37 @@ from ..helpers.collab import KEY, routes
 
 pytestmark = pytest.mark.anyio
 
-REQUIRED = {"publish": '"type":"a"', "broadcast": '"type":"a"', "restore": '"snapshotId":"s"'}
+REQUIRED = {
+    "publish": '"type":"a"',
+    "broadcast": '"type":"a"',
+    "restore": '"snapshotId":"s"',
+    "apply_update": '"update":1',
+    "apply_yjs_update": '"updateBase64":"AAA="',
+}
+MAY_BE_ZERO = ("clock", "limit")  # of what is posted
 DEEP = "[" * 10_000 + "]" * 10_000
 NOT_JSON = ("NaN", "Infinity", '"\\ud800"', '"\x00"', DEEP, "01", "'a'")
 NO_RECORDS = ("1", '"a"', "true", "[]", "1e999", '{"a":1e999}', '{"a":"\\ud800"}', '{"a":NaN}')
 NO_TEXTS = ("1", "true", "[]", "{}", "1.5")
 NO_IDS = (*NO_TEXTS, '""', '"\\u0000"', '"a\\nb"', f'"{"i" * 257}"', f'"{"ö" * 129}"')
+NO_BASE64 = (
+    '"A"',
+    '"AA="',
+    '"AAA"',
+    '"AB=="',
+    '"AAA=A"',
+    '"AA A"',
+    '"\\nAAA="',
+    '"AAA-"',
+    '"ÄAA="',
+)
 NO_COUNTS = ('"1"', "true", "[]", "1.5", "-1", "0", str(2**31), str(2**63), str(2**64), "1e999")
 
 
 def bad_values(operation: Operation, field: msgspec.structs.FieldInfo) -> tuple[str, ...]:
     """JSON that a field may not have."""
     plain = plain_types(field.type)
-    if field.name == "data":
+    if field.name in ("data", "update"):
         levels = limits.MAX_JSON_DEPTH + 1
         nested = '{"a":' * levels + "1" + "}" * levels
         large = f'"{"x" * limits.MAX_DATA_BYTES}"'
@@ -44,13 +62,17 @@ def bad_values(operation: Operation, field: msgspec.structs.FieldInfo) -> tuple[
         return (*NOT_JSON, "1", '"true"', "[]")
 
     if int in plain:
-        return (*NOT_JSON, *NO_COUNTS)
+        counts = [one for one in NO_COUNTS if one != "0" or field.name not in MAY_BE_ZERO]
+        return (*NOT_JSON, *counts)
 
     if tuple in plain:
         return (*NOT_JSON, "{}", '"admin"', "[1]", '["root"]')
 
     if RealtimePrincipal in plain:
         return (*NOT_JSON, "1", "[]", "{}", '{"kind":"root"}', '{"kind":"user"}')
+
+    if field.encode_name.endswith("Base64"):
+        return (*NOT_JSON, *NO_TEXTS, *NO_BASE64)
 
     if field.encode_name == "cursor":
         return (*NOT_JSON, *NO_TEXTS, f'"{"c" * 600}"', '"c"')
@@ -88,7 +110,7 @@ def bad_bodies(operation: Operation) -> Iterator[tuple[str, str]]:
 def twice(operation: Operation) -> str:
     """A good body, but for a key that one of its objects has twice."""
     names = operation.input.kind.__struct_fields__
-    holds = next((name for name in ("metadata", "presence") if name in names), None)
+    holds = next((name for name in ("metadata", "presence", "state") if name in names), None)
     if holds is None:
         return '{"unknown":{"b":1,"b":2}}'
 
@@ -116,14 +138,16 @@ def check_refusal(response: httpx.Response, body: str, path: str) -> None:
 async def test_bad_input_is_refused_and_leaves_no_trace(operation: Operation) -> None:
     """In a room that there is, and in one that there is not."""
     async with routes() as (http, host):
-        room = host.env.COLLAB.room("r")
+        room = host.env.COLLAB.crdt_room("r")
         await room.publish(type="first")
+        await room.apply_update(update="first")
         before = [await room.lifecycle(), await room.history(), await room.members()]
+        before += [await room.document(), await room.sync_yjs()]
         metadata, stats = await room.metadata(), await host.env.COLLAB.stats()
         headers = KEY | {"content-type": "application/json"}
         for body, path in bad_bodies(operation):
             for name in ("r", "new"):
-                url = f"/rooms/{name}/{operation.path}"
+                url = f"/crdt/{name}/{operation.path}"
                 response = await http.post(url, content=body, headers=headers)
                 check_refusal(response, body, path)
         for body in ("[]", "1", "null", '"a"', "", "{", '{"a"', "\xff", DEEP):
@@ -137,6 +161,7 @@ async def test_bad_input_is_refused_and_leaves_no_trace(operation: Operation) ->
                 (400, key),
                 (400, "unknown"),
             )
-        assert [await room.lifecycle(), await room.history(), await room.members()] == before
+        after = [await room.lifecycle(), await room.history(), await room.members()]
+        assert [*after, await room.document(), await room.sync_yjs()] == before
         assert (await room.metadata(), await host.env.COLLAB.stats()) == (metadata, stats)
         assert [found.name for found in host.list_objects("COLLAB.rooms")] == ["r"]

@@ -21,6 +21,8 @@ INPUTS: dict[str, dict[str, Any]] = {
     "presence": {"memberId": "ann", "presence": {"x": 2}},
     "metadata": {"metadata": {"topic": "tea"}},
     "leave": {"memberId": "ann"},
+    "apply_update": {"update": {"op": 1}, "clientId": "tab", "clock": 0},
+    "apply_yjs_update": {"updateBase64": "AAA="},
 }
 
 
@@ -90,6 +92,15 @@ async def test_every_operation_has_a_route() -> None:
         ("POST", "/rooms/%FF/publish", (400, "invalid_argument")),
         ("POST", "/rooms/%0A/publish", (400, "invalid_argument")),
         ("POST", f"/rooms/{'n' * 256}/publish", (400, "invalid_argument")),
+        ("POST", "/rooms/r/apply-update", (404, "not_found")),
+        ("GET", "/rooms/r/document", (404, "not_found")),
+        ("POST", "/crdt/r/document", (405, "method_not_allowed")),
+        ("GET", "/crdt/r/sync-yjs", (405, "method_not_allowed")),
+        ("POST", "/crdt/r/yjs.update", (404, "not_found")),
+        ("GET", "/crdt/r/document?cursor=zzz", (400, "invalid_cursor")),
+        ("GET", "/crdt/r/document?sinceClock=-1", (400, "invalid_argument")),
+        ("GET", "/channels/c/document", (400, "unsupported_for_channel")),
+        ("POST", "/channels/c/compact", (400, "unsupported_for_channel")),
         ("POST", "/channels/c/join", (400, "unsupported_for_channel")),
         ("GET", "/channels/c/members", (400, "unsupported_for_channel")),
         ("GET", "/rooms/r/publish", (405, "method_not_allowed")),
@@ -180,17 +191,21 @@ async def test_a_token_is_for_its_actor_and_its_capabilities() -> None:
     """It names nobody else, and does what it was given; API keys name anybody."""
     async with routes() as (http, host):
         room = host.env.COLLAB.room("r")
+        clock: Any = host.clock
         actor = {"kind": "user", "userId": "bob"}
         await room.join(member_id="ann")
         allowed = {
             "publish": {"publish", "broadcast"},
-            "presence": {"join", "leave", "presence"},
+            "presence": {"join", "leave", "presence", "awareness"},
             "subscribe": {"members", "metadata", "lifecycle"},
             "history": {"history"},
-            "admin": {"snapshot", "restore", "authorize", "destroy"},
+            "crdt:read": {"document", "sync_yjs"},
+            "crdt:write": {"apply_update", "apply_yjs_update"},
+            "admin": {"snapshot", "restore", "authorize", "destroy", "compact"},
         }
         for capability, names in allowed.items():
             headers = await bearer(host, capabilities=(capability,))
+            await clock.advance(1)  # so many calls a second are refused
             for operation in operations.TABLE:
                 if operation.name in names:
                     continue
@@ -199,7 +214,7 @@ async def test_a_token_is_for_its_actor_and_its_capabilities() -> None:
                 body = INPUTS.get(operation.name)
                 if operation.name == "restore":
                     body = {"snapshotId": "s"}
-                path = f"/rooms/r/{operation.path}"
+                path = f"/crdt/r/{operation.path}"
                 response = await http.request(method, path, json=body, headers=headers)
                 assert code_of(response) == (403, "forbidden"), (capability, operation.name)
         headers = await bearer(host)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -162,6 +162,10 @@ class Hall:
         self._group.start_soon(client.read)
         await self.host.settle()
         return client
+
+    def start(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+        """Run beside everything else, until the hall closes."""
+        self._group.start_soon(work, *arguments)
 
     async def open_quietly(self, caller: Caller = READER, **fields: Any) -> Client:
         """A new socket that has heard everything about its own opening."""
