@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -22,7 +23,7 @@ ROWS_AT_ONCE = 10_000  # of one commit
 
 
 class FilledRoom(Room):
-    """A room with two more methods."""
+    """A room with one more method."""
 
     async def fill(self, path: str) -> None:
         """Have the updates of a file in the log, as if each had come by itself."""
@@ -31,14 +32,6 @@ class FilledRoom(Room):
         for start in range(0, len(updates), ROWS_AT_ONCE):
             rows = updates[start : start + ROWS_AT_ONCE]
             self._turns.run(partial(append, rows=rows))
-
-    async def compact(self) -> None:
-        """Have a checkpoint instead."""
-        self._turns.compact()
-
-    async def state(self) -> bytes:
-        """The whole document."""
-        return self._turns.load().document.diff()
 
 
 def append(state: RoomState, now_ms: int, rows: list[bytes]) -> None:
@@ -55,6 +48,7 @@ class Kept:
 
     def __init__(self, host: Host, name: str) -> None:
         self._host = host
+        self._room = host.env.COLLAB.crdt_room(name)
         self._stub = host.env.COLLAB.stub("room", name)
 
     async def fill(self, updates: Path, compact: bool) -> None:
@@ -62,16 +56,16 @@ class Kept:
         await self._stub.fill(str(updates))
         await self.evict()
         if compact:
-            await self._stub.compact()
+            await self._room.compact()
 
     async def evict(self) -> None:
         """Nothing of it is in memory."""
         await self._host.evict(self._stub)
 
     async def state(self) -> bytes:
-        """All of it, as `sync_yjs` answers one who has nothing."""
-        update: bytes = await self._stub.state()
-        return update
+        """All of it."""
+        answer = await self._room.sync_yjs(limit=0)
+        return base64.b64decode(answer.update_base64 or "")
 
 
 @asynccontextmanager
