@@ -151,7 +151,8 @@ class HocuspocusClient:
             if document.caller is not None and not token:
                 return  # it has nothing new to say of an open document
 
-            if len(self._documents) >= limits.MAX_DOCUMENTS_OF_CLIENT:
+            is_new = frame.key not in self._documents
+            if is_new and len(self._documents) >= limits.MAX_DOCUMENTS_OF_CLIENT:
                 raise RateLimited(f"at most {limits.MAX_DOCUMENTS_OF_CLIENT} documents a socket")
 
             caller = self._admit(document.name, token)

@@ -49,7 +49,7 @@ class Containers:
             return UNKNOWN
 
         number = NOWHERE if kind == GC else self._container_of(struct)
-        if number != UNKNOWN and struct.length:
+        if number != UNKNOWN:
             if kind == TYPE and number != NOWHERE and self._at(client, struct.clock) == UNKNOWN:
                 self._types[client, struct.clock] = self._inner(number)
             self._fill(client, struct.clock, struct.clock + struct.length, number)

@@ -34,8 +34,9 @@ def content(update: bytes) -> dict[str, Any]:
     Values are told apart by their kind too: true is not 1, and a number is itself even if it is none.
 
     ValueError: it is no update, pycrdt cannot apply it, or a list or XML holds text without a text
-    around it: no client writes that, and pycrdt may read it for ever."""
-    doc: Any = Doc()
+    around it: no client writes that, and pycrdt may read it for ever. Panics of pycrdt come through;
+    the document must nest no deeper than MAX_TYPE_DEPTH, since it is walked by recursion."""
+    doc: Doc[Any] = Doc()
     doc.apply_update(update)
     texts = _texts(doc.get_update())
     shown: dict[str, Any] = {}
@@ -98,20 +99,21 @@ def _entries(shared: Any) -> dict[str, Any]:
 
 def _shown(value: Any) -> Any:
     """A value as something that compares: a shared type with its name in front."""
-    if isinstance(value, (Text, Array)):
-        return (type(value).__name__, _sequence(value))
-    if isinstance(value, Map):
+    kind: type[Any] = value.__class__
+    if kind is Text or kind is Array:
+        return (kind.__name__, _sequence(value))
+    if kind is Map:
         return ("Map", _entries(value))
-    if isinstance(value, (XmlElement, XmlText, XmlFragment)):
-        tag = value.tag if isinstance(value, XmlElement) else type(value).__name__
-        pairs: Any = () if isinstance(value, XmlFragment) else value.attributes
+    if kind in (XmlElement, XmlText, XmlFragment):
+        tag = value.tag if kind is XmlElement else kind.__name__
+        pairs = () if kind is XmlFragment else value.attributes
         return (tag, {key: _shown(entry) for key, entry in pairs}, _sequence(value))
-    if isinstance(value, Doc):
-        return ("Doc", value.guid)
-    if isinstance(value, dict):
-        return _entries(value)
-    if isinstance(value, list):
-        entries: list[Any] = value
-        return [_shown(entry) for entry in entries]
 
-    return repr(value) if isinstance(value, (bool, float)) else value
+    if kind is Doc:
+        return ("Doc", value.guid)
+    if kind is dict:
+        return _entries(value)
+    if kind is list:
+        return [_shown(entry) for entry in value]
+
+    return repr(value) if kind in (bool, float) else value

@@ -88,7 +88,7 @@ def _read(data: bytes) -> _Document:
         pairs: list[tuple[int, int]] = []
         used = uses.setdefault(section.client, set())
         for struct in structs_of(data, section):
-            if struct.kind != SKIP and struct.length:
+            if struct.kind != SKIP:
                 pairs.append((struct.clock, struct.clock + struct.length))
             used.update(id_[0] for id_ in struct.references() if id_ is not None)
         known[section.client] = merged(pairs)
@@ -129,21 +129,15 @@ def _name(names: dict[int, int], client: int) -> int:
 def _write_sections(
     out: bytearray, data: bytes, sections: list[Section], names: dict[int, int], gap: int
 ) -> None:
-    """Structs under other ids, but for those without length, which yrs may write and nobody reads;
-    `gap` is the kind of struct that stands for a gap."""
+    """Structs under other ids; `gap` is the kind of struct that stands for a gap."""
     out += write_varuint(len(sections))
     for section in sections:
-        count, structs = 0, bytearray()
-        for struct in structs_of(data, section):
-            if struct.length:
-                count += 1
-                structs.append(gap if struct.kind == SKIP else data[struct.start])
-                _write_rest(structs, data, struct, names)
-
-        out += write_varuint(count)
+        out += write_varuint(section.structs)
         out += write_varuint(_name(names, section.client))
         out += write_varuint(section.clock)
-        out += structs
+        for struct in structs_of(data, section):
+            out.append(gap if struct.kind == SKIP else data[struct.start])
+            _write_rest(out, data, struct, names)
 
 
 def _write_rest(out: bytearray, data: bytes, struct: Struct, names: dict[int, int]) -> None:

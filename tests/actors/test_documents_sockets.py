@@ -1,4 +1,4 @@
-"""A document over sockets of JSON frames: what is asked, and what everybody hears (realtime.md 5.6, 5.7)."""
+"""A document over sockets of JSON frames: what is asked, and what everybody hears."""
 
 from __future__ import annotations
 
@@ -232,3 +232,16 @@ async def test_the_welcome_says_which_document_it_is(hall: Hall) -> None:
     (welcome, *_) = (await hall.open(user("ann"))).take()
     expected: Any = (await crdt(hall).sync_yjs()).document_epoch
     assert welcome["documentEpoch"] == expected
+
+
+async def test_what_was_waited_for_is_heard_by_its_sender_too(hall: Hall) -> None:
+    """It brings what the sender has never seen."""
+    sender = await hall.open_quietly(user("ann"))
+    pen = Pen()
+    one, two = pen.write("one"), pen.write("two")
+    await crdt(hall).apply_yjs_update(update_base64=two)
+    await sender.result("yjs.update", updateBase64=one)
+    heard = Pen(2).read(one)
+    for push in sender.take():
+        heard.read(push["updateBase64"])
+    assert str(heard) == "onetwo"

@@ -8,8 +8,12 @@ import pytest
 
 from roomhost.actors import hocuspocus_protocol as protocol
 from roomhost.actors import limits
+from roomhost.actors.caller import Caller
+from roomhost.actors.errors import Unavailable
+from roomhost.actors.hocuspocus import Hocuspocus
 from roomhost.actors.hocuspocus_protocol import MessageType
 from roomhost.actors.varints import write_var_bytes
+from roomhost.runtime import WebSocket
 
 from ..helpers.hocuspocus import Desk, desk_for
 
@@ -297,4 +301,80 @@ async def test_a_reader_that_is_too_slow(desk: Desk) -> None:
     desk.group.start_soon(slow.read)
     await desk.settle()
     assert slow.end == (4531, "slow_consumer")
+    assert desk.host.statistics().web_sockets == 1
+
+
+async def test_a_room_that_cannot_be_loaded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked again, ever less often, and holds up nothing else on the socket."""
+    asked: list[str] = []
+    open_room = desk.endpoint._open_room
+
+    async def refuse(name: str, caller: Caller) -> WebSocket:
+        asked.append(name)
+        if name == "doc" and len(asked) < 3:
+            raise Unavailable("damaged", code="unavailable", retry_after_ms=2_000)
+        return await open_room(name, caller)
+
+    monkeypatch.setattr(Hocuspocus, "_open_room", staticmethod(refuse))
+    client = desk.dial()
+    waiting = client.provider("doc", 2)
+    waiting.start("key")
+    await desk.settle()
+    other = await client.opened("other")
+    assert (waiting.scope, waiting.denied) == (None, [])
+    await desk.clock.advance(2)
+    await desk.settle()
+    assert asked == ["doc", "other", "doc"]
+    assert (waiting.synced, waiting.unsynced) == (True, 0)
+    assert (other.closed, client.end) == ([], None)
+
+
+async def test_a_room_that_is_full(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its document is denied, with the reason."""
+    monkeypatch.setattr(limits, "MAX_CONNECTIONS", 1)
+    client = desk.dial()
+    await client.opened("doc")
+    other = desk.dial().provider("doc", 2)
+    other.start("key")
+    await desk.settle()
+    assert other.denied == ["rate_limited"]
+
+
+async def test_too_many_documents(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One over the limit of a socket is denied; the others go on."""
+    monkeypatch.setattr(limits, "MAX_DOCUMENTS_OF_CLIENT", 2)
+    client = desk.dial()
+    first = await client.opened("a")
+    await client.opened("b", 2)
+    third = client.provider("c", 3)
+    third.start("key")
+    await desk.settle()
+    assert third.denied == ["rate_limited"]
+    first.authenticate("key")
+    await desk.settle()
+    assert (first.closed, first.denied, client.end) == ([], [], None)
+
+
+async def test_a_mistake_of_ours(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends the one client that it was made for, and its rooms' sockets."""
+    good, bad = desk.dial(), desk.dial()
+    provider = await good.opened("doc")
+    carried = protocol.from_room
+
+    def fail(prefix: bytes, frame: bytes) -> bytes | None:
+        if b"broken" in prefix:
+            raise RuntimeError("a mistake")
+        return carried(prefix, frame)
+
+    monkeypatch.setattr(protocol, "from_room", fail)
+    bad.provider("broken", 2).start("key")
+    await desk.settle()
+    assert bad.end is not None
+    assert bad.end[0] == 1006
+    assert "could not be served" in caplog.text
+    provider.text += "x"
+    await desk.settle()
+    assert (provider.unsynced, good.end) == (0, None)
     assert desk.host.statistics().web_sockets == 1

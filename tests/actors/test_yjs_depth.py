@@ -13,39 +13,28 @@ from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
 from roomhost.actors.limits import MAX_TYPE_DEPTH
 from roomhost.actors.yjs_depth import TOO_DEEP, Depths
 from tests.helpers.yjs_editors import Editor, converge
+from tests.helpers.yjs_updates import gap, item, uint
+from tests.helpers.yjs_updates import update as written
 
 Id = tuple[int, int]
 ANY = b"\x08\x01\x7d\x01"  # the content of one number
 ARRAY = b"\x07\x00"
 
 
-def uint(value: int) -> bytes:
-    """A number as lib0 has it."""
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def struct(content: bytes, *, origin: Id | None = None, right: Id | None = None,
-           parent: Id | str = "r") -> bytes:  # fmt: skip
+def struct(
+    content: bytes,
+    *,
+    origin: Id | None = None,
+    right: Id | None = None,
+    parent: Id | str = "r",
+) -> bytes:
     """One struct: beside its neighbours, or in its parent."""
-    info = content[0] | 0x80 * (origin is not None) | 0x40 * (right is not None)
-    ids = b"".join(uint(n) for id_ in (origin, right) if id_ is not None for n in id_)
-    if info & 0xC0:
-        return bytes([info]) + ids + content[1:]
-    if isinstance(parent, str):
-        return bytes([info, 1, len(parent)]) + parent.encode() + content[1:]
-    return bytes([info, 0]) + uint(parent[0]) + uint(parent[1]) + content[1:]
+    return item(content[0], content[1:], origin=origin, right=right, parent=parent)
 
 
 def update(*sections: tuple[int, int, list[bytes]]) -> bytes:
     """Client, first clock, and structs of each section."""
-    parts = [uint(len(sections))]
-    for client, clock, structs in sections:
-        parts += [uint(len(structs)), uint(client), uint(clock), *structs]
-    return b"".join(parts) + b"\x00"
+    return written(sections)
 
 
 def model(value: Any, depth: int = 0) -> int:
@@ -126,7 +115,7 @@ def test_a_section_may_go_on_when_another_has_caught_up() -> None:
         update((1, 0, [struct(ARRAY, parent=(1, 0))])),
         update((1, 0, [struct(ANY), struct(ARRAY, origin=(1, 0), right=(1, 7))])),
         update((1, 0, [struct(ANY, origin=(9, 0)), struct(ARRAY, origin=(1, 0))])),
-        update((1, 0, [b"\x0a\x05", struct(ARRAY, origin=(1, 2))])),
+        update((1, 0, [gap(5, 10), struct(ARRAY, origin=(1, 2))])),
         update((1, 0, [struct(ANY, origin=(2, 0))]), (2, 0, [struct(ANY, origin=(1, 0))])),
         b"",
         b"\x01",
@@ -171,7 +160,7 @@ def test_a_collected_neighbour_does_not_hide_the_other() -> None:
     """yrs takes the right neighbour's place if the left one is collected: so does the measure, also
     if it still knows where the left one was."""
     deep = ladder(60)
-    collected = update((90, 0, [b"\x00\x01", struct(ANY)]))
+    collected = update((90, 0, [gap(), struct(ANY)]))
     for left in ((90, 0), (90, 1)):
         depths = Depths()
         for step in [*deep, collected]:

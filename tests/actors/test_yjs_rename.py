@@ -197,21 +197,6 @@ def test_a_gap_of_the_snapshot_does_not_wait_for_ever() -> None:
     assert doc.get("map", type=Map).to_py() == {"a": "a", "b": "b", "c": "c"}
 
 
-def test_what_has_no_length_is_left_out() -> None:
-    """yrs leaves an empty text where it was told to split a character; nobody can refer to it."""
-    doc: Doc[Any] = Doc(client_id=5)
-    text = doc.get("text", type=Text)
-    text += "hé"
-    text.insert_embed(2, {"in": "é"})
-    wanted = doc.get_update()
-    text.clear()
-    update = forward(doc.get_update(), wanted)
-    lengths = [s.length for one in read_sections(update)[0] for s in structs_of(update, one)]
-    assert lengths == [2, 1]
-    doc.apply_update(update)
-    assert content(doc.get_update()) == content(wanted)
-
-
 def test_what_is_collected_is_copied() -> None:
     """A snapshot with collected structs, beside which something lives."""
     (one,) = editors(1, 5)
