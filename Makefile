@@ -40,7 +40,7 @@ check: $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest $(GUARDS)
 
-bench: $(VENV)/.developed
+bench: $(VENV)/.benched benchmarks/node_modules/.installed
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.installed: pyproject.toml
@@ -51,6 +51,10 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.developed: pyproject.toml $(VENV)/.installed
 	$(BIN)/pip install --quiet --editable . --group dev
+	touch $@
+
+$(VENV)/.benched: pyproject.toml $(VENV)/.developed
+	$(BIN)/pip install --quiet --group bench
 	touch $@
 
 # What drives a real browser, and workerd; the tests that need them say so where npm is missing.
@@ -64,5 +68,13 @@ node_modules/.installed: package.json
 		echo "npm is not installed: the tests that need a browser or workerd are skipped"; \
 	fi
 
+# The servers that documents are measured beside; the ones that are missing are left out, and named.
+benchmarks/node_modules/.installed: benchmarks/package.json
+	@if command -v npm > /dev/null; then \
+		npm install --silent --no-package-lock --prefix benchmarks && touch $@; \
+	else \
+		echo "npm is not installed: documents are not measured beside y-websocket"; \
+	fi
+
 clean:
-	rm -rf $(VENV) node_modules build dist *.egg-info .hypothesis .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) node_modules benchmarks/node_modules build dist *.egg-info .hypothesis .pytest_cache .ruff_cache .mypy_cache
