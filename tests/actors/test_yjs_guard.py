@@ -115,7 +115,7 @@ REFUSED = {
     "client of deletions": (update([], [(1, [(0, 1)])] * 2), "the client 1 twice"),
     "more clients than may be": (
         update([(client, 0, [gap()]) for client in range(MAX_UPDATE_CLIENTS + 1)]),
-        "10001 clients",
+        f"{MAX_UPDATE_CLIENTS + 1} clients",
     ),
 }
 
