@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve test check bench clients clean
+.PHONY: help serve editor test check bench clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
 	@echo "             PORT=$(PORT) DATA_DIR=$(DATA_DIR)"
+	@echo "make editor  the same with the shared editor, whose page it builds; needs npm"
 	@echo "make test    run the whole suite, real clients included"
 	@echo "make check   lint, types and packaging"
 	@echo "make bench   measure this machine"
@@ -19,6 +20,16 @@ help:
 # Run the host with the example application on embedded storage.
 serve: $(VENV)/.installed
 	$(BIN)/roomhost serve examples.chat:app --data-dir "$(DATA_DIR)" --port $(PORT)
+
+# Run the host with the shared editor.
+editor: $(VENV)/.installed build/editor.js
+	$(BIN)/roomhost serve examples.editor:app --data-dir "$(DATA_DIR)" --port $(PORT)
+
+# What the page of the editor loads: its own script, and what that imports from npm.
+build/editor.js: $(wildcard examples/editor*.js) node_modules/.installed
+	@[ -x node_modules/.bin/esbuild ] || { echo "install npm first: apt-get install npm" >&2; exit 1; }
+	node_modules/.bin/esbuild examples/editor.js --bundle --minify --format=esm --log-level=warning \
+		--outfile=$@
 
 # Everything but what `check` does: lint, types and packaging have their own target.
 test: $(VENV)/.developed clients
@@ -29,7 +40,7 @@ check: $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest $(GUARDS)
 
-bench: $(VENV)/.developed
+bench: $(VENV)/.benched benchmarks/node_modules/.installed
 	$(BIN)/python -m benchmarks
 
 $(VENV)/.installed: pyproject.toml
@@ -40,6 +51,10 @@ $(VENV)/.installed: pyproject.toml
 
 $(VENV)/.developed: pyproject.toml $(VENV)/.installed
 	$(BIN)/pip install --quiet --editable . --group dev
+	touch $@
+
+$(VENV)/.benched: pyproject.toml $(VENV)/.developed
+	$(BIN)/pip install --quiet --group bench
 	touch $@
 
 # What drives a real browser, and workerd; the tests that need them say so where npm is missing.
@@ -53,5 +68,13 @@ node_modules/.installed: package.json
 		echo "npm is not installed: the tests that need a browser or workerd are skipped"; \
 	fi
 
+# The servers that documents are measured beside; the ones that are missing are left out, and named.
+benchmarks/node_modules/.installed: benchmarks/package.json
+	@if command -v npm > /dev/null; then \
+		npm install --silent --no-package-lock --prefix benchmarks && touch $@; \
+	else \
+		echo "npm is not installed: documents are not measured beside y-websocket"; \
+	fi
+
 clean:
-	rm -rf $(VENV) node_modules build dist *.egg-info .hypothesis .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) node_modules benchmarks/node_modules build dist *.egg-info .hypothesis .pytest_cache .ruff_cache .mypy_cache

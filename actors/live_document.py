@@ -62,8 +62,11 @@ class LiveDocument:
         """Apply whole documents, of ours, in this order."""
 
         def work() -> None:
+            # Nobody asks what became part of the document, and to say it costs as much as to apply it.
+            self._doc.unobserve(self._subscription)
             for update in updates:
-                self._apply(update)
+                self._doc.apply_update(update)
+            self._subscription = self._doc.observe(self._observe)
 
         _trusting(lambda: run_on_large_stack(work))
 

@@ -13,15 +13,17 @@ from typing import Any
 
 import anyio
 
-from . import bench_calls, bench_durable, bench_realtime
+from . import bench_calls, bench_crdt, bench_durable, bench_realtime
 from .measure import Figure, ratio
 
+FIELDS = ("name", "unit", "median", "slowest", "fastest", "ratio", "beside", "note")
 Results = list[tuple[Figure, Figure | None]]
 Bench = Callable[[int, float], Awaitable[Results]]
 BENCHES: dict[str, Bench] = {
     "calls": bench_calls.run,
     "durable": bench_durable.run,
     "realtime": bench_realtime.run,
+    "crdt": bench_crdt.run,
 }
 LOOPS: dict[str, dict[str, Any]] = {
     "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
@@ -55,7 +57,14 @@ def machine() -> str:
 
 
 def row(figure: Figure, reference: Figure | None) -> dict[str, Any]:
-    """One figure."""
+    """One figure; without rounds, why there are none."""
+    if not figure.rates:
+        return dict.fromkeys(FIELDS) | {
+            "name": figure.name,
+            "unit": figure.unit,
+            "note": figure.notes[-1],
+        }
+
     low, high = figure.spread
     return {
         "name": figure.name,
@@ -73,6 +82,10 @@ def table(results: Results) -> str:
     """The figures for people."""
     lines = [f"{'':50}{'median':>10}  {'slowest - fastest':>19}  {'ratio':>6}"]
     for found in (row(*result) for result in results):
+        if found["median"] is None:
+            lines.append(f"{found['name']} ({found['unit']}): {found['note']}")
+            continue
+
         spread = f"{found['slowest']:,} - {found['fastest']:,}"
         beside = "" if found["ratio"] is None else f"{found['ratio']:.2f}"
         name = f"{found['name']} ({found['unit']})"

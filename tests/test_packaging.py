@@ -30,7 +30,7 @@ ROOT_FILES = (
 OUR_NAMES = {"roomhost", *ORDER}
 MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 70
-NO_CACHES = shutil.ignore_patterns("__pycache__", "*.py[cod]")
+NO_CACHES = shutil.ignore_patterns("__pycache__", "*.py[cod]", "node_modules")
 
 MODULES = sorted(path for package in ORDER for path in (REPOSITORY / package).rglob("*.py"))
 

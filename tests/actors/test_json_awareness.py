@@ -17,8 +17,8 @@ from ..helpers.room_machine import START_MS, Machine, at
 def user(name: str, **fields: Any) -> Caller:
     """Somebody with a token that lets them be seen."""
     actor = RealtimePrincipal(kind="user", id=name, user_id=name)
-    given = {"actor": actor, "member_id": name, "capabilities": ("presence",), **fields}
-    return Caller(**given)
+    given: dict[str, Any] = {"actor": actor, "member_id": name, "capabilities": ("presence",)}
+    return Caller(**given | fields)
 
 
 def shown(machine: Machine) -> dict[str, Any]:

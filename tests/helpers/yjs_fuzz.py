@@ -66,7 +66,8 @@ class Fuzz:
         self._composer = Composer(self.random)
         self._corpus = self.random.choice(self._corpora)
         self._left = UPDATES_OF_DOCUMENT
-        for data in self._corpus[: self.random.randrange(2 * len(self._corpus))]:
+        self._taken = self._corpus[: self.random.randrange(2 * len(self._corpus))]
+        for data in self._taken:
             self._doc.apply_update(data)
 
     def _mutated(self) -> bytes:
@@ -108,8 +109,14 @@ class Fuzz:
         if not shape.covered_by(check_state_vector(self._doc.get_state())):
             return "not covered"
 
-        whole = self._doc.get_update()
-        self._read(data, whole)
+        self._taken.append(data)
+        try:
+            whole = self._doc.get_update()
+            self._read(data, whole)
+        except BaseException as error:
+            error.add_note(f"document: {' '.join(taken.hex() for taken in self._taken)}")
+            raise
+
         return "applied" if self._is_whole(whole) else "splits a character"
 
     def _is_whole(self, whole: bytes) -> bool:

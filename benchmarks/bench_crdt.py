@@ -1,0 +1,147 @@
+"""Documents over real sockets, ours beside pycrdt-websocket and y-websocket.
+
+Every server is a process of its own, started anew for each measurement; one load generator, another
+process, is the client of all. Ours has every update on disk before anybody sees it; the others have
+it in memory, and the one with SQLite writes it at some later time.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import children, crdt_cold, yjs_updates
+from .children import Child
+from .measure import Figure
+from .yjs_peers import KEY, OURS, PEERS, PYCRDT, Peer
+
+Results = list[tuple[Figure, Figure | None]]
+
+UPDATES_A_SECOND = 60_000  # that no server exceeds
+CASES = ((1, 1), (512, 1), (512, 10), (512, 50))  # updates in flight, readers
+WARM_UP = 0.3  # of the time of a figure
+DOCUMENTS, DOCUMENT_UPDATES = 200, 1_000
+WARM_DOCUMENTS = 20  # that are open before memory is looked at
+LOGS = (10_000, 260_000)  # updates in the document of a cold load
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What every part needs. `scale`: of the sizes, below one where a second is not wanted."""
+
+    directory: Path
+    load: Child
+    peers: Sequence[Peer]
+    rounds: int
+    seconds: float
+
+    @property
+    def scale(self) -> float:
+        """How large documents are, of their usual size."""
+        return min(1.0, self.seconds)
+
+
+async def run(rounds: int, seconds: float) -> Results:
+    """The figures, each with its reference: pycrdt-websocket without a store, but for itself."""
+    with tempfile.TemporaryDirectory(dir=Path.cwd(), ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        updates = yjs_updates.typed(max(int(UPDATES_A_SECOND * seconds), DOCUMENT_UPDATES))
+        yjs_updates.write(directory / "updates", updates)
+        present = [peer for peer in PEERS if not peer.missing()]
+        async with children.started(
+            children.module("yjs_load", str(directory / "updates"))
+        ) as load:
+            await load.answer()
+            bench = Bench(directory, load, present, rounds, seconds)
+            results = await spread(bench)
+            results += await memory(bench)
+        results += await crdt_cold.run(directory, [int(log * bench.scale) for log in LOGS], rounds)
+    return [*results, *((skipped(peer), None) for peer in PEERS if peer.missing())]
+
+
+async def spread(bench: Bench) -> Results:
+    """One writer's updates to all readers: how many, and how late they are."""
+    results: Results = []
+    for window, readers in CASES:
+        name = f"{readers} reader(s), {window} in flight"
+        rates = {peer.name: Figure(f"{peer.name}, {name}", "updates/s") for peer in bench.peers}
+        late = {peer.name: Figure(f"{peer.name}, {name}, p99", "µs") for peer in bench.peers}
+        work = {peer.name: Figure(f"{peer.name}, {name}, CPU", "µs/update") for peer in bench.peers}
+        for _ in range(bench.rounds):
+            for peer in bench.peers:
+                found = await spread_once(bench, peer, window, readers)
+                rates[peer.name].rates.append(found["rate"])
+                rates[peer.name].notes.append(busy(found))
+                late[peer.name].rates.append(found["p99"] * 1e6)
+                late[peer.name].notes.append(f"p50 {found['p50'] * 1e6:,.0f} µs")
+                work[peer.name].rates.append(found["server"] / found["rate"] * 1e6)
+        results += beside(rates) + beside(late) + beside(work)
+    return results
+
+
+async def spread_once(bench: Bench, peer: Peer, window: int, readers: int) -> dict[str, Any]:
+    """In a new process, once it is warm."""
+    async with serving(bench, peer) as (server, url):
+        common = {"do": "spread", "key": KEY, "pid": server.pid, "readers": readers}
+        warm = bench.seconds * WARM_UP
+        await bench.load.ask(**common, url=f"{url}warm", window=window, seconds=warm)
+        return await bench.load.ask(**common, url=f"{url}one", window=window, seconds=bench.seconds)
+
+
+def busy(found: dict[str, Any]) -> str:
+    """How busy both sides were."""
+    limited = ", limited by the client" if found["limited"] else ""
+    return f"server {found['server']:.0%} busy, client {found['busy']:.0%}{limited}"
+
+
+async def memory(bench: Bench) -> Results:
+    """What a document costs while it is open, a socket each; and ours when it has left memory. One
+    round: it is not a matter of speed."""
+    documents = max(1, int(DOCUMENTS * bench.scale))
+    updates = max(1, int(DOCUMENT_UPDATES * bench.scale))
+    name = f"{documents} documents of {updates} updates"
+    figures = {peer.name: Figure(f"{peer.name}, {name}", "KiB each") for peer in bench.peers}
+    evicted = Figure(f"{OURS}, {name}, evicted", "KiB each")
+    for peer in bench.peers:
+        async with serving(bench, peer) as (server, url):
+            common = {"do": "fill", "key": KEY, "updates": updates}
+            await bench.load.ask(**common, url=f"{url}warm", documents=WARM_DOCUMENTS)
+            before = children.memory_kib(server.pid)
+            await bench.load.ask(**common, url=f"{url}each", documents=documents)
+            grown(figures[peer.name], server, before, documents)
+            if peer.name == OURS:
+                await server.ask(do="evict")
+                grown(evicted, server, before, documents)
+            await bench.load.ask(do="drop")
+    return [*beside(figures), (evicted, figures.get(PYCRDT))]
+
+
+def grown(figure: Figure, server: Child, before: dict[str, int], documents: int) -> None:
+    """How much its memory has grown for each document."""
+    now = children.memory_kib(server.pid)
+    figure.rates.append((now["own"] - before["own"]) / documents)
+    figure.notes.append(f"{(now['all'] - before['all']) / documents:.0f} with pages of files")
+
+
+def beside(figures: dict[str, Figure]) -> Results:
+    """Each beside pycrdt-websocket, where that is there."""
+    reference = figures.get(PYCRDT)
+    return [(figure, None if figure is reference else reference) for figure in figures.values()]
+
+
+def skipped(peer: Peer) -> Figure:
+    """A figure without rounds that says why."""
+    return Figure(peer.name, "skipped", notes=[peer.missing()])
+
+
+@asynccontextmanager
+async def serving(bench: Bench, peer: Peer) -> AsyncGenerator[tuple[Child, str]]:
+    """One of the servers, on an empty directory; and what a document's URL begins with."""
+    with tempfile.TemporaryDirectory(dir=bench.directory, ignore_cleanup_errors=True) as name:
+        async with children.started(peer.command(Path(name))) as server:
+            port = (await server.answer())["port"]
+            yield server, f"ws://127.0.0.1:{port}{peer.path}"

@@ -1,0 +1,183 @@
+"""A WebSocket client that is as cheap as it can be: it masks with zeros, checks no UTF-8, and of the
+update of one character it reads the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import Callable
+from typing import cast
+from urllib.parse import urlsplit
+
+BINARY, CLOSE, PING, PONG = 2, 8, 9, 10
+SYNC, STEP_1, STEP_2, UPDATE = 0, 0, 1, 2
+EMPTY_STATE_VECTOR = b"\x00"
+SHORT, MEDIUM = 126, 127  # lengths that say that two, or eight, bytes of length follow
+TYPED = (
+    b"\x01\x01\x01"  # how the update of one character by client 1 begins: one client, one struct
+)
+
+
+class Client(asyncio.Protocol):
+    """A socket of one document."""
+
+    def __init__(self, request: bytes, heard: Callable[[int], None]) -> None:
+        self._request = request
+        self._heard = heard
+        self._rest: bytes = b""
+        self._transport: asyncio.Transport | None = None
+        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lost = asyncio.Event()
+
+    @classmethod
+    async def open(
+        cls, url: str, key: str, heard: Callable[[int], None] = lambda clock: None
+    ) -> Client:
+        """Connect; `heard` gets the clock of each update that arrives.
+
+        :raises ConnectionError: the server does not answer 101, or closes
+        """
+        parts = urlsplit(url)
+        assert parts.hostname is not None
+        assert parts.port is not None
+        loop = asyncio.get_running_loop()
+        client = cls(upgrade(parts.netloc, parts.path, key), heard)
+        await loop.create_connection(lambda: client, parts.hostname, parts.port)
+        await client._opened
+        return client
+
+    async def synced(self) -> None:
+        """Ask for the document, and wait for it: then all that was sent before is applied, and
+        every update from now on arrives."""
+        self._synced = asyncio.get_running_loop().create_future()
+        self.send(framed(bytes([SYNC, STEP_1, len(EMPTY_STATE_VECTOR)]) + EMPTY_STATE_VECTOR))
+        await self._synced
+
+    def send(self, frames: bytes) -> None:
+        """Write whole frames."""
+        assert self._transport is not None
+        self._transport.write(frames)
+
+    async def close(self) -> None:
+        """Close, and wait until it is."""
+        self.send(framed((1000).to_bytes(2, "big"), CLOSE))
+        await self._lost.wait()
+
+    def lose(self) -> None:
+        """Drop the connection."""
+        assert self._transport is not None
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self._transport = cast("asyncio.Transport", transport)  # which uvloop's is not by name
+        self._transport.write(self._request)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        self._lost.set()
+        for waiter in (self._opened, self._synced):
+            if not waiter.done():
+                waiter.set_exception(ConnectionError("the server closed the connection"))
+                waiter.exception()  # nobody need wait for it
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        data = self._rest + data if self._rest else data
+        if self._opened.done():
+            self._rest = data[self._read_frames(data, 0) :]
+        elif (end := data.find(b"\r\n\r\n")) >= 0:
+            self._answered(data[:end])
+            self._rest = data[self._read_frames(data, end + 4) :]
+        else:
+            self._rest = data
+
+    def _answered(self, head: bytes) -> None:
+        status = head.split(b"\r\n", 1)[0]
+        if b" 101 " in status:
+            self._opened.set_result(None)
+        else:
+            self._opened.set_exception(ConnectionError(status.decode()))
+
+    def _read_frames(self, data: bytes, at: int) -> int:
+        """Read the whole frames from there; where the rest begins."""
+        end = len(data)
+        while end - at >= 2:
+            length, start = data[at + 1], at + 2
+            if length == SHORT:
+                start, length = at + 4, int.from_bytes(data[at + 2 : at + 4], "big")
+            elif length == MEDIUM:
+                start, length = at + 10, int.from_bytes(data[at + 2 : at + 10], "big")
+            if start > end or start + length > end:
+                break
+
+            opcode = data[at] & 15
+            at = start + length
+            if opcode == BINARY:
+                self._read_message(data, start)
+            else:
+                self._control(opcode, data[start:at])
+        return at
+
+    def _read_message(self, data: bytes, at: int) -> None:
+        if data[at] != SYNC:
+            return
+
+        if data[at + 1] == UPDATE:
+            # A type, a kind and a length of one byte each, then the update.
+            if data[at + 3 : at + 6] != TYPED:
+                raise ValueError("the server sent another update than it was given")
+
+            self._heard(read_varint(data, at + 6))
+        elif data[at + 1] == STEP_2 and not self._synced.done():
+            self._synced.set_result(None)
+
+    def _control(self, opcode: int, payload: bytes) -> None:
+        if opcode == PING:
+            self.send(framed(payload, PONG))
+        elif opcode == CLOSE:
+            assert self._transport is not None
+            self._transport.close()
+
+
+def upgrade(host: str, path: str, key: str) -> bytes:
+    """The request that opens the socket, with the API key."""
+    lines = (
+        f"GET {path} HTTP/1.1",
+        f"Host: {host}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
+        f"Authorization: Bearer {key}",
+    )
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def framed(payload: bytes, opcode: int = BINARY) -> bytes:
+    """One WebSocket frame of a client (RFC 6455 5.2), at most 64 KiB, under a mask of zeros."""
+    size = len(payload)
+    if size < SHORT:
+        length = bytes([0x80 | size])
+    else:
+        length = bytes([0x80 | SHORT]) + size.to_bytes(2, "big")
+    return bytes([0x80 | opcode]) + length + bytes(4) + payload
+
+
+def sync_update(update: bytes) -> bytes:
+    """The y-protocols message of an update shorter than 128 bytes."""
+    return bytes([SYNC, UPDATE, len(update)]) + update
+
+
+def read_varint(data: bytes, at: int) -> int:
+    """The unsigned varint that begins there (lib0)."""
+    number = shift = 0
+    while True:
+        byte = data[at]
+        number |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return number
+
+        at, shift = at + 1, shift + 7
