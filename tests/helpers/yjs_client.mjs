@@ -37,6 +37,12 @@ class Client {
   }
   get synced() { return this.provider.synced; }
 
+  /** Whether it has everything that a state vector counts. */
+  knows(clocks) {
+    const own = this.clocks;
+    return Object.entries(clocks).every(([id, clock]) => (own[id] ?? 0) >= clock);
+  }
+
   listen(provider, names) {
     this.provider = provider;
     for (const name of names) provider.on(name, () => this.happened());
