@@ -48,7 +48,7 @@ class Composer:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self.clocks = dict.fromkeys(CLIENTS, 0)
+        self.clocks: dict[int, int] = dict.fromkeys(CLIENTS, 0)
 
     def compose(self) -> bytes:
         """The next update."""
