@@ -131,7 +131,8 @@ async def test_a_reader_reads_and_may_not_write(hall: Hall) -> None:
     assert rae.statuses == [b"\x00"]
     assert str(ann.pad) == "text" == await content(hall)
     await rae.announce(b'{"cursor":1}')
-    assert ann.aware == {}
+    assert ann.aware == rae.aware == {}
+    assert rae.take() == [YjsKind.AWARENESS]  # it is not alone, and need not connect again
     assert rae.end is None
 
 
