@@ -290,7 +290,7 @@ async def test_json_clients_and_yjs_clients_are_in_one_room(hall: Hall) -> None:
     assert update["type"] == "yjs.update"
     assert aware["type"] == "awareness"
     assert (aware["clientId"], aware["state"]) == ("1", {"x": 1})
-    await hall.room.publish(type="note")
+    await hall.publish()
     assert bob.types() == ["message"]
     await ann.close()
     gone = next(frame for frame in bob.take() if frame["type"] == "awareness")
