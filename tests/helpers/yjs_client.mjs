@@ -7,6 +7,8 @@ import * as Y from "yjs";
 
 const WAIT_MS = 20_000;
 const RECONNECT_MS = 100;
+const SYNC_STATUS = 8; // of Hocuspocus
+const DENIED = 0;
 
 /** One document with its provider, and everything that was heard. A condition is looked at when
  * something happens, never by the clock. */
@@ -90,16 +92,29 @@ class YWebsocketClient extends Client {
 }
 
 class HocuspocusClient extends Client {
-  constructor({ url, room, token, ...options }) {
+  constructor({ url, room, token, shares, ...options }) {
     super(options);
     const delays = { delay: RECONNECT_MS, minDelay: RECONNECT_MS, maxDelay: RECONNECT_MS };
-    this.shared = new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: this.Socket, ...delays });
+    this.owns = shares === undefined;
+    this.shared = this.owns
+      ? new HocuspocusProviderWebsocket({ url, WebSocketPolyfill: this.Socket, ...delays })
+      : clients.get(shares).shared;
+    this.denied = 0;
     const settings = { websocketProvider: this.shared, name: room, token, document: this.doc };
     this.listen(new HocuspocusProvider(settings), [
-      "status", "synced", "authenticated", "authenticationFailed", "unsyncedChanges", "close",
+      "status", "synced", "authenticated", "unsyncedChanges", "close",
     ]);
-    this.provider.on("authenticationFailed", ({ reason }) => this.refusals.push(reason));
+    this.provider.on("authenticationFailed", ({ reason }) => { this.refusals.push(reason); this.happened(); });
+    this.provider.on("message", ({ message }) => this.count(message));
     this.provider.attach();
+  }
+
+  count(message) {
+    message.readVarString();
+    if (message.readVarUint() === SYNC_STATUS && message.readVarUint() === DENIED) {
+      this.denied += 1;
+      this.happened();
+    }
   }
 
   get connected() { return this.shared.status === "connected"; }
@@ -109,7 +124,7 @@ class HocuspocusClient extends Client {
   disconnect() { this.shared.disconnect(); }
   destroy() {
     this.provider.destroy();
-    this.shared.destroy();
+    if (this.owns) this.shared.destroy();
   }
 }
 

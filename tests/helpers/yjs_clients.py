@@ -112,7 +112,7 @@ class YjsProcess:
 
     async def open(self, name: str, kind: Kind, url: str, room: str, **options: Any) -> YjsClient:
         """A client that begins to connect: `headers`, and of y-websocket `protocols` and `params`,
-        of Hocuspocus `token`."""
+        of Hocuspocus `token`, and `shares`: the name of the client whose socket it uses."""
         await self.call("open", name=name, kind=kind, url=url, room=room, **options)
         return YjsClient(self, name)
 

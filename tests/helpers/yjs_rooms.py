@@ -26,6 +26,7 @@ class YjsRoom:
     """`url`: of the host, whose API key is "key"."""
 
     def __init__(self, url: str, name: str = "lobby") -> None:
+        self.url = url
         self.name = name
         self.json_url = f"{url}{INSTANCE}/crdt/{name}"
         self._sockets = url.replace("http", "ws", 1) + INSTANCE
