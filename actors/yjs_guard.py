@@ -1,8 +1,10 @@
 """What is checked of a Yjs update or state vector before pycrdt sees a byte of it.
 
-Guarantee: bytes that pass cannot crash the process, make it reserve memory out of proportion, or
-leave a document that cannot be read any more, whoever sent them (realtime.md 0.2, S1 to S4); and
-every client, yjs or yrs, reads the same structs in them. What yjs 13 and yrs write passes.
+Guarantee: bytes that pass, and follow the document (`Shape.follows`), cannot crash the process or
+make it reserve memory out of proportion, whoever sent them (realtime.md 0.2, S1 to S4); and every
+client, yjs or yrs, reads the same structs in them. What yjs 13 and yrs write passes. Not promised:
+that yrs applies them without a panic, in time, or rightly where they split a character of two units
+of UTF-16; a document that was applied to is compared with what it writes before that replaces it.
 
 An update is a list of clients with their structs (what was inserted, or a gap), then a delete set.
 The format is that of yjs 13.6, version 1: `readClientsStructRefs`, `readItemContent`,

@@ -225,6 +225,22 @@ def test_nobody_speaks_for_another_client() -> None:
     assert shown(machine) == {"phone": {"by": "the server"}}
 
 
+def test_a_refusal_forgets_nobody() -> None:
+    """Who has gone by then is told of by the next one who is heard."""
+    machine = Machine()
+    machine.connection_id = "c1"
+    machine.do("awareness", user("ann"), state={})
+    machine.now = 15_000
+    machine.do("awareness", user("eve"), state={})
+    machine.now = 30_000
+    machine.connection_id = "c2"
+    machine.types()
+    assert machine.refused("awareness", user("bob"), clientId="eve").code == "forbidden"
+    machine.do("awareness", user("bob"), clientId="ann", state={"by": "bob"})
+    told = [(push["clientId"], push["state"]) for push in machine.pushed]
+    assert told == [("ann", None), ("ann", {"by": "bob"})]
+
+
 def test_somebody_must_be_named() -> None:
     """Where neither the call, nor a token, nor an actor does."""
     nobody = Caller(capabilities=("presence",))

@@ -51,12 +51,12 @@ async def test_a_document_syncs_both_ways(room: YjsRoom, node: YjsProcess, way: 
     """Text, formats and a map, however the token travels; the server never says the token."""
     token = await room.token("crdt:read", "crdt:write")
     protocol = bearer_protocol(token)
-    offer: dict[str, Any] = {
+    offers: dict[str, dict[str, Any]] = {
         "protocols": {"protocols": ["yjs.sync.v1", protocol]},
         "params": {"params": {"token": token}},
         "headers": {"headers": {"Authorization": f"Bearer {token}"}},
-    }[way]
-    ana = await room.open(node, "ana", **offer)
+    }
+    ana = await room.open(node, "ana", **offers[way])
     bea = await room.open(node, "bea")
     assert await ana.get("opened") == ["yjs.sync.v1" if way == "protocols" else ""]
 
