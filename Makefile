@@ -57,7 +57,8 @@ $(VENV)/.benched: pyproject.toml $(VENV)/.developed
 	$(BIN)/pip install --quiet --group bench
 	touch $@
 
-# What drives a real browser, and workerd; the tests that need them say so where npm is missing.
+# What drives a real browser, Yjs clients, and workerd; the tests that need them say so where npm is
+# missing.
 clients: node_modules/.installed
 
 # No stamp without npm: once it is there, the next run installs.
@@ -65,7 +66,7 @@ node_modules/.installed: package.json
 	@if command -v npm > /dev/null; then \
 		npm install --silent && touch $@; \
 	else \
-		echo "npm is not installed: the tests that need a browser or workerd are skipped"; \
+		echo "npm is not installed: the tests that need a browser, Yjs clients or workerd are skipped"; \
 	fi
 
 # The servers that documents are measured beside; the ones that are missing are left out, and named.

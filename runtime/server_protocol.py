@@ -4,7 +4,8 @@ An object decides with which code its connection closes, also when the client cl
 (semantics.md 7.7); a reset drops it without a close frame (3.4); a client that breaks the protocol,
 by a message over 32 MiB say, is told so, and its object too (7.8). A connection that carries calls
 from another process is asked to drain when the server stops, before it is closed. And no client can
-keep a connection by not reading: one that was closed is dropped after a while.
+keep a connection by not reading: one that was closed is dropped after a while. One that is busy
+sending is not taken for lost because its pong waits behind what it sent.
 """
 
 from __future__ import annotations
@@ -43,6 +44,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     end: End | None = None
     _drain: Callable[[], None] | None = None
+    _heard = False  # anything of the client, since it was last asked or waited for
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -95,6 +97,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._close_after(limits.CLOSE_SECONDS)
 
     def data_received(self, data: bytes) -> None:
+        self._heard = True
         if self.end is None:
             super().data_received(data)
 
@@ -123,7 +126,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.end = End.LOST
         super().connection_lost(exc)
 
+    def send_keepalive_ping(self) -> None:
+        self._heard = False
+        super().send_keepalive_ping()
+
     def keepalive_timeout(self) -> None:
+        # The pong of a client that sends faster than its object takes is behind all of that: it is
+        # silence that tells of a lost client.
+        if self._heard or self.read_paused:
+            self._heard = False
+            assert self.ping_timeout is not None
+            self.pong_timer = self.loop.call_later(self.ping_timeout, self.keepalive_timeout)
+            return
+
         closing = self.close_sent or self.transport.is_closing()
         super().keepalive_timeout()
         if not closing:

@@ -14,12 +14,12 @@ from roomhost.runtime import Host
 from ..helpers.host_process import HostProcess
 from ..helpers.realtime_app import app
 from ..helpers.served import served
-from ..helpers.yjs_clients import YjsProcess, yjs_clients
+from ..helpers.yjs_clients import Kind, YjsProcess, yjs_clients
 from ..helpers.yjs_rooms import YjsRoom
 
 pytestmark = pytest.mark.anyio
 GREETING = "h\u00e9llo \u2603 \U0001f600"
-HOCUSPOCUS = "hocuspocus"
+HOCUSPOCUS: Kind = "hocuspocus"
 
 
 @pytest.fixture(scope="module")

@@ -107,7 +107,8 @@ async def test_nobody_hears_of_an_update_before_it_is_on_disk() -> None:
     async with hall_for(wrap_commit=disk.wrap) as hall:
         ann = await Peer(hall, 1).connect(statuses=True)
         bob = await Peer(hall, 2).connect()
-        ann.take(), bob.take()
+        ann.take()
+        bob.take()
         ann.statuses.clear()
         disk.hold()
         ann.pad += "kept"

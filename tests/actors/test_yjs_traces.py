@@ -1,8 +1,9 @@
 """Whole editing sessions, keystroke by keystroke, over real sockets into a host of its own.
 
 Two traces are made from a seed, in the shape of josephg/editing-traces: `automerge-paper`, of which
-each run replays the first part, or with `TRACE_STEPS=259778` all of it; and a concurrent one. With
-`EDITING_TRACES`, a directory that has them, the published ones are replayed as well, whole.
+each run replays the first part, or with `TRACE_STEPS=259778` all of it, which takes a minute; and a
+concurrent one. `readme.json.gz`, word by word, is how this README was written. With `EDITING_TRACES`,
+a directory that has them, the published ones are replayed as well, whole.
 """
 
 from __future__ import annotations

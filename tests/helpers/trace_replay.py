@@ -120,7 +120,10 @@ async def sockets(
     number: int, url: str, headers: Mapping[str, str]
 ) -> AsyncGenerator[list[AgentSocket]]:
     """So many sockets of one room."""
-    connections = [connect(url, additional_headers=headers) for _ in range(number)]
+    # No pings: the answers would come after everything that was sent before, too late for them.
+    connections = [
+        connect(url, additional_headers=headers, ping_interval=None) for _ in range(number)
+    ]
     opened = [await connection for connection in connections]
     try:
         async with anyio.create_task_group() as group:

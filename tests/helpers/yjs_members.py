@@ -45,12 +45,14 @@ class Member(Protocol):
 
     async def clocks(self) -> dict[int, int]:
         """The state vector."""
+        ...
 
     async def wait_for(self, clocks: dict[int, int]) -> None:
         """Return once it has everything that a state vector counts."""
 
     async def content(self) -> tuple[str, dict[str, Any]]:
         """The text and the map."""
+        ...
 
 
 class NodeMember:
