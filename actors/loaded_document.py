@@ -123,19 +123,23 @@ class LoadedDocument:
             return
 
         self.waiting[seq] = Waiting(update, shape, inside)
-        self.waiting = {
-            seq: waiting for seq, waiting in self.waiting.items() if not self.covers(waiting.shape)
-        }
+        self._forget_released()
 
     def let_go(self) -> list[int]:
         """The places of the updates that are part of the document: they are in a checkpoint now, and
         leave the log."""
+        self._forget_released()
         gone = [seq for seq in self._seqs.values() if seq not in self.waiting]
         self._seqs = {waiting.update: seq for seq, waiting in self.waiting.items()}
         self.size = self.waiting_bytes
         self.has_dropped = False
         self.live.walk()
         return gone
+
+    def _forget_released(self) -> None:
+        self.waiting = {
+            seq: waiting for seq, waiting in self.waiting.items() if not self.covers(waiting.shape)
+        }
 
     def _release(self, seq: int, waiting: Waiting, found: list[bytes]) -> None:
         try:
