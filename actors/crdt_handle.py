@@ -9,7 +9,8 @@ import msgspec
 from pycrdt import Doc, merge_updates
 
 from . import limits
-from .base64_text import decode_base64, encode_base64
+from .base64_text import decode_base64
+from .caller import encode_caller
 from .crdt_types import (
     RealtimeCrdtAwarenessOptions,
     RealtimeCrdtAwarenessResult,
@@ -23,8 +24,9 @@ from .crdt_types import (
     RealtimeYjsUpdateOptions,
     RealtimeYjsUpdateResult,
 )
-from .errors import InvalidArgument
+from .errors import InvalidArgument, PayloadTooLarge
 from .handles import RoomHandle
+from .identity import caller_for
 from .inputs import NOTHING
 
 if TYPE_CHECKING:
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from .types import RealtimePrincipal
 
 EMPTY = b"\x00\x00"  # the update that says nothing
+NAMES_NOBODY = RealtimeYjsUpdateOptions(update_base64="")  # it is whoever asks
 PANIC = "PanicException"  # of pycrdt: no Exception, and in no module that can be imported
 
 
@@ -180,8 +183,18 @@ class CrdtRoomHandle(RoomHandle):
 
     async def import_update(self, data: bytes) -> None:
         """Apply a Yjs update in bytes: what `export_update` of another room returned, or
-        `get_update()` of a pycrdt document. At most 1 MiB; see `apply_yjs_update`."""
-        await self.apply_yjs_update(update_base64=encode_base64(data))
+        `get_update()` of a pycrdt document. At most 16 MiB; one of more than 1 MiB becomes part of a
+        checkpoint at once, and must not wait for others. See `apply_yjs_update`."""
+        if not isinstance(data, bytes):
+            raise InvalidArgument(f"data is bytes, not {type(data).__name__}", field="data")
+
+        if len(data) > limits.MAX_TRUSTED_UPDATE_BYTES:
+            raise PayloadTooLarge(
+                f"data: an update is at most {limits.MAX_TRUSTED_UPDATE_BYTES} bytes", field="data"
+            )
+
+        caller = encode_caller(caller_for(self._options, NAMES_NOBODY))
+        await self._find().import_update(data, caller)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ class Document:
     """Of one instance of a room, loaded when it is first used. `loading`: what keeps a document that
     cannot be loaded from being tried all the time; nothing is written to it."""
 
-    __slots__ = ("_changed", "_kept", "_loaded", "_loading", "_store", "_used")
+    __slots__ = ("_changed", "_kept", "_loaded", "_loading", "_retry", "_store", "_used")
 
     def __init__(self, store: Store, loading: Loading) -> None:
         self._store = store
@@ -61,6 +61,7 @@ class Document:
         self._kept: DocumentStore | None = None
         self._changed = False
         self._used = False
+        self._retry = (0, 0)  # how long a log, in updates and in bytes, is folded: after a failure
 
     @property
     def kept(self) -> DocumentStore:
@@ -91,21 +92,27 @@ class Document:
         if loaded is None:
             return False
 
-        settled = loaded.settled
-        return settled >= limits.MAX_LOG_UPDATES or (
-            settled > 0 and loaded.size >= limits.MAX_LOG_BYTES
-        )
+        settled, size = loaded.settled, loaded.size
+        long = settled >= limits.MAX_LOG_UPDATES or size >= limits.MAX_LOG_BYTES
+        return settled > 0 and long and self._may_fold(loaded)
 
     def apply(
-        self, state: RoomState, update: bytes, now_ms: int, origin: Origin = Origin()
+        self,
+        state: RoomState,
+        update: bytes,
+        now_ms: int,
+        origin: Origin = Origin(),
+        *,
+        trusted: bool = False,
     ) -> Applied:
-        """Make an update part of the document, and keep it.
+        """Make an update part of the document, and keep it. `trusted`: the sender is, so it may be as
+        large as MAX_TRUSTED_UPDATE_BYTES, and have any number of structs.
 
         InvalidArgument `invalid_update`: it is none, or the document cannot take it; and nothing of
         it stays. DocumentEpochChanged: it is of an earlier document. PayloadTooLarge: the document
         would be, or too much waits for updates that never came.
         """
-        shape = check_update(update)
+        shape = _check(update, trusted=trusted)
         if state.is_destroyed:
             now_ms = state.begin_write(now_ms)
         loaded = self._load()
@@ -122,8 +129,13 @@ class Document:
         now_ms = state.begin_write(now_ms)
         self.kept.begin(state.entropy(8).hex())
         record = self._record(state, update, now_ms, origin)
-        loaded.note(self.log.append_yjs(record), update, shape, integrated)
-        _check_waiting(loaded)
+        if len(update) > limits.MAX_UPDATE_BYTES:
+            self._keep_large(loaded, shape)
+        else:
+            loaded.note(self.log.append_yjs(record), update, shape, integrated)
+            _check_waiting(loaded)
+            if loaded.has_dropped:
+                self._fold(loaded)
         return Applied(record, integrated, stored=True)
 
     def vector(self) -> bytes:
@@ -132,10 +144,24 @@ class Document:
 
     def diff(self, vector: bytes | None = None) -> bytes:
         """What one with that state vector misses, as one update, deletions always included; None:
-        everything. InvalidArgument: it is no state vector."""
-        if vector is not None:
-            check_state_vector(vector)
-        return self._read(lambda live: live.diff(vector))
+        everything. InvalidArgument `invalid_update`: it is no state vector, or none of this
+        document."""
+        if vector is None:
+            return self._read(LiveDocument.diff)
+
+        clocks = check_state_vector(vector)
+        loaded = self._load()
+        cause: DocumentFailed | None = None
+        if not loaded.is_cut_by(clocks):
+            try:
+                return loaded.live.diff(vector)
+            except DocumentFailed as error:  # pairs are not known before an update comes
+                cause = error
+                self.unload()
+        raise InvalidArgument(
+            "the state vector ends within a character: send one that a Yjs library wrote",
+            code="invalid_update",
+        ) from cause
 
     def contains(self, update: bytes) -> bool:
         """Whether the document has all of an update. InvalidArgument: it is none."""
@@ -148,13 +174,17 @@ class Document:
 
     def compact(self) -> int:
         """Write the document as a checkpoint, in one commit with the deletion of every update in it;
-        how many these are. What waits for other updates stays in the log: no checkpoint has it."""
+        how many these are. What waits for other updates stays in the log: no checkpoint has it.
+
+        Unavailable: what would be written is not read back as this document; the log stays, and
+        nothing happens until it is twice as long.
+        """
         loaded = self._load()
         settled = loaded.settled
-        if settled:
-            self._changed = True
-            self.kept.write_checkpoint(self.diff())
-            self.log.forget(loaded.let_go())
+        if not settled or not self._may_fold(loaded):
+            return 0
+
+        self._fold(loaded)
         return settled
 
     def restore(self, state: RoomState, forward: bytes) -> list[bytes]:
@@ -167,8 +197,7 @@ class Document:
             raise Unavailable(f"the document cannot be restored: {error}") from error
 
         self.kept.begin(state.entropy(8).hex())
-        self.kept.write_checkpoint(self.diff())
-        self.log.forget(loaded.let_go())
+        self._fold(loaded)
         return integrated
 
     def replace(self, state: RoomState, update: bytes) -> None:
@@ -258,6 +287,37 @@ class Document:
                 f"the update cannot be applied: {error}", code="invalid_update"
             ) from error
 
+    def _keep_large(self, loaded: LoadedDocument, shape: Shape) -> None:
+        """Keep what was applied and is more than a record may be."""
+        if not loaded.covers(shape):
+            raise InvalidArgument(
+                f"an update of more than {limits.MAX_UPDATE_BYTES} bytes cannot wait for others: send "
+                "the whole document",
+                code="invalid_update",
+            )
+
+        self._fold(loaded)
+
+    def _may_fold(self, loaded: LoadedDocument) -> bool:
+        updates, size = self._retry
+        return loaded.settled >= updates or loaded.size >= size
+
+    def _fold(self, loaded: LoadedDocument) -> None:
+        try:
+            checkpoint = loaded.live.checkpoint()
+        except DocumentFailed as error:
+            self._retry = (2 * loaded.settled, 2 * loaded.size)
+            self.unload()
+            self._changed = (
+                True  # in this turn, perhaps: what comes after it loads what is rolled back
+            )
+            raise Unavailable(f"a checkpoint of the document is none: {error}") from error
+
+        self._retry = (0, 0)
+        self._changed = True
+        self.kept.write_checkpoint(checkpoint)
+        self.log.forget(loaded.let_go())
+
     def _record(self, state: RoomState, update: bytes, now_ms: int, origin: Origin) -> YjsRecord:
         update_id = ids.message_id(now_ms, self.log.seq + 1, state.entropy(8))
         return YjsRecord(update_id, update, now_ms, origin.client_id, origin.clock, origin.actor)
@@ -268,6 +328,13 @@ class Document:
         except DocumentFailed as error:
             self.unload()
             raise self._loading.failed(error) from error
+
+
+def _check(update: bytes, *, trusted: bool) -> Shape:
+    if trusted:
+        return check_update(update, limits.MAX_TRUSTED_UPDATE_BYTES)
+
+    return check_update(update, limits.MAX_UPDATE_BYTES, limits.MAX_UPDATE_STRUCTS)
 
 
 def _check_waiting(loaded: LoadedDocument) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 CURSORS = "document"  # their purpose
 VECTOR = "stateVectorBase64"
 UPDATE = "updateBase64"
+DATA = "data"
 
 
 def document(
@@ -72,6 +73,8 @@ def apply_yjs_update(
     origin: Origin,
     connection_id: str | None,
     now_ms: int,
+    *,
+    trusted: bool,
 ) -> bytes:
     """Apply a Yjs update, keep it, and tell every connection but `connection_id` what became part
     of the document; the result as JSON, with the state vector after it.
@@ -82,7 +85,7 @@ def apply_yjs_update(
     """
     update = decode_base64(options.update_base64, UPDATE, limits.MAX_UPDATE_BYTES)
     with _naming(UPDATE):
-        applied = state.document.apply(state, update, now_ms, origin)
+        applied = state.document.apply(state, update, now_ms, origin, trusted=trusted)
     push_update(state, applied, connection_id)
     record = applied.record
     return encode(
@@ -96,6 +99,13 @@ def apply_yjs_update(
             actor=record.actor,
         )
     )
+
+
+def import_update(state: RoomState, update: bytes, origin: Origin, now_ms: int) -> None:
+    """Apply a Yjs update of a trusted caller, as bytes; errors as of `apply_yjs_update`."""
+    with _naming(DATA):
+        applied = state.document.apply(state, update, now_ms, origin, trusted=True)
+    push_update(state, applied)
 
 
 def sync_yjs(state: RoomState, options: RealtimeYjsSyncOptions, now_ms: int) -> bytes:

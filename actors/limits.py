@@ -74,6 +74,8 @@ RATE_BURST = 100
 
 # Documents (0.2, 2.13, 5.7)
 MAX_UPDATE_BYTES = 1_048_576  # a Yjs update, as bytes; a JSON one is at most MAX_DATA_BYTES
+MAX_TRUSTED_UPDATE_BYTES = 16 * 1024 * 1024  # likewise, of a trusted caller, not in base64
+MAX_UPDATE_STRUCTS = 30_000  # in one update of others: yrs is quadratic in siblings
 MAX_UPDATE_INPUT_BYTES = 2_097_152  # one in base64, with what belongs to it, from code
 MAX_UPDATES_BYTES = 4 * 1024 * 1024  # of a page of updates, unless it is a single one
 UPDATES_AT_ONCE = 100  # that are read before the page is looked at

@@ -91,6 +91,18 @@ class LiveDocument:
         )
         return update
 
+    def checkpoint(self) -> bytes:
+        """The whole document as one update. DocumentFailed: that is read as another document."""
+        update = self.diff()
+        copy = LiveDocument()
+        try:
+            copy.apply_all([update])
+            if copy.clocks() != self.clocks():
+                raise DocumentFailed("it is read back as another document")
+        finally:
+            copy.close()
+        return update
+
     def has_deleted(self, update: bytes, deletes_at: int) -> bool:
         """Whether everything that an update deletes is deleted; see `Shape.deletes_at`."""
         wanted = read_deletes(update, deletes_at)

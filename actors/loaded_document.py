@@ -1,7 +1,8 @@
 """A document in memory, with what is known of its log: which updates are in it, and which wait.
 
 An update waits for others that it builds upon. One that would leave a hole in what its own client
-wrote waits outside of the library, which does not survive what may fill the hole (`Shape.follows`).
+wrote waits outside of the library, which does not survive what may fill the hole (`Shape.follows`);
+nor does it survive one that cuts a character in two, which is refused (`yjs_pairs.py`).
 """
 
 from __future__ import annotations
@@ -9,14 +10,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .live_document import LiveDocument
+from .live_document import DocumentFailed, LiveDocument
 from .yjs_gaps import without_gaps
 from .yjs_guard import check_update
+from .yjs_pairs import Pairs, brings, may_hold_pairs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .yjs_guard import Shape
+    from .yjs_pairs import Lows
+
+
+class CutsCharacter(DocumentFailed):
+    """The update would cut a character of two UTF-16 units in two; the document is as it was."""
 
 
 @dataclass(slots=True)
@@ -32,7 +39,17 @@ class Waiting:
 class LoadedDocument:
     """Every method but the properties may raise DocumentFailed; then it is of no use any more."""
 
-    __slots__ = ("_clocks", "_seqs", "live", "size", "waiting")
+    __slots__ = (
+        "_clocks",
+        "_loading",
+        "_pairs",
+        "_seqs",
+        "_unread",
+        "has_dropped",
+        "live",
+        "size",
+        "waiting",
+    )
 
     def __init__(self) -> None:
         self.live = LiveDocument()
@@ -40,15 +57,24 @@ class LoadedDocument:
         self.waiting: dict[int, Waiting] = {}  # by their places in the log
         self._clocks: dict[int, int] = {}
         self._seqs: dict[bytes, int] = {}  # the places of all updates in the log
+        # An update that waited turned out to cut a character: the log must forget it, and what of it
+        # was applied before is in no other record. So it is time for a checkpoint.
+        self.has_dropped = False
+        self._loading = False
+        self._pairs = Pairs()
+        self._unread = False  # what came from disk may have pairs, and was not looked at yet
 
     def load(self, checkpoint: bytes | None, rows: Iterable[tuple[int, bytes]]) -> None:
-        """Have what is on disk: updates that were checked and applied before."""
+        """Have what is on disk: updates that were checked and applied before. None is refused."""
+        self._loading = True
         if checkpoint is not None:
+            self._unread = may_hold_pairs(checkpoint)
             self.live.apply_all([checkpoint])
             self._clocks = self.live.clocks()
         for seq, update in rows:
-            shape = check_update(update)
+            shape = check_update(update, len(update))
             self.note(seq, update, shape, self.integrate(update, shape))
+        self._loading = False
 
     @property
     def settled(self) -> int:
@@ -68,18 +94,23 @@ class LoadedDocument:
         """Whether the document has all structs that an update has, or deletes."""
         return shape.covered_by(self._clocks)
 
+    def is_cut_by(self, vector: dict[int, int]) -> bool:
+        """Whether a state vector is known to end within a character."""
+        return self._pairs.cut_by(vector)
+
     def integrate(self, update: bytes, shape: Shape) -> list[bytes]:
         """Apply an update that was checked, and those that it makes possible: what became part of the
-        document, for others to apply in this order."""
+        document, for others to apply in this order. CutsCharacter; one that waited, and would be
+        released only to do that, is dropped instead: it must not keep out others for ever."""
         found: list[bytes] = []
         self._take(update, shape, found, is_new=True)
         # What became part of the document may be what others wait for, and those, what others do.
         progress = len(found)
         while progress:
             before = len(found)
-            for waiting in self.waiting.values():
+            for seq, waiting in list(self.waiting.items()):
                 if not waiting.inside:
-                    waiting.inside = self._take(waiting.update, waiting.shape, found)
+                    self._release(seq, waiting, found)
             progress = len(found) - before
         return found
 
@@ -92,32 +123,57 @@ class LoadedDocument:
             return
 
         self.waiting[seq] = Waiting(update, shape, inside)
-        self.waiting = {
-            seq: waiting for seq, waiting in self.waiting.items() if not self.covers(waiting.shape)
-        }
+        self._forget_released()
 
     def let_go(self) -> list[int]:
         """The places of the updates that are part of the document: they are in a checkpoint now, and
         leave the log."""
+        self._forget_released()
         gone = [seq for seq in self._seqs.values() if seq not in self.waiting]
         self._seqs = {waiting.update: seq for seq, waiting in self.waiting.items()}
         self.size = self.waiting_bytes
+        self.has_dropped = False
         self.live.walk()
         return gone
+
+    def _forget_released(self) -> None:
+        self.waiting = {
+            seq: waiting for seq, waiting in self.waiting.items() if not self.covers(waiting.shape)
+        }
+
+    def _release(self, seq: int, waiting: Waiting, found: list[bytes]) -> None:
+        try:
+            waiting.inside = self._take(waiting.update, waiting.shape, found)
+        except CutsCharacter:
+            del self.waiting[seq]
+            self.has_dropped = True
 
     def _take(
         self, update: bytes, shape: Shape, found: list[bytes], *, is_new: bool = False
     ) -> bool:
-        """Apply an update, or as much of it as leaves no hole; whether that is all of it."""
+        """Apply an update, or as much of it as leaves no hole; whether that is all of it.
+        DocumentFailed: it follows the document, and is not in it then."""
         follows = shape.follows(self._clocks)
-        part = update if follows else without_gaps(update, self._clocks)
-        if part is not None and (follows or is_new or not self.covers(check_update(part))):
-            integrated = self._apply(part, shape)
-            if integrated is not None:
-                found.append(integrated)
+        if follows:
+            integrated = self._apply(update, shape)
+        else:
+            integrated = self._apply_part(update, is_new=is_new)
+        if integrated is not None:
+            found.append(integrated)
+        if follows and not self._loading and not self.covers(shape):
+            raise DocumentFailed("structs of it wait for each other")
         return follows
 
+    def _apply_part(self, update: bytes, *, is_new: bool) -> bytes | None:
+        part = without_gaps(update, self._clocks)
+        if part is None:
+            return None
+
+        shape = check_update(part, len(part))
+        return self._apply(part, shape) if is_new or not self.covers(shape) else None
+
     def _apply(self, update: bytes, shape: Shape) -> bytes | None:
+        brought = self._brought(update)
         nests = shape.nests or self.waiting
         integrated = self.live.apply_nesting(update) if nests else self.live.apply(update)
         if integrated == update:
@@ -125,4 +181,22 @@ class LoadedDocument:
                 self._clocks[client] = max(end, self._clocks.get(client, 0))
         elif integrated is not None:
             self._clocks = self.live.clocks()
+        self._pairs.add(brought)
         return integrated
+
+    def _brought(self, update: bytes) -> Lows:
+        """The pairs that an update, which is to be applied next, adds to the document."""
+        if self._loading:
+            self._unread = self._unread or may_hold_pairs(update)
+            return {}
+
+        if self._unread:
+            self._unread = False
+            self._pairs = Pairs.of(self.live.diff())
+        lows = brings(update, self._clocks)
+        if self._pairs.cuts(update, lows, self._clocks):
+            raise CutsCharacter(
+                "it cuts a character in two, which takes two UTF-16 units: edit whole characters"
+            )
+
+        return lows

@@ -15,6 +15,7 @@ from . import (
     json_awareness,
     json_updates,
     lifecycle,
+    limits,
     members,
     messages,
     metadata,
@@ -190,8 +191,19 @@ def _document(call: Call) -> bytes:
 def _apply_yjs_update(call: Call) -> bytes:
     origin = Origin(call.client_id, call.input.clock, actor_for(call.caller, call.input.actor))
     return documents.apply_yjs_update(
-        call.state, call.input, origin, call.connection_id, call.now_ms
+        call.state,
+        call.input,
+        origin,
+        call.connection_id,
+        call.now_ms,
+        trusted=call.caller.trusted,
     )
+
+
+def _import_update(call: Call) -> bytes:
+    origin = Origin(actor=actor_for(call.caller, None))
+    documents.import_update(call.state, call.input, origin, call.now_ms)
+    return b""
 
 
 def _sync_yjs(call: Call) -> bytes:
@@ -331,6 +343,16 @@ TABLE: tuple[Operation, ...] = (
     ),
 )
 
+# Of the server's own code alone: no URL, no frame; its input is the update.
+IMPORT = Operation(
+    "import_update",
+    inputs.Input(bytes, inputs.check_nothing, limits.MAX_TRUSTED_UPDATE_BYTES),
+    bytes,
+    _import_update,
+    "crdt:write",
+    of_documents=True,
+    by_frame=False,
+)
 OPERATIONS = {operation.name: operation for operation in TABLE}
 BY_PATH = {operation.path: operation for operation in TABLE}
 BY_FRAME = {operation.frame_type: operation for operation in TABLE if operation.by_frame}

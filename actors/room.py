@@ -15,7 +15,7 @@ from .json_awareness import sweep_awareness
 from .lifecycle import clear, is_idle_now
 from .members import somebody_is_gone, sweep
 from .messages import sweep_idempotency
-from .operations import OPERATIONS, perform
+from .operations import IMPORT, OPERATIONS, perform
 from .retention import purge, trim
 from .socket_events import SocketEvents
 from .socket_request import caller_in
@@ -67,6 +67,11 @@ class Room(DurableObject):
         operation = OPERATIONS[name]
         value = operation.input.decode(body)
         return await perform(self._turns, self._services, operation, value, decode_caller(caller))
+
+    async def import_update(self, update: bytes, caller: bytes) -> None:
+        """Apply a Yjs update of trusted code, which is larger than one that others send. Errors as of
+        `operate`."""
+        await perform(self._turns, self._services, IMPORT, update, decode_caller(caller))
 
     async def figures(self, version: int) -> Figures:
         """For the directory: what there is in this room; `version`: the last it has heard of."""

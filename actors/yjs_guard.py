@@ -3,8 +3,8 @@
 Guarantee: bytes that pass, and follow the document (`Shape.follows`), cannot crash the process or
 make it reserve memory out of proportion, whoever sent them (realtime.md 0.2, S1 to S4); and every
 client, yjs or yrs, reads the same structs in them. What yjs 13 and yrs write passes. Not promised:
-that yrs applies them without a panic, in time, or rightly where they split a character of two units
-of UTF-16; a document that was applied to is compared with what it writes before that replaces it.
+that yrs applies them in time, or rightly where they split a character of two units of UTF-16, for
+which see `yjs_pairs.py`; a checkpoint is compared with the document before it replaces the log.
 
 An update is a list of clients with their structs (what was inserted, or a gap), then a delete set.
 The format is that of yjs 13.6, version 1: `readClientsStructRefs`, `readItemContent`,
@@ -110,12 +110,14 @@ class Shape:
         return all(known(client, 0) >= end for client, end in self.deletes)
 
 
-def check_update(data: bytes, max_bytes: int = MAX_UPDATE_BYTES) -> Shape:
+def check_update(
+    data: bytes, max_bytes: int = MAX_UPDATE_BYTES, max_structs: int | None = None
+) -> Shape:
     """The shape of an update (version 1). To be called before anything else reads the bytes.
 
     InvalidArgument, code `invalid_update`: it is no update, has more than `max_bytes`, more than
-    MAX_UPDATE_CLIENTS clients, or something that no client of ours writes; the message says what,
-    and at which byte."""
+    `max_structs` if there is such a bound, more than MAX_UPDATE_CLIENTS clients, or something that
+    no client of ours writes; the message says what, and at which byte."""
     if len(data) > max_bytes:
         raise InvalidArgument(
             f"a Yjs update is at most {max_bytes} bytes, not {len(data)}", code=CODE
@@ -123,7 +125,7 @@ def check_update(data: bytes, max_bytes: int = MAX_UPDATE_BYTES) -> Shape:
 
     shape = Shape()
     try:
-        at = shape.deletes_at = _check_clients(data, shape)
+        at = shape.deletes_at = _check_clients(data, shape, max_structs)
         at = _check_deletes(data, at, shape)
     except IndexError:
         raise truncated(data) from None
@@ -169,12 +171,19 @@ def _read_clients(data: bytes, at: int, entry_bytes: int) -> tuple[int, int]:
     return count, at
 
 
-def _check_clients(data: bytes, shape: Shape) -> int:
+def _check_clients(data: bytes, shape: Shape, max_structs: int | None) -> int:
     """The position after the structs of all clients."""
     clients, at = _read_clients(data, 0, CLIENT_BYTES)
+    structs = 0
     seen: set[int] = set()
     for _ in range(clients):
         count, spelled = read_count(data, at, STRUCT_BYTES)
+        structs += count
+        if max_structs is not None and structs > max_structs:
+            raise InvalidArgument(
+                f"a Yjs update has at most {max_structs} structs: send it in several", code=CODE
+            )
+
         client, at = read_client(data, spelled)
         if client in seen:
             raise refusal(f"the client {client} twice", at)

@@ -13,7 +13,7 @@ from .caller import Capability, check_capability
 from .document import Origin
 from .document_push import awareness_pushes, push_update
 from .errors import InvalidArgument, PayloadTooLarge
-from .limits import MAX_UPDATE_BYTES
+from .limits import MAX_TRUSTED_UPDATE_BYTES, MAX_UPDATE_BYTES
 from .operations import check_generation
 from .yjs_protocol import YjsKind, awareness_payload, read_awareness, read_frame
 
@@ -52,10 +52,12 @@ class YjsSockets:
         if isinstance(message, str):
             raise InvalidArgument("frames of y-protocols are binary")
 
-        if len(message) > MAX_UPDATE_BYTES + FRAME_BYTES:
-            raise PayloadTooLarge(f"an update is at most {MAX_UPDATE_BYTES} bytes")
+        trusted = connection.caller.trusted
+        max_bytes = MAX_TRUSTED_UPDATE_BYTES if trusted else MAX_UPDATE_BYTES
+        if len(message) > max_bytes + FRAME_BYTES:
+            raise PayloadTooLarge(f"an update is at most {max_bytes} bytes")
 
-        if not connection.caller.trusted:
+        if not trusted:
             connection.bucket.take(self._turns.now_ms)
         kind, data = read_frame(message)
         if kind is YjsKind.UPDATE or kind is YjsKind.SYNC_STEP_2:
@@ -126,4 +128,5 @@ def _apply(state: RoomState, now_ms: int, connection: Connection, update: bytes)
     caller = connection.caller
     check_generation(state, caller)
     origin = Origin(client_id=caller.client_id, actor=caller.actor)
-    push_update(state, state.document.apply(state, update, now_ms, origin), connection.id)
+    applied = state.document.apply(state, update, now_ms, origin, trusted=caller.trusted)
+    push_update(state, applied, connection.id)

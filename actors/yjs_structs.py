@@ -116,23 +116,28 @@ def read_deletes(data: bytes, at: int) -> dict[int, list[tuple[int, int]]]:
     """What is deleted, by client: first clocks, and those after the last, in order, without
     overlap. InvalidArgument: it is malformed, or is not all of the rest."""
     deletes: dict[int, list[tuple[int, int]]] = {}
+    for client, start, end in read_ranges(data, at):
+        deletes.setdefault(client, []).append((start, end))
+    return {client: merged(pairs) for client, pairs in deletes.items()}
+
+
+def read_ranges(data: bytes, at: int) -> Iterator[tuple[int, int, int]]:
+    """What is deleted, range by range as the update has it: client, first clock, and that after the
+    last. InvalidArgument: as `read_deletes`."""
     try:
         count, at = read_uint(data, at)
         for _ in range(count):
             client, at = read_client(data, at)
             ranges, at = read_count(data, at, STRUCT_BYTES)
-            pairs = deletes.setdefault(client, [])
             for _ in range(ranges):
                 clock, at = read_clock(data, at)
                 length, at = read_length(data, at)
-                pairs.append((clock, clock + length))
+                yield client, clock, clock + length
     except IndexError:
         raise truncated(data) from None
 
     if at != len(data):
         raise refusal(f"{len(data) - at} bytes after its end", at)
-
-    return {client: merged(pairs) for client, pairs in deletes.items()}
 
 
 def merged(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:

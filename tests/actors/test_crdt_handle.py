@@ -98,8 +98,8 @@ async def test_what_is_too_large(room: CrdtRoomHandle) -> None:
         await room.awareness(client_id="a", state={"x": "x" * limits.MAX_AWARENESS_BYTES})
     assert refused.value.field == "state"
     with pytest.raises(PayloadTooLarge) as refused:
-        await room.import_update(bytes(limits.MAX_UPDATE_BYTES + 1))
-    assert refused.value.field == "updateBase64"
+        await room.import_update(bytes(limits.MAX_TRUSTED_UPDATE_BYTES + 1))
+    assert refused.value.field == "data"
 
 
 @pytest.mark.parametrize("typed", [False, True], ids=["keywords", "type"])
@@ -269,14 +269,21 @@ async def test_documents_are_carried_over(host: Host, room: CrdtRoomHandle) -> N
     assert str(local.get("text", type=Text)) == "hello!"
     with pytest.raises(InvalidArgument) as refused:
         await room.import_update(b"junk")
-    assert (refused.value.code, refused.value.field) == ("invalid_update", "updateBase64")
+    assert (refused.value.code, refused.value.field) == ("invalid_update", "data")
+    with pytest.raises(InvalidArgument) as refused:
+        await room.import_update("text")  # type: ignore[arg-type]
+    assert refused.value.field == "data"
 
 
-async def test_an_update_that_is_larger_than_a_body(room: CrdtRoomHandle) -> None:
-    """From code an update has its own bound, which in base64 is more than that of a body."""
+@pytest.mark.parametrize("size", [limits.MAX_UPDATE_BYTES - 1_000, 3 * limits.MAX_UPDATE_BYTES])
+async def test_an_update_that_is_larger_than_a_body(room: CrdtRoomHandle, size: int) -> None:
+    """From code an update has its own bound, and one that is too large for a record is kept too."""
     async with room.edit() as doc:
-        doc.get("text", type=Text).insert(0, "x" * (limits.MAX_UPDATE_BYTES - 1_000))
-    assert len(await text_in(room)) == limits.MAX_UPDATE_BYTES - 1_000
+        doc.get("text", type=Text).insert(0, "x" * size)
+    assert len(await text_in(room)) == size
+    async with room.edit() as doc:
+        doc.get("text", type=Text).insert(0, "more ")
+    assert len(await text_in(room)) == size + 5
 
 
 async def test_after_the_end(host: Host) -> None:

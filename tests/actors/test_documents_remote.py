@@ -160,7 +160,7 @@ async def test_errors_have_class_code_and_field(url: str) -> None:
         room = env.AGAIN.crdt_room("lobby")
         with pytest.raises(InvalidArgument) as refused:
             await room.import_update(b"\x00\x00\x00")
-        assert (refused.value.code, refused.value.field) == ("invalid_update", "updateBase64")
+        assert (refused.value.code, refused.value.field) == ("invalid_update", "data")
         with pytest.raises(PayloadTooLarge):
             await room.apply_update(update="x" * limits.MAX_DATA_BYTES)
         pen = Pen()

@@ -25,6 +25,7 @@ from ..helpers.yjs_updates import gap, item, nested, one, text, uint, update, wr
 EMPTY = b"\0\0"
 WRITTEN_BY_YJS = Path(__file__).parent / "yjs_updates.txt"
 HUGE = 2**60
+MANY_CLIENTS = MAX_UPDATE_CLIENTS + 1
 
 
 def any_list(*values: bytes) -> bytes:
@@ -117,8 +118,8 @@ REFUSED = {
     "client": (update([(1, 0, [gap()]), (1, 1, [gap()])]), "the client 1 twice"),
     "client of deletions": (update([], [(1, [(0, 1)])] * 2), "the client 1 twice"),
     "more clients than may be": (
-        update([(client, 0, [gap()]) for client in range(MAX_UPDATE_CLIENTS + 1)]),
-        f"{MAX_UPDATE_CLIENTS + 1} clients",
+        update([(client, 0, [gap()]) for client in range(MANY_CLIENTS)]),
+        f"{MANY_CLIENTS} clients",
     ),
 }
 
@@ -319,8 +320,8 @@ def test_a_state_vector_is_read() -> None:
         (b"\2\1\5\1\6", "a client twice"),
         (b"\1" + uint(MAX_YJS_ID + 1) + b"\0", "a client id over"),
         (b"\1\1" + uint(MAX_YJS_CLOCK + 1), "a clock over"),
-        (uint(20_000) + b"\1\1" * 20_000, "20000 clients"),
-        (bytes(MAX_STATE_VECTOR_BYTES + 1), "at most 65536 bytes"),
+        (uint(MANY_CLIENTS) + b"\1\1" * MANY_CLIENTS, f"{MANY_CLIENTS} clients"),
+        (bytes(MAX_STATE_VECTOR_BYTES + 1), f"at most {MAX_STATE_VECTOR_BYTES} bytes"),
     ],
 )
 def test_what_is_no_state_vector_is_refused(data: bytes, message: str) -> None:

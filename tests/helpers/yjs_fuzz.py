@@ -1,9 +1,8 @@
 """A process that feeds wrong bytes to the guard, and what passes to pycrdt, as a room does.
 
 `python -m tests.helpers.yjs_fuzz SEED INPUTS`, from the repository. It prints what became of the
-inputs as JSON; that it gets so far, in little memory, is what is tested. What a room does: an update
-that does not follow the document waits outside of it, here for ever; one that pycrdt refuses, or
-that the document does not cover afterwards, ends the life of the document in memory.
+inputs as JSON; that it gets so far, in little memory, is what is tested. The document is that of a
+room in memory, `LoadedDocument`; one that could not do it is of no use any more, and a new one begins.
 """
 
 from __future__ import annotations
@@ -20,6 +19,8 @@ from typing import Any
 from pycrdt import Doc, Map, Text, get_state, merge_updates
 
 from roomhost.actors.errors import InvalidArgument
+from roomhost.actors.live_document import DocumentFailed, TooDeep
+from roomhost.actors.loaded_document import CutsCharacter, LoadedDocument
 from roomhost.actors.yjs_guard import Shape, check_state_vector, check_update
 
 from .yjs_mutations import CLIENTS, Composer, mutated
@@ -43,6 +44,7 @@ class Fuzz:
         self.random = Random(seed)
         self.counts: Counter[str] = Counter()
         self.slow: list[str] = []
+        self.failures: list[str] = []
         self._corpora = [written_by_two(self.random, 30)[0] for _ in range(CORPORA)]
         self._renew()
 
@@ -59,15 +61,22 @@ class Fuzz:
                 self._decode(name, decode, corpus)
 
         taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return {"counts": self.counts, "slow": self.slow, "kibibytes": taken}
+        return {
+            "counts": self.counts,
+            "failures": self.failures,
+            "slow": self.slow,
+            "kibibytes": taken,
+        }
 
     def _renew(self) -> None:
-        self._doc: Doc[Any] = Doc(client_id=99)
+        self._loaded = LoadedDocument()
         self._composer = Composer(self.random)
         self._corpus = self.random.choice(self._corpora)
         self._left = UPDATES_OF_DOCUMENT
+        whole: Doc[Any] = Doc()
         for data in self._corpus[: self.random.randrange(2 * len(self._corpus))]:
-            self._doc.apply_update(data)
+            whole.apply_update(data)
+        self._loaded.load(whole.get_update(), ())
 
     def _mutated(self) -> bytes:
         data, other = self.random.choices(self._corpus, k=2)
@@ -81,65 +90,69 @@ class Fuzz:
             return
 
         start = time.process_time()
-        vector = check_state_vector(self._doc.get_state())
-        if shape.follows(vector):
-            outcome = self._apply(data, shape)
-        else:
-            outcome = "waits"
-            self._composer.clocks = {client: vector.get(client, 0) for client in CLIENTS}
+        outcome = self._apply(data, shape)
         self.counts[outcome] += 1
         if time.process_time() - start > SLOW_SECONDS:
             self.slow.append(data.hex())
 
         self._left -= 1
-        if outcome not in ("applied", "waits") or not self._left:
+        if outcome == "waits":
+            clocks = self._loaded.live.clocks()
+            self._composer.clocks = {client: clocks.get(client, 0) for client in CLIENTS}
+        elif outcome != "applied" or not self._left:
             self._renew()
 
     def _apply(self, data: bytes, shape: Shape) -> str:
-        """What became of an update that follows. A document that took it is read in every way that
-        a room reads it. That fails where a struct begins within a character of two units, which yrs
-        does not split rightly: the rare panic that no look at one update can prevent."""
+        """What became of an update. A document that took it is read in every way that a room reads
+        it, and must be what it writes."""
+        loaded = self._loaded
         try:
-            self._doc.apply_update(data)
-        except Exception:
-            return "not applied"
-        except BaseException as error:
-            return _panic(error)
-
-        if not shape.covered_by(check_state_vector(self._doc.get_state())):
-            return "not covered"
-
-        try:
-            whole = self._doc.get_update()
-            self._read(data, whole)
-        except BaseException as error:
-            _panic(error)
-            return "cannot be read"
-
-        return "applied" if self._is_whole(whole) else "splits a character"
-
-    def _is_whole(self, whole: bytes) -> bool:
-        """The document is what it writes. It is not after a deletion that begins or ends within a
-        character of two units: yrs keeps the character, and writes another length than it has."""
-        try:
-            shape = check_update(whole, sys.maxsize)
+            integrated = loaded.integrate(data, shape)
         except InvalidArgument:
-            return False
+            return "wait for each other"
+        except CutsCharacter:
+            return "cuts"
+        except TooDeep:
+            return "too deep"
+        except DocumentFailed as error:
+            return self._failed("panics" if _is_panic(error) else "not applied", data)
 
-        return shape.ends == check_state_vector(self._doc.get_state())
+        if loaded.place(data) is None:
+            loaded.note(self._left, data, shape, integrated)
+        if not integrated and not loaded.covers(shape):
+            return "waits"
+
+        try:
+            whole = loaded.live.diff()
+            self._read(data, whole)
+            is_whole = check_update(whole, len(whole)).ends == loaded.live.clocks()
+        except (DocumentFailed, InvalidArgument):
+            is_whole = False
+        return "applied" if is_whole else self._failed("cannot be read", data)
+
+    def _failed(self, outcome: str, data: bytes) -> str:
+        self.failures.append(f"{outcome}: {data.hex()}")
+        return outcome
 
     def _read(self, data: bytes, whole: bytes) -> None:
-        self._doc.get_update(b"\2\1" + uint(self.random.randrange(9)) + b"\2\3")
-        list(self._doc.get("map", type=Map))
-        str(self._doc.get("text", type=Text))
+        self._loaded.live.diff(b"\2\1" + uint(self.random.randrange(9)) + b"\2\3")
         if self.random.random() < 0.1:
+            again = LoadedDocument()
+            again.load(whole, ())
+            if again.live.clocks() != self._loaded.live.clocks():
+                raise DocumentFailed("another document is read back")
+
+            doc: Doc[Any] = Doc()
+            doc.apply_update(whole)
+            list(doc.get("map", type=Map))
+            str(doc.get("text", type=Text))
+            doc.get("text", type=Text).diff()
             get_state(data)
             merge_updates(whole, data)
-            self._doc.get("text", type=Text).diff()
-            Doc[Any]().apply_update(whole)
 
     def _vector(self) -> None:
-        data = self._doc.get_state()
+        live = self._loaded.live
+        data = live.vector()
         if self.random.random() < 0.9:
             data = mutated(self.random, data, self.random.choice(self._corpus))
         try:
@@ -148,8 +161,12 @@ class Fuzz:
             self.counts["vector refused"] += 1
             return
 
-        self._doc.get_update(data)
         self.counts["vector"] += 1
+        try:
+            live.diff(data)
+        except DocumentFailed:  # it ends within a character, and the room loads the document again
+            self.counts["vector cuts"] += 1
+            self._renew()
 
     def _decode(self, name: str, decode: Decoder, corpus: list[bytes]) -> None:
         data, other = self.random.choices(corpus, k=2)
@@ -160,12 +177,8 @@ class Fuzz:
             self.counts[f"{name} refused"] += 1
 
 
-def _panic(error: BaseException) -> str:
-    """The outcome, if it is a panic of pycrdt, which is no Exception."""
-    if type(error).__name__ != "PanicException":
-        raise error
-
-    return "panics"
+def _is_panic(error: DocumentFailed) -> bool:
+    return type(error.__cause__).__name__ == "PanicException"
 
 
 if __name__ == "__main__":
