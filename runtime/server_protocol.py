@@ -9,7 +9,7 @@ keep a connection by not reading: one that was closed is dropped after a while.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Frame, Opcode
@@ -18,9 +18,11 @@ from websockets.server import ServerProtocol
 
 from . import limits
 from .connection import LINK_EXTENSION, End
+from .joined_writes import JoinedWrites
 from .remote_server import DRAIN_EXTENSION
 
 if TYPE_CHECKING:
+    from asyncio import BaseTransport, Transport
     from collections.abc import Callable
 
 
@@ -47,6 +49,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.conn = FrameProtocol(max_size=self.config.ws_max_size, logger=self.conn.logger)
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(JoinedWrites(cast("Transport", transport), self.loop))
 
     async def run_asgi(self) -> None:
         extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
