@@ -6,11 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve test check bench clients clean
+.PHONY: help serve editor test check bench clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
 	@echo "             PORT=$(PORT) DATA_DIR=$(DATA_DIR)"
+	@echo "make editor  the same with the shared editor, whose page it builds; needs npm"
 	@echo "make test    run the whole suite, real clients included"
 	@echo "make check   lint, types and packaging"
 	@echo "make bench   measure this machine"
@@ -19,6 +20,16 @@ help:
 # Run the host with the example application on embedded storage.
 serve: $(VENV)/.installed
 	$(BIN)/roomhost serve examples.chat:app --data-dir "$(DATA_DIR)" --port $(PORT)
+
+# Run the host with the shared editor.
+editor: $(VENV)/.installed build/editor.js
+	$(BIN)/roomhost serve examples.editor:app --data-dir "$(DATA_DIR)" --port $(PORT)
+
+# What the page of the editor loads: its own script, and what that imports from npm.
+build/editor.js: $(wildcard examples/editor*.js) node_modules/.installed
+	@[ -x node_modules/.bin/esbuild ] || { echo "install npm first: apt-get install npm" >&2; exit 1; }
+	node_modules/.bin/esbuild examples/editor.js --bundle --minify --format=esm --log-level=warning \
+		--outfile=$@
 
 # Everything but what `check` does: lint, types and packaging have their own target.
 test: $(VENV)/.developed clients

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from . import limits
+from . import base64url, limits
 from .caller import DEFAULT_CAPABILITIES, check_capability_names, check_no_wider
+from .frames import Protocol
 from .json_values import encode
 from .origins import web_socket_url
 from .principals import actor_for, member_for
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from .tokens import Keyring
     from .types import RealtimeAuthorizeOptions
 
-SUBPROTOCOL = "roomhost.v1.json"
-SUBPROTOCOL_MSGPACK = "roomhost.v1.msgpack"
 BEARER_PREFIX = "base64url.bearer.roomhost."
 
 
@@ -69,7 +68,7 @@ def authorize(
             token=token,
             expires_at=state.at(expires_ms // 1000 * 1000),
             url=web_socket_url(public_url, state.options.name, state.kind, state.name),
-            protocols=[SUBPROTOCOL, bearer_protocol(token)],
+            protocols=[Protocol.JSON.value, bearer_protocol(token)],
             actor=actor,
             member_id=member_id,
             client_id=options.client_id,
@@ -81,7 +80,7 @@ def authorize(
 
 def bearer_protocol(token: str) -> str:
     """A token as a subprotocol: what a browser can send with an upgrade."""
-    return BEARER_PREFIX + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
+    return BEARER_PREFIX + base64url.encode(token.encode())
 
 
 def token_of(protocol: str) -> str | None:

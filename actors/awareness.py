@@ -139,15 +139,17 @@ class Awareness:
         same state again renews it, and is no news. Forbidden: the id is another member's who is here,
         and the caller is not `trusted`. PayloadTooLarge: see the limits of awareness.
         """
-        changes = self.prune(now_ms)
         aware = self._aware.get(client_id)
+        if aware is not None and aware.is_gone(now_ms):
+            aware = None
         is_own = aware is None or aware.may_change(connection_id, member_id)
-        if not (is_own or trusted):
+        if not (is_own or trusted):  # before who has gone is forgotten: of a refusal nobody hears
             raise Forbidden(
                 f"clientId {client_id!r:.40} is another member's: use an id of your own",
                 field="clientId",
             )
 
+        changes = self.prune(now_ms)
         if state is None:
             if aware is not None:
                 self._remove(client_id, now_ms, changes)

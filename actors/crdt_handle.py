@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from pycrdt import Doc, merge_updates
 
 from . import limits
@@ -50,7 +51,7 @@ class CrdtRoomHandle(RoomHandle):
         options: RealtimeCrdtUpdateOptions | None = None,
         /,
         *,
-        update: Any = None,
+        update: Any = msgspec.UNSET,
         client_id: str | None = None,
         clock: int | None = None,
         actor: RealtimePrincipal | None = None,
@@ -164,7 +165,9 @@ class CrdtRoomHandle(RoomHandle):
         finally:
             doc.unobserve(subscription)
         if changes:
-            await self.import_update(changes[0] if len(changes) == 1 else merge_updates(*changes))
+            with _calm():
+                update = changes[0] if len(changes) == 1 else merge_updates(*changes)
+            await self.import_update(update)
 
     async def export_update(self) -> bytes:
         """The whole document as one Yjs update; of a room without a document the empty one."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from ..runtime.api_keys import bearer_of, is_api_key
 from .authorize import token_of
 from .caller import Caller
 from .errors import Forbidden, Unauthenticated
-from .headers import identity_of
+from .identity import user_of
 from .origins import check_origin
-from .principals import normalized
 from .tokens import caller_of_token
-from .types import RealtimePrincipal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +18,7 @@ if TYPE_CHECKING:
     from ..runtime import HostSettings
     from ..runtime.application import Scope
     from .instance import Services
-    from .room_state import Kind
+    from .types import Kind
 
 
 class Credentials:
@@ -78,25 +75,18 @@ class Credentials:
         # What a browser adds by itself, a cookie or its place in a network, counts for no page of
         # another origin: a form of theirs would be enough.
         self.check_origin(scope)
-        return Caller.user_caller(self._ambient(scope))
+        actor = user_of(scope, self._settings.trusted_proxies, services.options)
+        if actor is None:
+            raise Unauthenticated(
+                "send a token of authorize(), or an API key: Authorization: Bearer"
+            )
+
+        return Caller.user_caller(actor)
 
     def check_origin(self, scope: Scope) -> None:
         """Forbidden: a page asks whose origin is not allowed."""
         settings = self._settings
         check_origin(scope["headers"], settings.allowed_origins, settings.public_url)
-
-    def _ambient(self, scope: Scope) -> RealtimePrincipal:
-        options = self._services.options
-        actor = None
-        if options.auto_resolve_user:
-            actor = identity_of(scope, self._settings.trusted_proxies, options.actor_headers)
-        if actor is not None and (actor.kind == "user" or options.allow_anonymous):
-            return actor
-
-        if options.allow_anonymous:
-            return normalized(RealtimePrincipal(kind="anonymous"), secrets.token_hex(8))
-
-        raise Unauthenticated("send a token of authorize(), or an API key: Authorization: Bearer")
 
 
 def _credential(

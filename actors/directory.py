@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from ..bindings import DurableObjectNamespace, DurableObjectStub
-    from .room_state import Kind
+    from .types import Kind
 
 
 class Figures(TypedDict):

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from .directory import Figures, Totals
-    from .room_state import Kind
     from .store import Store
+    from .types import Kind
 
 SUMS = "sums"
 ROWS = "r:"

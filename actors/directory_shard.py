@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..runtime import DurableObjectState
     from .directory import Figures, Totals
     from .instance import RealtimeInstance
-    from .room_state import Kind
+    from .types import Kind
 
 logger = logging.getLogger("roomhost.actors")
 

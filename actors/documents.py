@@ -42,7 +42,8 @@ def document(
     """A page of updates of both kinds as JSON, in the order they were recorded, newer with each
     cursor; and who is aware. Yjs updates are in it until a checkpoint contains them.
 
-    A page ends before `limit` where it would be over 4 MiB, or has left out 10,000 by their clock.
+    A page ends before `limit` where it would be over 4 MiB, or where 10,000 updates or 16 MiB of them
+    were looked at, most of which a clock left out; such a page may be empty, and has a cursor.
     InvalidArgument `invalid_cursor`: damaged, of another room, or of an earlier life of this one.
     """
     cursors = cursors.of(CURSORS)
@@ -156,9 +157,9 @@ def _page(
 ) -> tuple[list[YjsRecord | JsonRecord], int | None]:
     """Updates behind a place, and the place to go on from; None: there are no more."""
     found: list[YjsRecord | JsonRecord] = []
-    size = read = 0
+    size = read = read_bytes = 0
     at_once = min(limit + 1, limits.UPDATES_AT_ONCE)
-    while read < limits.MAX_UPDATES_READ:
+    while read < limits.MAX_UPDATES_READ and read_bytes < limits.MAX_UPDATES_READ_BYTES:
         rows = log.after(after, at_once)
         for seq, record in rows:
             if since_clock is None or record.clock is None or record.clock > since_clock:
@@ -172,6 +173,7 @@ def _page(
             return found, None
 
         read += len(rows)
+        read_bytes += sum(len(record.update) for _, record in rows)
     return found, after
 
 

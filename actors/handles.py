@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from ..runtime import WebSocket
     from .caller import Caller
     from .options import ModuleConfig
-    from .room_state import Kind
+    from .types import Kind
 
 Json = dict[str, Any]
 T = TypeVar("T")

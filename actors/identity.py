@@ -1,4 +1,5 @@
-"""Who calls through a handle: the server's own code, perhaps for a request (realtime.md 5.1)."""
+"""Who calls through a handle: the server's own code, perhaps for a request; and whom a request without
+a credential is from (realtime.md 5.1)."""
 
 from __future__ import annotations
 
@@ -15,6 +16,9 @@ from .principals import actor_for, member_for
 from .types import RealtimePrincipal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..runtime.application import Scope
     from .options import ModuleConfig
     from .types import RealtimeAuthorizeOptions
 
@@ -27,17 +31,10 @@ def caller_for(options: ModuleConfig, value: Any) -> Caller:
     and the module has no anonymous ones.
     """
     request = current_request()
-    actor: RealtimePrincipal | None = None
-    if request is not None and options.auto_resolve_user:
-        actor = identity_of(
-            request.scope, request.host.settings.trusted_proxies, options.actor_headers
-        )
-    if actor is not None and actor.kind == "anonymous" and not options.allow_anonymous:
-        actor = None  # a session alone names no user
-    if options.allow_anonymous:
-        actor = actor or anonymous()
-    elif actor is not None and actor.kind == "anonymous":
-        actor = None  # a session alone is nobody's
+    if request is not None:
+        actor = user_of(request.scope, request.host.settings.trusted_proxies, options)
+    else:
+        actor = anonymous() if options.allow_anonymous else None
     if request is not None and actor is None and _names_nobody(value):
         raise Unauthenticated(
             "this request has no user: send it through a trusted proxy that names one, give an "
@@ -61,6 +58,20 @@ def caller_of_connection(options: ModuleConfig, value: RealtimeAuthorizeOptions)
         client_id=value.client_id,
         presence=value.presence,
     )
+
+
+def user_of(
+    scope: Scope, trusted_proxies: Sequence[str], options: ModuleConfig
+) -> RealtimePrincipal | None:
+    """Who a request without a credential is from (5.1): whom a trusted proxy names, else somebody
+    anonymous, where the module has those. A session alone is somebody anonymous."""
+    actor = None
+    if options.auto_resolve_user:
+        actor = identity_of(scope, trusted_proxies, options.actor_headers)
+    if options.allow_anonymous:
+        return actor or anonymous()
+
+    return actor if actor is not None and actor.kind == "user" else None
 
 
 def anonymous() -> RealtimePrincipal:

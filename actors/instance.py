@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from .cursors import Cursors
     from .directory import Directory
     from .options import ModuleConfig
-    from .room_state import Kind
     from .tokens import Keyring
-    from .types import RealtimeRoomIdentity, RealtimeStats
+    from .types import Kind, RealtimeRoomIdentity, RealtimeStats
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import threading
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .limits import LARGE_STACK_BYTES
 
@@ -72,7 +72,7 @@ class _LargeStackThread:
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self._queue: SimpleQueue[_Work[object]] = SimpleQueue()
+        self._queue: SimpleQueue[_Work[Any]] = SimpleQueue()
         self.thread = threading.Thread(target=self._serve, name="large stack", daemon=True)
         # The size is of all threads that start from now on: for this one alone, so it is restored.
         size = threading.stack_size(LARGE_STACK_BYTES)

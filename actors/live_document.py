@@ -6,7 +6,7 @@ then in an unknown state, and is dropped by its owner (realtime.md 0.2, S4).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pycrdt import Doc
 
@@ -40,7 +40,7 @@ class LiveDocument:
     __slots__ = ("_depths", "_doc", "_integrated", "_subscription", "_unwalked")
 
     def __init__(self) -> None:
-        self._doc: Doc[object] = Doc(allow_multithreading=True)
+        self._doc: Doc[Any] = Doc(allow_multithreading=True)
         self._integrated: list[bytes] = []
         self._subscription = self._doc.observe(self._observe)
         self._depths: Depths | None = None  # until an update nests shared types

@@ -61,6 +61,11 @@ def is_active(state: RoomState, record: MemberRecord, now_ms: int) -> bool:
     return state.live(record.member_id) or now_ms < ends_at(record, ttl_ms(state))[0]
 
 
+def is_over(state: RoomState, record: MemberRecord, now_ms: int) -> bool:
+    """Whether a member has gone without a word, and nobody has recorded it."""
+    return record.left_ms is None and not is_active(state, record, now_ms)
+
+
 def ttl_ms(state: RoomState) -> int:
     """How long a member without a socket is here after it was seen."""
     return state.options.presence_ttl_seconds * 1000
@@ -72,7 +77,7 @@ def shown(state: RoomState, record: MemberRecord, now_ms: int) -> RealtimeMember
     seen_ms = record.seen_ms
     if left_ms is None and state.live(record.member_id):
         seen_ms = max(seen_ms, now_ms)
-    elif left_ms is None and not is_active(state, record, now_ms):
+    elif is_over(state, record, now_ms):
         left_ms = ends_at(record, ttl_ms(state))[0]  # which the alarm will record
     return RealtimeMember(
         member_id=record.member_id,

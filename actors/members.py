@@ -19,6 +19,7 @@ from .member_record import (
     encode_record,
     ends_at,
     is_active,
+    is_over,
     shown,
     ttl_ms,
 )
@@ -55,7 +56,7 @@ def join(
     if record is None or record.left_ms is not None:
         _check_room_for_one(state)
     now_ms = state.begin_write(now_ms)
-    if record is not None and record.left_ms is None and not is_active(state, record, now_ms):
+    if record is not None and is_over(state, record, now_ms):
         leave_at_its_end(state, record)
     joins = record is None or record.left_ms is not None
     if joins:
@@ -164,7 +165,7 @@ def settle(state: RoomState, member_id: str, now_ms: int) -> None:
     """Record that a member has gone, if its time is over: before a socket of it comes, which would
     say that it was here all the time."""
     record = None if state.is_destroyed else find(state, member_id)
-    if record is not None and record.left_ms is None and not is_active(state, record, now_ms):
+    if record is not None and is_over(state, record, now_ms):
         leave_at_its_end(state, record)
 
 
@@ -189,7 +190,7 @@ def sweep(state: RoomState, now_ms: int) -> None:
     """Record who has gone without a word, forget who left long ago, and look again in time."""
     next_ms: int | None = None
     for record in all_records(state):
-        if record.left_ms is None and not is_active(state, record, now_ms):
+        if is_over(state, record, now_ms):
             leave_at_its_end(state, record)
         elif record.left_ms is None and state.live(record.member_id):
             # Should the host crash, its members are not as old as their last word.
@@ -205,10 +206,7 @@ def sweep(state: RoomState, now_ms: int) -> None:
 
 def somebody_is_gone(state: RoomState, now_ms: int) -> bool:
     """Whether a sweep would find that a member has left."""
-    return any(
-        record.left_ms is None and not is_active(state, record, now_ms)
-        for record in all_records(state)
-    )
+    return any(is_over(state, record, now_ms) for record in all_records(state))
 
 
 def leave_at_its_end(state: RoomState, record: MemberRecord) -> int:

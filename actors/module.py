@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from ..runtime.application import ASGIApp
     from .crdt_handle import CrdtRoomHandle
     from .handles import ChannelHandle, RoomHandle
-    from .room_state import Kind
-    from .types import RealtimeRoomIdentity, RealtimeStats
+    from .types import Kind, RealtimeRoomIdentity, RealtimeStats
 
 ENTRY_POINT = "realtime"
 ACTORS: dict[str, type[DurableObject]] = {

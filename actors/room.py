@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from ..runtime import DurableObjectState, WebSocket
     from .directory import Figures
     from .instance import Services
-    from .room_state import Kind, RoomState
+    from .room_state import RoomState
+    from .types import Kind
 
 PING = WebSocketRequestResponsePair('{"type":"ping"}', '{"type":"pong"}')
 RETRY_MS = 1_000

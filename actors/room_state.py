@@ -7,7 +7,7 @@ it in one turn: what it wrote is one batch, and what it says leaves when that is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from . import keys
 from .awareness import Awareness
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     from .options import LifecycleConfig, ModuleConfig
     from .store import Store
-
-Kind = Literal["room", "channel"]
+    from .types import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .operations import Operation
-    from .room_state import Kind
+    from .types import Kind
 
 # A CRDT room is the room of its name (realtime.md 5.1).
 KINDS: dict[bytes, Kind] = {b"rooms": "room", b"channels": "channel", b"crdt": "room"}

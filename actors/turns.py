@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from ..runtime import DurableObjectState
     from .directory import Figures
     from .instance import Services
-    from .room_state import Kind
     from .sockets import Sockets
+    from .types import Kind
 
 T = TypeVar("T")
 logger = logging.getLogger("roomhost.actors")

@@ -1,8 +1,10 @@
 """What is checked of a Yjs update or state vector before pycrdt sees a byte of it.
 
-Guarantee: bytes that pass cannot crash the process, make it reserve memory out of proportion, or
-leave a document that cannot be read any more, whoever sent them (realtime.md 0.2, S1 to S4); and
-every client, yjs or yrs, reads the same structs in them. What yjs 13 and yrs write passes.
+Guarantee: bytes that pass, and follow the document (`Shape.follows`), cannot crash the process or
+make it reserve memory out of proportion, whoever sent them (realtime.md 0.2, S1 to S4); and every
+client, yjs or yrs, reads the same structs in them. What yjs 13 and yrs write passes. Not promised:
+that yrs applies them without a panic, in time, or rightly where they split a character of two units
+of UTF-16; a document that was applied to is compared with what it writes before that replaces it.
 
 An update is a list of clients with their structs (what was inserted, or a gap), then a delete set.
 The format is that of yjs 13.6, version 1: `readClientsStructRefs`, `readItemContent`,
@@ -23,6 +25,7 @@ from .yjs_reader import (
     read_count,
     read_length,
     read_text,
+    read_uint,
     refusal,
     skip_any,
     skip_bytes,
@@ -171,21 +174,23 @@ def _check_clients(data: bytes, shape: Shape) -> int:
     clients, at = _read_clients(data, 0, CLIENT_BYTES)
     seen: set[int] = set()
     for _ in range(clients):
-        count, at = read_count(data, at, STRUCT_BYTES)
-        client, at = read_client(data, at)
-        clock, at = read_clock(data, at)
+        count, spelled = read_count(data, at, STRUCT_BYTES)
+        client, at = read_client(data, spelled)
         if client in seen:
             raise refusal(f"the client {client} twice", at)
 
         seen.add(client)
-        at = _check_structs(data, at, count, client, clock, shape)
+        at = _check_structs(data, at, count, (client, data[spelled:at]), shape)
 
     return at
 
 
-def _check_structs(data: bytes, at: int, count: int, client: int, first: int, shape: Shape) -> int:
-    """The position after the structs of one client, the first of which has the clock `first`."""
+def _check_structs(data: bytes, at: int, count: int, owner: tuple[int, bytes], shape: Shape) -> int:
+    """The position after the clock of a client and all its structs. `owner`: the client's id, as a
+    number and as the bytes that spell it."""
+    first, at = read_clock(data, at)
     start = end = clock = first
+    client, spelled = owner
     needs = shape.needs
     for _ in range(count):
         info = data[at]
@@ -196,11 +201,11 @@ def _check_structs(data: bytes, at: int, count: int, client: int, first: int, sh
             root = False
             if info & (HAS_ORIGIN | HAS_RIGHT_ORIGIN):
                 if info & HAS_ORIGIN:
-                    at = _skip_id(data, at, client, clock, needs)
+                    at = _skip_id(data, at, spelled, clock, needs)
                 if info & HAS_RIGHT_ORIGIN:
-                    at = _skip_id(data, at, client, clock, needs)
+                    at = _skip_id(data, at, spelled, clock, needs)
             else:
-                root, at = _skip_parent(data, at, info, client, clock, needs)
+                root, at = _skip_parent(data, at, info, spelled, clock, needs)
 
             kind = info & KIND
             length, at = CONTENTS[kind](data, at)
@@ -223,22 +228,27 @@ def _check_structs(data: bytes, at: int, count: int, client: int, first: int, sh
     return at
 
 
-def _skip_id(data: bytes, at: int, owner: int, before: int, needs: dict[int, int]) -> int:
+def _skip_id(data: bytes, at: int, owner: bytes, before: int, needs: dict[int, int]) -> int:
     """The position after the id of a struct, which the one of `owner` at the clock `before` refers
     to. It is an earlier one of the same client, or of another, and noted in `needs`."""
-    client, at = read_client(data, at)
-    clock, at = read_clock(data, at)
-    if client == owner:
+    # Every number has one spelling, and none begins with another; so most need not be read.
+    if data.startswith(owner, at):
+        clock, at = read_uint(data, at + len(owner))
         if clock >= before:
             raise refusal("a struct that refers to a later one of its client", at)
-    elif clock >= needs.get(client, 0):
+
+        return at
+
+    client, at = read_client(data, at)
+    clock, at = read_clock(data, at)
+    if clock >= needs.get(client, 0):
         needs[client] = clock + 1
 
     return at
 
 
 def _skip_parent(
-    data: bytes, at: int, info: int, owner: int, before: int, needs: dict[int, int]
+    data: bytes, at: int, info: int, owner: bytes, before: int, needs: dict[int, int]
 ) -> tuple[bool, int]:
     """Whether the parent is a root, by name, and the position after it and its key."""
     named = data[at]

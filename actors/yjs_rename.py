@@ -20,7 +20,13 @@ from .yjs_reader import CODE
 from .yjs_structs import merged, read_deletes, read_sections, structs_of
 
 if TYPE_CHECKING:
+    from typing import Final
+
     from .yjs_structs import Id, Section, Struct
+
+# yjs draws client ids of 32 bits: one above is never that of a client who has yet to write. One of
+# the 53 bits that yrs draws can be, as it can be that of another client.
+FIRST_ID: Final = 2**32
 
 Deletes = dict[int, list[tuple[int, int]]]
 
@@ -38,7 +44,7 @@ def forward(live: bytes, wanted: bytes) -> bytes:
     """
     now, once = _read(live), _read(wanted)
     kept = _needed(once)
-    first = 1 + max((*now.clients(), *once.clients()), default=0)
+    first = max(FIRST_ID, 1 + max((*now.clients(), *once.clients()), default=0))
     names = {client: first + n for n, client in enumerate(sorted(kept))}
     if first + len(names) - 1 > MAX_YJS_ID:
         raise InvalidArgument(

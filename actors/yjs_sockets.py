@@ -15,7 +15,7 @@ from .document_push import awareness_pushes, push_update
 from .errors import InvalidArgument, PayloadTooLarge
 from .limits import MAX_UPDATE_BYTES
 from .operations import check_generation
-from .yjs_protocol import YjsKind, read_awareness, read_frame
+from .yjs_protocol import YjsKind, awareness_payload, read_awareness, read_frame
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -104,7 +104,10 @@ class YjsSockets:
     def _announce(self, connection: Connection, payload: bytes) -> None:
         entries = read_awareness(payload)
         caller = connection.caller
-        if caller.may(Capability.PRESENCE):
+        if not caller.may(Capability.PRESENCE):
+            # Ignored, and yet answered: a provider that hears nothing for long connects again.
+            connection.send_yjs(yjs_protocol.awareness(awareness_payload([])))
+        else:
             tables, name = self._services.awareness, self._turns.name
             changes = tables.open(name).announce(
                 connection.id, caller.member_id, entries, self._turns.now_ms, caller.actor

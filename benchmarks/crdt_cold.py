@@ -43,7 +43,7 @@ async def run(directory: Path, logs: list[int], rounds: int) -> Results:
         yjs_updates.write(updates, yjs_updates.typed(count))
         figures = {
             key: Figure(f"{' '.join(key)}, cold load of {count:,}", "µs")
-            for key, make in STORES.items()
+            for key in STORES
             if key[0] == "ours" or find_spec("pycrdt.store")
         }
         async with AsyncExitStack() as stack:

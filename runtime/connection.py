@@ -128,9 +128,13 @@ class Connection:
         try:
             await self._send({"type": "websocket.send", kind: message})
         except OSError:
-            if not self._closing:
+            if not (self._closing or self._is_closed_by_client()):
                 raise
             # A client that has closed takes no more messages, but waits for the close.
+
+    def _is_closed_by_client(self) -> bool:
+        # Its close may have come, and not been looked at yet.
+        return self._link is not None and self._link.end is End.CLOSED
 
     async def _close(self, close: WebSocketClosed) -> None:
         link = self._link

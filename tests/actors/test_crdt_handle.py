@@ -63,9 +63,10 @@ async def text_in(room: CrdtRoomHandle) -> str:
     [
         ("apply_update", {"update": b"bytes"}, "update"),
         ("apply_update", {"update": {1: 2}}, "update"),
-        ("apply_update", {"client_id": ""}, "clientId"),
-        ("apply_update", {"clock": -1}, "clock"),
-        ("apply_update", {"actor": RealtimePrincipal(kind="user")}, "actor.userId"),
+        ("apply_update", {}, "update"),
+        ("apply_update", {"update": 1, "client_id": ""}, "clientId"),
+        ("apply_update", {"update": 1, "clock": -1}, "clock"),
+        ("apply_update", {"update": 1, "actor": RealtimePrincipal(kind="user")}, "actor.userId"),
         ("awareness", {"state": "here"}, "state"),
         ("awareness", {"client_id": 5, "state": {}}, "clientId"),
         ("awareness", {"client_id": "a", "state": {"x": float("nan")}}, "state.x"),

@@ -25,7 +25,7 @@ from roomhost.actors.types import RealtimeDestroyOptions
 from ..helpers.room_machine import Machine
 from ..helpers.yjs import nested, text_of, typed
 
-RECREATES = {"lifecycle": {"allowRecreate": True}}
+RECREATES: dict[str, Any] = {"lifecycle": {"allowRecreate": True}}
 
 
 def document_of(machine: Machine) -> Document:

@@ -156,9 +156,10 @@ def test_a_page_has_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert walk(machine) == [["aaa", "bbb"], ["ccc"], ["d" * 100], ["e"]]
 
 
-def test_a_page_reads_only_so_many(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["MAX_UPDATES_READ", "MAX_UPDATES_READ_BYTES"])
+def test_a_page_reads_only_so_many(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """When a clock leaves out nearly all of a long log, a page is short, or empty, and goes on."""
-    monkeypatch.setattr(limits, "MAX_UPDATES_READ", 4)
+    monkeypatch.setattr(limits, limit, 4)
     monkeypatch.setattr(limits, "UPDATES_AT_ONCE", 2)
     machine = filled(11)
     pages = walk(machine, sinceClock=8, limit=5)

@@ -144,7 +144,7 @@ async def test_a_browser_and_the_server_write_together(hall: Hall) -> None:
 
 
 async def test_a_connection_from_code(hall: Hall) -> None:
-    """By their names in Python; a loss is asked about only where it could be done twice."""
+    """By their names in Python, with the results of the handle."""
     async with crdt(hall).connect(member_id="bot", client_id="script") as connection:
         pen = Pen()
         applied = await connection.request("apply_yjs_update", update_base64=pen.write("hi"))

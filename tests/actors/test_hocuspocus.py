@@ -88,6 +88,21 @@ async def test_two_clients_and_the_server() -> None:
         assert host.statistics().web_sockets == 1
 
 
+async def test_a_client_that_closes() -> None:
+    """Its rooms hear of its close code: a member who closes normally has left."""
+    async with endpoint() as (url, host), connect(url) as one, connect(url) as two:
+        token = (await bearer(host, "doc"))["authorization"].removeprefix("Bearer ")
+        bob = Line(two, client_id=2)
+        await Line(one).start(token)
+        await bob.start("key")
+        assert [member.member_id for member in await host.env.COLLAB.room("doc").members()] == [
+            "ann"
+        ]
+        await one.close()
+        await bob.until(lambda provider: 1 in provider.aware and provider.aware[1] is None)
+        assert await host.env.COLLAB.room("doc").members() == []
+
+
 async def test_it_is_a_web_socket() -> None:
     """Plain HTTP is told so, for the other methods too."""
     async with endpoint() as (url, _), httpx.AsyncClient() as http:

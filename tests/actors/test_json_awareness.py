@@ -17,8 +17,8 @@ from ..helpers.room_machine import START_MS, Machine, at
 def user(name: str, **fields: Any) -> Caller:
     """Somebody with a token that lets them be seen."""
     actor = RealtimePrincipal(kind="user", id=name, user_id=name)
-    given = {"actor": actor, "member_id": name, "capabilities": ("presence",), **fields}
-    return Caller(**given)
+    given: dict[str, Any] = {"actor": actor, "member_id": name, "capabilities": ("presence",)}
+    return Caller(**given | fields)
 
 
 def shown(machine: Machine) -> dict[str, Any]:
@@ -223,6 +223,22 @@ def test_nobody_speaks_for_another_client() -> None:
     machine.do("awareness", user("ann"), clientId="phone", state={"by": "ann again"})
     machine.do("awareness", clientId="phone", state={"by": "the server"})
     assert shown(machine) == {"phone": {"by": "the server"}}
+
+
+def test_a_refusal_forgets_nobody() -> None:
+    """Who has gone by then is told of by the next one who is heard."""
+    machine = Machine()
+    machine.connection_id = "c1"
+    machine.do("awareness", user("ann"), state={})
+    machine.now = 15_000
+    machine.do("awareness", user("eve"), state={})
+    machine.now = 30_000
+    machine.connection_id = "c2"
+    machine.types()
+    assert machine.refused("awareness", user("bob"), clientId="eve").code == "forbidden"
+    machine.do("awareness", user("bob"), clientId="ann", state={"by": "bob"})
+    told = [(push["clientId"], push["state"]) for push in machine.pushed]
+    assert told == [("ann", None), ("ann", {"by": "bob"})]
 
 
 def test_somebody_must_be_named() -> None:

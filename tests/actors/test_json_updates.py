@@ -196,3 +196,22 @@ def test_what_is_deleted_leaves_nothing_behind() -> None:
     machine.reload()
     assert machine.do("apply_update", update={"n": 1.5}, clientId="a", clock=3)
     assert len(updates(machine)) == 2
+
+
+def test_a_damaged_update_is_not_the_end_of_the_room() -> None:
+    """What needs it cannot be had; the rest can, and it is deleted when its time comes."""
+    machine = Machine(lifecycle={"allowRecreate": True})
+    machine.do("apply_update", update=1, clientId="a", clock=1)
+    (key,) = [key for key in machine.store.rows if key.startswith("uj:")]
+    for damaged in (b"\x91", "text"):
+        machine.store.put(key, damaged)
+        machine.reload()
+        assert machine.refused("document").code == "unavailable"
+        again = machine.refused("apply_update", update=1, clientId="a", clock=1)
+        assert again.code == "unavailable"
+        machine.do("publish", type="note")
+    machine.do("destroy", deleteCrdtUpdates=True)
+    machine.now = 1_000
+    machine.alarm()
+    assert key not in machine.store.rows
+    assert updates(machine) == []

@@ -56,7 +56,13 @@ def test_pauses() -> None:
 
 def test_what_may_have_happened_is_not_sent_again() -> None:
     """If it is not the same the second time, and if it was sent at all."""
-    for name, again in (("publish", True), ("leave", True), ("snapshot", False)):
+    for name, again in (
+        ("publish", True),
+        ("leave", True),
+        ("yjs.update", True),
+        ("snapshot", False),
+        ("update", False),
+    ):
         pending = Pending(name, 1, b"{}")
         assert not pending.is_lost
         pending.sent = True

@@ -159,6 +159,17 @@ def test_a_restored_document_can_be_restored_for_ever() -> None:
     assert len(check_update(one.state()).ends) <= 2 + 20 * 2
 
 
+def test_the_new_ids_are_of_nobody() -> None:
+    """Above all that are used, and above those that clients of yjs draw, which may come later."""
+    small, large = editors(1, 5, 2**40)
+    small.edit(5)
+    large.edit(5)
+    wanted = small.state()
+    assert max(check_update(forward(small.state(), wanted)).ends) == 2**32
+    assert max(check_update(forward(large.state(), wanted)).ends) == 2**40 + 1
+    assert max(check_update(forward(wanted, large.state())).ends) == 2**40 + 1
+
+
 def test_keys_are_as_they_were() -> None:
     """One overwritten, one deleted, one added, one deleted before: the map is the old one."""
     doc: Doc[Any] = Doc(client_id=5)
@@ -189,7 +200,7 @@ def test_a_gap_of_the_snapshot_does_not_wait_for_ever() -> None:
     wanted = doc.get_update()
     assert content(wanted) == {"map": ([], {"a": "a", "c": "c"})}
     update = forward(wanted, wanted)
-    assert check_update(update).ends[6] == 3
+    assert check_update(update).ends[2**32] == 3
     assert read_deletes(update, read_sections(update)[1])[5] == [(0, 1), (2, 3)]
     doc.apply_update(update)
     assert content(doc.get_update()) == content(wanted)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from typing import Any
 
+import anyio
 import pytest
 from pycrdt import Array
 
@@ -14,6 +15,7 @@ from roomhost.actors.errors import Forbidden, RateLimited, Unavailable
 from roomhost.actors.room import Room
 from roomhost.actors.yjs_protocol import AwarenessEntry, YjsKind, awareness_payload
 
+from ..helpers.disk import Disk
 from ..helpers.room_sockets import Hall, hall_for, recreating, user
 from ..helpers.yjs import text_of, typed
 from ..helpers.yjs_peers import Peer
@@ -99,12 +101,40 @@ async def test_an_idle_document_leaves_memory_while_its_clients_chatter(
     assert await content(hall) == "ab"
 
 
-async def test_an_update_is_told_when_it_is_durable(hall: Hall) -> None:
-    """A crash after the status was sent loses nothing."""
-    ann = await Peer(hall, 1).connect(statuses=True)
-    ann.statuses.clear()
-    await ann.type("kept")
-    assert ann.statuses == [b"\x01"]
+async def test_nobody_hears_of_an_update_before_it_is_on_disk() -> None:
+    """The disk is held: no update, no status, no answer to a later step 1; then all of them."""
+    disk = Disk()
+    async with hall_for(wrap_commit=disk.wrap) as hall:
+        ann = await Peer(hall, 1).connect(statuses=True)
+        bob = await Peer(hall, 2).connect()
+        ann.take(), bob.take()
+        ann.statuses.clear()
+        disk.hold()
+        ann.pad += "kept"
+        bob.send(yjs_protocol.sync_step_1(b"\x00"))
+        await disk.reached()
+        await anyio.wait_all_tasks_blocked()
+        assert (ann.take(), bob.take()) == ([], [])
+        disk.release()
+        await hall.host.settle()
+        assert ann.statuses == [b"\x01"]
+        assert sorted(kind.name for kind in bob.take()) == ["SYNC_STEP_2", "UPDATE"]
+        assert str(bob.pad) == "kept"
+
+
+async def test_an_update_that_could_not_be_stored_is_in_no_document() -> None:
+    """Its sender is disconnected, brings it again, and then it is."""
+    disk = Disk()
+    async with hall_for(wrap_commit=disk.wrap) as hall:
+        ann = await Peer(hall, 1).connect()
+        await ann.type("a")
+        disk.failing = True
+        await ann.type("b")
+        disk.failing = False
+        assert ann.end is not None
+        assert await content(hall) == "a"
+        await ann.connect()
+        assert await content(hall) == "ab"
 
 
 async def test_what_waited_reaches_the_one_who_sent_the_missing_part(hall: Hall) -> None:
@@ -131,7 +161,8 @@ async def test_a_reader_reads_and_may_not_write(hall: Hall) -> None:
     assert rae.statuses == [b"\x00"]
     assert str(ann.pad) == "text" == await content(hall)
     await rae.announce(b'{"cursor":1}')
-    assert ann.aware == {}
+    assert ann.aware == rae.aware == {}
+    assert rae.take() == [YjsKind.AWARENESS]  # it is not alone, and need not connect again
     assert rae.end is None
 
 
@@ -289,7 +320,7 @@ async def test_json_clients_and_yjs_clients_are_in_one_room(hall: Hall) -> None:
     assert update["type"] == "yjs.update"
     assert aware["type"] == "awareness"
     assert (aware["clientId"], aware["state"]) == ("1", {"x": 1})
-    await hall.room.publish(type="note")
+    await hall.publish()
     assert bob.types() == ["message"]
     await ann.close()
     gone = next(frame for frame in bob.take() if frame["type"] == "awareness")

@@ -5,8 +5,6 @@ import { Interpreter, World, described, worlds } from "./interpreter.mjs";
 
 export { Interpreter };
 
-const SETTLE_ROUNDS = 3;
-const SETTLES = 10;
 const RECEIVE_MS = 250;
 const PROGRAM_MS = 15_000;
 const FLAGS = ["remote", "retryable", "overloaded", "durableObjectReset"];
@@ -49,12 +47,14 @@ class Driver {
 
   async run() {
     worlds.set(this.name, this.world);
+    void this.world.turnstile.run();
     const running = (async () => {
       for (const [name, ...rest] of this.program.steps) await this[name](...rest);
       await this.settle();
     })();
     const hung = scheduler.wait(PROGRAM_MS).then(() => this.transcript.push(["hung"]));
     await Promise.race([running, hung]).catch((error) => this.transcript.push(["broken", String(error)]));
+    this.world.turnstile.end();
     // Copies: a retry of an alarm may still be to come.
     return { object: [...this.world.transcript], driver: [...this.transcript] };
   }
@@ -80,13 +80,8 @@ class Driver {
     this.transcript.push(["join", strand, await this.calls.get(strand)]);
   }
 
-  // Let everybody run who can.
   async settle() {
-    for (let settles = 0; settles < SETTLES; settles++) {
-      for (let round = 0; round < SETTLE_ROUNDS; round++) await scheduler.wait(1);
-      if (this.world.pausing === 0) return;
-    }
-    this.world.pausing = 0; // a reset has ended them
+    await this.world.turnstile.settle();
   }
 
   async new_stub() {

@@ -12,7 +12,6 @@ from typing import Any
 from urllib.parse import quote
 
 import anyio
-import anyio.lowlevel
 from anyio.abc import TaskGroup
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
@@ -22,9 +21,8 @@ from roomhost.runtime.testing import ManualClock, host_for
 from .interpreter import Interpreter, Steps, World, app
 from .mapping import failed
 from .process import MEMORY
+from .turnstile import Turnstile
 
-# Everybody who can run meanwhile needs fewer rounds of the loop than these.
-PAUSE_ROUNDS = 40
 RECEIVE_SECONDS = 0.25
 PROGRAM_SECONDS = 15
 
@@ -72,18 +70,18 @@ class Driver:
         self._program = program
         self._calls: dict[str, Outcome] = {}
         self._clients: dict[str, Client] = {}
-        self.world = World(program, clock, self._pause)
+        self._turnstile = Turnstile(host.engine)
+        self.world = World(program, clock, self._turnstile)
         self.transcript: list[Any] = []
-        self._pausing = 0
-        self._last_pause: anyio.Event | None = None
         Interpreter.worlds[name] = self.world
         self._new_stub()
 
     async def run(self) -> None:
         """Run every step."""
+        self._group.start_soon(self._turnstile.run)
         for name, *rest in self._program["steps"]:
             await getattr(self, f"step_{name}")(*rest)
-        await self._settle()
+        await self._turnstile.settle()
 
     def _new_stub(self) -> None:
         self._stub: Any = self._host.env.OBJECT.get_by_name(self._name)
@@ -94,14 +92,14 @@ class Driver:
     async def step_start(self, strand: str, steps: Steps) -> None:
         self._calls[strand] = Outcome(self._stub.run(strand, steps))
         self._group.start_soon(self._calls[strand].wait_for)
-        await self._settle()
+        await self._turnstile.settle()
 
     async def step_join(self, strand: str) -> None:
         await self._calls[strand].came.wait()
         self.transcript.append(["join", strand, self._calls[strand].value])
 
     async def step_settle(self) -> None:
-        await self._settle()
+        await self._turnstile.settle()
 
     async def step_new_stub(self) -> None:
         self._new_stub()
@@ -113,7 +111,7 @@ class Driver:
         while self.world.alarms_ended < count:
             if not await self._host.run_due_alarms():
                 await self.world.clock.advance(0.001)
-        await self._settle()
+        await self._turnstile.settle()
 
     async def step_fetch(self, steps: Steps) -> None:
         self.transcript.append(["fetch", await outcome(self._fetch(steps))])
@@ -137,7 +135,7 @@ class Driver:
         client = self._clients.get(name)
         if client is not None and not client.ended:
             client.socket.send(text)
-        await self._settle()
+        await self._turnstile.settle()
 
     async def step_receive(self, name: str) -> None:
         self.transcript.append(["receive", name, *await self._clients[name].next()])
@@ -148,7 +146,7 @@ class Driver:
         client = self._clients.get(name)
         if client is not None and not client.ended:
             client.socket.close(code, reason)
-        await self._settle()
+        await self._turnstile.settle()
 
     async def step_received(self, name: str) -> None:
         client = self._clients.get(name)
@@ -156,40 +154,6 @@ class Driver:
         if client is not None:
             client.events.clear()
         self.transcript.append(["received", name, events])
-
-    async def _pause(self) -> None:
-        """What an object waits for when it pauses."""
-        before, self._last_pause = self._last_pause, anyio.Event()
-        ended = self._last_pause
-        self._pausing += 1
-        try:
-            await self._rounds()
-            # trio wakes those who wait for the same moment in any order; here it is theirs. One that
-            # stands at a gate is not waited for: it may be this one that has to open it.
-            for _ in range(PAUSE_ROUNDS):
-                if before is None or before.is_set():
-                    break
-                await anyio.lowlevel.checkpoint()
-        finally:
-            self._pausing -= 1
-            ended.set()
-
-    async def _settle(self) -> None:
-        """Let everybody run who can, and the disk have what was written."""
-        await self._rounds()
-        while self._pausing:
-            await self._rounds()
-
-    async def _rounds(self) -> None:
-        engine = self._host.engine
-        for _ in range(PAUSE_ROUNDS):
-            await anyio.lowlevel.checkpoint()
-        while not engine.quiet:
-            quiet = anyio.Event()
-            engine.when_quiet(quiet.set)
-            await quiet.wait()
-            for _ in range(PAUSE_ROUNDS):
-                await anyio.lowlevel.checkpoint()
 
 
 class Outcome:

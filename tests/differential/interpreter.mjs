@@ -2,6 +2,7 @@
 // operation. README.md lists the operations.
 
 import { DurableObject } from "cloudflare:workers";
+import { Turnstile } from "./turnstile.mjs";
 
 // What outlives an instance: the program, its transcript, how many alarms have run. By object name.
 export const worlds = new Map();
@@ -13,14 +14,7 @@ export class World {
     this.alarmsStarted = 0;
     this.alarmsEnded = 0;
     this.thrown = false;
-    this.pausing = 0;
-  }
-
-  // A real suspension: whoever can run meanwhile does.
-  async pause() {
-    this.pausing++;
-    await scheduler.wait(1);
-    this.pausing--;
+    this.turnstile = new Turnstile(); // a pause is a real suspension: whoever can run meanwhile does
   }
 }
 
@@ -121,12 +115,12 @@ const SYNC = {
 
 // Operations that suspend, or hold steps of their own.
 const ASYNC = {
-  pause: (self) => self.world.pause(),
+  pause: (self) => self.world.turnstile.pause(),
   set_alarm_now: (self, frame, later = 0) => frame.target.setAlarm(Date.now() + later),
   open: async (self, frame, name) => {
     self.log(frame.strand, ["open", name]); // before whoever waits for it goes on
     self.barrier(name).open();
-    await self.world.pause();
+    await self.world.turnstile.pause();
   },
   wait: (self, frame, name) => self.barrier(name).opened,
   transaction: async (self, frame, name, steps) => {
@@ -155,7 +149,7 @@ const ASYNC = {
   },
   add: async (self, frame, key, options = {}) => {
     const value = ((await frame.target.get(key)) ?? 0) + 1;
-    if (options.pause) await self.world.pause();
+    if (options.pause) await self.world.turnstile.pause();
     await frame.target.put(key, value);
     return value;
   },
@@ -167,8 +161,10 @@ const ASYNC = {
     stored.push(change);
     return await frame.target.get(key);
   },
-  wait_until: async (self, frame, strand, steps) =>
-    self.ctx.waitUntil(self.world.pause().then(() => self.run_steps({ ...frame, strand }, steps))),
+  wait_until: async (self, frame, strand, steps) => {
+    const pausing = self.world.turnstile.pause();
+    self.ctx.waitUntil(pausing.then(() => self.run_steps({ ...frame, strand }, steps)));
+  },
   call_self: async (self, frame, steps) => {
     const stub = self.env.OBJECT.getByName(self.ctx.id.name);
     return await stub.run(`${frame.strand}, inner`, steps);
@@ -293,6 +289,7 @@ export class Interpreter extends DurableObject {
   }
 
   async run_step(frame, [name, ...rest]) {
+    this.world.turnstile.moved();
     if (name === "unawaited") {
       const [[inner, ...innermost]] = rest;
       // Most failures are in a promise that nobody awaits; that of `delete` is thrown by the call.
@@ -320,6 +317,7 @@ export class Interpreter extends DurableObject {
 
   log(strand, entry) {
     this.world.transcript.push([strand, ...entry]);
+    this.world.turnstile.moved();
   }
 
   barrier(name) {

@@ -29,6 +29,7 @@ from roomhost.runtime import (
 from roomhost.runtime.testing import ManualClock
 
 from .mapping import NOTHING, described, shown, time_shown
+from .turnstile import Turnstile
 
 Step = list[Any]
 Steps = list[Step]
@@ -46,7 +47,7 @@ class World:
 
     program: dict[str, Any]
     clock: ManualClock
-    pause: Callable[[], Awaitable[None]]  # a real suspension: whoever can run meanwhile does
+    turnstile: Turnstile  # a pause is a real suspension: whoever can run meanwhile does
     transcript: list[Any] = field(default_factory=list)
     alarms_started: int = 0
     alarms_ended: int = 0
@@ -153,6 +154,7 @@ class Interpreter(DurableObject):
 
     async def _run_step(self, frame: Frame, step: Step) -> None:
         name, *rest = step
+        self.world.turnstile.moved()
         if name == "unawaited":
             ((inner, *innermost),) = rest
             # What fails raises at the call here, and in JavaScript mostly in the promise.
@@ -194,6 +196,7 @@ class Interpreter(DurableObject):
 
     def _log(self, strand: str, *entry: Any) -> None:
         self.world.transcript.append([strand, *entry])
+        self.world.turnstile.moved()
 
     def _barrier(self, name: str) -> anyio.Event:
         return self.barriers.setdefault(name, anyio.Event())
@@ -341,7 +344,7 @@ async def _catch(self: Interpreter, frame: Frame, steps: Steps) -> str:
 async def _add(self: Interpreter, frame: Frame, key: str, options: Any = ()) -> int:
     value: int = await frame.target.get(key, 0) + 1
     if "pause" in dict(options):
-        await self.world.pause()
+        await self.world.turnstile.pause()
     await frame.target.put(key, value)
     return value
 
@@ -359,7 +362,7 @@ async def _put_copy(
 
 def _wait_until(self: Interpreter, frame: Frame, strand: str, steps: Steps) -> None:
     async def run() -> None:
-        await self.world.pause()
+        await self.world.turnstile.pause()
         await self._run_steps(replace(frame, strand=strand), steps)
 
     self.ctx.wait_until(run())
@@ -390,12 +393,12 @@ async def _wait(self: Interpreter, frame: Frame, name: str) -> None:
 async def _open(self: Interpreter, frame: Frame, name: str) -> None:
     self._log(frame.strand, "open", name)  # before whoever waits for it goes on
     self._barrier(name).set()
-    await self.world.pause()
+    await self.world.turnstile.pause()
 
 
 # Operations that suspend, or hold steps of their own.
 ASYNC: dict[str, Callable[..., Any]] = {
-    "pause": lambda self, frame: self.world.pause(),
+    "pause": lambda self, frame: self.world.turnstile.pause(),
     "set_alarm_now": lambda self, frame, later=0: frame.target.set_alarm(
         self.world.clock.now_ms() + later
     ),

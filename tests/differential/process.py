@@ -57,21 +57,24 @@ class Workerd:
         with os.fdopen(control) as messages:
             line = messages.readline()
         assert line, self._log.read_text()
-        port = json.loads(line)["port"]
-        self._client = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_SECONDS)
-        self._client.connect()
-        # A body goes out after its headers: without this it waits for an answer to them.
-        self._client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port: int = json.loads(line)["port"]
 
     def run(self, programs: Sequence[Any]) -> list[Any]:
         """What each program does, each on an object of its own."""
+        # A connection each time: workerd closes one that is idle for 15 s, while our side runs.
+        client = http.client.HTTPConnection("127.0.0.1", self._port, timeout=TIMEOUT_SECONDS)
         try:
-            self._client.request("POST", "/", json.dumps(programs))
-            response = self._client.getresponse()
+            client.connect()
+            # A body goes out after its headers: without this it waits for an answer to them.
+            client.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.request("POST", "/", json.dumps(programs))
+            response = client.getresponse()
             body = response.read().decode()
         except (OSError, http.client.HTTPException) as error:
             log = self._log.read_text()[-2_000:]
             raise AssertionError(f"workerd has died ({self._process.poll()}): {log}") from error
+        finally:
+            client.close()
 
         assert response.status == 200, f"{body}\n{self._log.read_text()[-2_000:]}"
         transcripts: list[Any] = json.loads(body)
@@ -86,7 +89,6 @@ class Workerd:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._client.close()
         self._process.terminate()
         self._process.wait(timeout=TIMEOUT_SECONDS)
         self._storage.cleanup()

@@ -13,6 +13,7 @@ const worker :Workerd.Worker = (
   modules = [
     (name = "driver.mjs", esModule = embed "driver.mjs"),
     (name = "interpreter.mjs", esModule = embed "interpreter.mjs"),
+    (name = "turnstile.mjs", esModule = embed "turnstile.mjs"),
   ],
   compatibilityDate = "2026-11-17",
   # For `workerd:unsafe`, which evicts an object at once.

@@ -36,6 +36,12 @@ const commands = {
     await input.fill(text);
     await input.press("Enter");
   },
+  async keys({ page, field, keys }) {
+    const input = pages.get(page).getByLabel(field, { exact: true });
+    await input.focus();
+    const { keyboard } = pages.get(page);
+    for (const key of keys) await ([...key].length > 1 ? keyboard.press(key) : keyboard.type(key));
+  },
   async shot({ page, path, width, height, dark }) {
     await pages.get(page).setViewportSize({ width, height });
     await pages.get(page).emulateMedia({ colorScheme: dark ? "dark" : "light" });

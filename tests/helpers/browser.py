@@ -55,6 +55,10 @@ class Browser:
         """Type into a field, found by its label, and press Enter, as a person would."""
         self._call(op="type", page=page, field=field, text=text)
 
+    def press(self, page: str, field: str, *keys: str) -> None:
+        """Press keys in a field, found by its label: characters, and keys by name ("Enter")."""
+        self._call(op="keys", page=page, field=field, keys=keys)
+
     def screenshot(self, page: str, path: Path, *, width: int, height: int, dark: bool) -> None:
         """A picture of a page."""
         self._call(op="shot", page=page, path=str(path), width=width, height=height, dark=dark)

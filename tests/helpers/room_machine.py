@@ -16,8 +16,9 @@ from roomhost.actors.errors import RealtimeError
 from roomhost.actors.operations import OPERATIONS, Call, run
 from roomhost.actors.options import RealtimeModuleOptions, normalize
 from roomhost.actors.room import SWEEPS
-from roomhost.actors.room_state import DocumentPush, Kind, Push, RoomState
+from roomhost.actors.room_state import DocumentPush, Push, RoomState
 from roomhost.actors.tokens import Keyring
+from roomhost.actors.types import Kind
 
 from .dict_store import DictStore
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -163,7 +163,7 @@ class Hall:
         await self.host.settle()
         return client
 
-    def start(self, work: Callable[..., Awaitable[None]], *arguments: Any) -> None:
+    def start(self, work: Callable[..., Coroutine[Any, Any, None]], *arguments: Any) -> None:
         """Run beside everything else, until the hall closes."""
         self._group.start_soon(work, *arguments)
 

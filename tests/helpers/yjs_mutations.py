@@ -6,7 +6,7 @@ from random import Random
 
 from .yjs_updates import gap, item, text, uint, update
 
-CLIENTS = (1, 2, 3, 2**53 - 1)
+CLIENTS: tuple[int, ...] = (1, 2, 3, 2**53 - 1)
 ROOTS = ("text", "array", "map", "xml", "other", "")
 BYTES = (0, 1, 2, 10, 63, 64, 116, 117, 118, 119, 127, 128, 129, 132, 135, 136, 196, 199, 255)
 NUMBERS = (0, 1, 127, 128, 2**14, 2**28, 2**31 - 1, 2**31, 2**32, 2**53 - 1, 2**53, 2**63)
@@ -48,7 +48,7 @@ class Composer:
 
     def __init__(self, random: Random) -> None:
         self._random = random
-        self.clocks = dict.fromkeys(CLIENTS, 0)
+        self.clocks: dict[int, int] = dict.fromkeys(CLIENTS, 0)
 
     def compose(self) -> bytes:
         """The next update."""

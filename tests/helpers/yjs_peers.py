@@ -47,9 +47,9 @@ class Peer:
         response = await self.hall.stub().fetch(request)
         assert response.status == 101
         self.end = None
-        self.ws = response.web_socket
-        self.ws.accept()
-        self.hall.start(self._read, self.ws)
+        self.ws = ws = response.web_socket
+        ws.accept()
+        self.hall.start(self._read, ws)
         self.send(yjs_protocol.sync_step_1(self.doc.get_state()))
         await self.hall.host.settle()
         return self
