@@ -50,6 +50,9 @@ class Mode(Enum):
     HIBERNATABLE = "accepted by an object"  # The object's handlers. No next.
 
 
+UNACCEPTED = (Mode.NEW, Mode.USED)
+
+
 class WebSocket:
     """One end of a connection.
 
@@ -392,7 +395,7 @@ class WebSocket:
             self._manager.remove(self)
 
     def _check_accepted(self) -> None:
-        if self._mode in (Mode.NEW, Mode.USED):
+        if self._mode in UNACCEPTED:
             raise TypeError(
                 "You must call one of accept() or state.acceptWebSocket() on this WebSocket before "
                 "sending messages."
