@@ -489,4 +489,5 @@ class _Leaving:
         self._frame = frame
 
     def __call__(self, refused: BaseException | None = None) -> None:
-        self._socket._leave(self._size, self._frame if refused is None else None)
+        frame = self._frame if refused is None else None
+        self._socket._leave(self._size, frame)  # pyright: ignore[reportPrivateUsage]
