@@ -100,6 +100,7 @@ class Spread:
         self._readers = readers
         self._missing = [readers] * len(frames)
         self._sent_at: list[float] = []
+        self._due = 0  # updates that may be sent
         self._deadline = 0.0
         self._writer: Client | None = None
         self._done = asyncio.Event()
@@ -110,7 +111,8 @@ class Spread:
         self._writer = writer
         begun = time.perf_counter()
         self._deadline = begun + seconds
-        self._send(self._window, begun)
+        self._due = self._window
+        self._send()
         await self._done.wait()
         return time.perf_counter() - begun
 
@@ -127,16 +129,20 @@ class Spread:
     def _delivered(self, clock: int) -> None:
         now = time.perf_counter()
         self.latencies.append(now - self._sent_at[clock])
-        if now < self._deadline and len(self._sent_at) < len(self._frames):
-            self._send(1, now)
-        elif len(self.latencies) == len(self._sent_at):
+        if now < self._deadline and len(self._sent_at) + self._due < len(self._frames):
+            # What was heard of in this turn of the loop makes room for one write.
+            if not self._due:
+                asyncio.get_running_loop().call_soon(self._send)
+            self._due += 1
+        elif len(self.latencies) == len(self._sent_at) and not self._due:
             self._done.set()
 
-    def _send(self, count: int, now: float) -> None:
+    def _send(self) -> None:
         assert self._writer is not None
         first = len(self._sent_at)
-        frames = self._frames[first : first + count]
-        self._sent_at += [now] * len(frames)
+        frames = self._frames[first : first + self._due]
+        self._due = 0
+        self._sent_at += [time.perf_counter()] * len(frames)
         self._writer.send(b"".join(frames))
 
 

@@ -10,7 +10,7 @@ sending is not taken for lost because its pong waits behind what it sent.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Frame, Opcode
@@ -19,9 +19,11 @@ from websockets.server import ServerProtocol
 
 from . import limits
 from .connection import LINK_EXTENSION, End
+from .joined_writes import JoinedWrites
 from .remote_server import DRAIN_EXTENSION
 
 if TYPE_CHECKING:
+    from asyncio import BaseTransport, Transport
     from collections.abc import Callable
 
 
@@ -49,6 +51,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         self.conn = FrameProtocol(max_size=self.config.ws_max_size, logger=self.conn.logger)
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(JoinedWrites(cast("Transport", transport), self.loop))
 
     async def run_asgi(self) -> None:
         extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
