@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from ..runtime.errors import WebSocketClosed
 from . import hocuspocus_protocol as protocol
-from . import limits, yjs_protocol
+from . import limits
 from .caller import Capability
 from .connection import SLOW_CONSUMER, send_frame
 from .errors import InvalidArgument, RateLimited, Unavailable
@@ -37,7 +37,6 @@ logger = logging.getLogger("roomhost.actors")
 # Of a room's socket: it is over, and another one is good (realtime.md 5.6, RFC 6455).
 TRIED_AGAIN = frozenset((1001, 1006, 1012, 1013, 4501, 4503, 4508, 4529, SLOW_CONSUMER))
 LEFT = WebSocketClosed(1000, "", True)  # how a document is closed that the client asked to close
-NOBODY = yjs_protocol.awareness(b"\x00")
 
 
 class HocuspocusClient:
@@ -127,9 +126,6 @@ class HocuspocusClient:
             document = self._documents[frame.key] = RelayedDocument(frame.key)
         if document.state is State.OPEN:
             document.send(data)
-            if frame.type == MessageType.AWARENESS and not document.may(Capability.PRESENCE):
-                # The room says nothing to that, and a client that hears nothing connects again.
-                self._tell(document.prefix + NOBODY)
             return document
 
         document.send(data)

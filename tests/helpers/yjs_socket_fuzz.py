@@ -116,9 +116,7 @@ def main() -> None:
     # In memory where that can be: it is not the disk that is tried here.
     memory = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with TemporaryDirectory(dir=memory) as directory:
-        report = anyio.run(
-            attack, sys.argv[1], int(sys.argv[2]), Path(directory), backend="trio"
-        )
+        report = anyio.run(attack, sys.argv[1], int(sys.argv[2]), Path(directory), backend="trio")
     print(json.dumps(report))
 
 
