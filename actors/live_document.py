@@ -7,6 +7,7 @@ then in an unknown state, and is dropped by its owner (realtime.md 0.2, S4).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import finalize
 
 from pycrdt import Doc
 
@@ -20,7 +21,6 @@ from .yjs_structs import read_deletes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pycrdt import TransactionEvent
 
 T = TypeVar("T")
 NO_STRUCTS = b"\x00"
@@ -37,12 +37,12 @@ class TooDeep(DocumentFailed):
 class LiveDocument:
     """In memory; nothing here is stored. Every method may raise DocumentFailed."""
 
-    __slots__ = ("_depths", "_doc", "_integrated", "_subscription", "_unwalked")
+    __slots__ = ("__weakref__", "_depths", "_doc", "_forget", "_integrated", "_unwalked")
 
     def __init__(self) -> None:
         self._doc: Doc[Any] = Doc(allow_multithreading=True)
         self._integrated: list[bytes] = []
-        self._subscription = self._doc.observe(self._observe)
+        self._forget = self._observe()
         self._depths: Depths | None = None  # until an update nests shared types
         self._unwalked: list[bytes] = []
 
@@ -63,10 +63,10 @@ class LiveDocument:
 
         def work() -> None:
             # Nobody asks what became part of the document, and to say it costs as much as to apply it.
-            self._doc.unobserve(self._subscription)
+            self._forget()
             for update in updates:
                 self._doc.apply_update(update)
-            self._subscription = self._doc.observe(self._observe)
+            self._forget = self._observe()
 
         _trusting(lambda: run_on_large_stack(work))
 
@@ -123,7 +123,7 @@ class LiveDocument:
     def close(self) -> None:
         """Take the document apart, which recurses as deep as it is nested."""
         doc, self._doc = self._doc, Doc()
-        doc.unobserve(self._subscription)
+        self._forget()
         holder = [doc]
         del doc
         run_on_large_stack(holder.clear)
@@ -160,8 +160,14 @@ class LiveDocument:
     def _merged(self, events: list[bytes]) -> bytes:
         raise DocumentFailed(f"{len(events)} transactions for one update")
 
-    def _observe(self, event: TransactionEvent) -> None:
-        self._integrated.append(event.update)
+    def _observe(self) -> Callable[[], object]:
+        """Have what is integrated noted; returns what ends that, as the end of this object does: the
+        library holds its observers, and they the document, where no collector finds it."""
+        integrated = self._integrated
+        subscription = self._doc.observe(lambda event: integrated.append(event.update))
+        forget = finalize(self, self._doc.unobserve, subscription)
+        forget.atexit = False
+        return forget
 
 
 def _trusting(work: Callable[[], T]) -> T:

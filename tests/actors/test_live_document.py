@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -113,3 +114,13 @@ def test_maps_and_their_entries_keep_their_depth() -> None:
     for update in updates_of(change):
         live.apply_nesting(update)
     assert live.walk() == 0
+
+
+def test_a_document_that_nobody_holds_leaves_memory() -> None:
+    """An evicted room closes nothing; the library would keep what it observes for ever."""
+    live = LiveDocument()
+    live.apply(typed("a")[0])
+    doc = weakref.ref(live._doc)
+    del live
+    gc.collect()
+    assert doc() is None
