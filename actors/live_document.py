@@ -20,7 +20,7 @@ from .yjs_structs import read_deletes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pycrdt import TransactionEvent
+    from pycrdt import Subscription, TransactionEvent
 
 T = TypeVar("T")
 NO_STRUCTS = b"\x00"
@@ -42,9 +42,14 @@ class LiveDocument:
     def __init__(self) -> None:
         self._doc: Doc[Any] = Doc(allow_multithreading=True)
         self._integrated: list[bytes] = []
-        self._subscription = self._doc.observe(self._observe)
+        self._subscription = self._observe()
         self._depths: Depths | None = None  # until an update nests shared types
         self._unwalked: list[bytes] = []
+
+    def __del__(self) -> None:
+        # Eviction drops an instance, and closes nothing. The library holds the document by what
+        # observes it, where Python's collector does not look.
+        self._subscription.drop()
 
     def apply(self, update: bytes) -> bytes | None:
         """Apply an update that does not nest: what became part of the document, which may be more
@@ -66,7 +71,7 @@ class LiveDocument:
             self._doc.unobserve(self._subscription)
             for update in updates:
                 self._doc.apply_update(update)
-            self._subscription = self._doc.observe(self._observe)
+            self._subscription = self._observe()
 
         _trusting(lambda: run_on_large_stack(work))
 
@@ -160,8 +165,14 @@ class LiveDocument:
     def _merged(self, events: list[bytes]) -> bytes:
         raise DocumentFailed(f"{len(events)} transactions for one update")
 
-    def _observe(self, event: TransactionEvent) -> None:
-        self._integrated.append(event.update)
+    def _observe(self) -> Subscription:
+        integrated = self._integrated
+
+        # It must not know this object, which would never be dropped then: see `__del__`.
+        def note(event: TransactionEvent) -> None:
+            integrated.append(event.update)
+
+        return self._doc.observe(note)
 
 
 def _trusting(work: Callable[[], T]) -> T:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -113,3 +114,13 @@ def test_maps_and_their_entries_keep_their_depth() -> None:
     for update in updates_of(change):
         live.apply_nesting(update)
     assert live.walk() == 0
+
+
+def test_a_document_that_is_dropped_is_freed() -> None:
+    """An instance that is evicted closes nothing; its document must not stay for ever."""
+    live = LiveDocument()
+    live.apply_all(typed("abc"))
+    doc = weakref.ref(live._doc)
+    del live
+    gc.collect()
+    assert doc() is None
