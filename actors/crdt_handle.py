@@ -185,7 +185,7 @@ class CrdtRoomHandle(RoomHandle):
         """Apply a Yjs update in bytes: what `export_update` of another room returned, or
         `get_update()` of a pycrdt document. At most 16 MiB; one of more than 1 MiB becomes part of a
         checkpoint at once, and must not wait for others. See `apply_yjs_update`."""
-        if not isinstance(data, bytes):
+        if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise InvalidArgument(f"data is bytes, not {type(data).__name__}", field="data")
 
         if len(data) > limits.MAX_TRUSTED_UPDATE_BYTES:
