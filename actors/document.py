@@ -308,9 +308,8 @@ class Document:
         except DocumentFailed as error:
             self._retry = (2 * loaded.settled, 2 * loaded.size)
             self.unload()
-            self._changed = (
-                True  # in this turn, perhaps: what comes after it loads what is rolled back
-            )
+            # In this turn, perhaps: what is loaded before it ends must not outlive it.
+            self._changed = True
             raise Unavailable(f"a checkpoint of the document is none: {error}") from error
 
         self._retry = (0, 0)
