@@ -68,10 +68,14 @@ class PythonClient:
     async def connected(self, url: str, headers: Mapping[str, str]) -> AsyncGenerator[Provider]:
         """Connect to the address of the room; in sync when this begins."""
         async with connect(url, additional_headers=headers) as socket:
-            async with Provider(self.doc, SocketChannel(socket, url)) as provider:
-                with anyio.fail_after(WAIT_SECONDS):
-                    await provider.synced.wait()
-                yield provider
+            try:
+                async with Provider(self.doc, SocketChannel(socket, url)) as provider:
+                    with anyio.fail_after(WAIT_SECONDS):
+                        await provider.synced.wait()
+                    yield provider
+            finally:
+                with anyio.CancelScope(shield=True):  # or the transport would stay
+                    await socket.close()
 
     async def wait(self, until: Callable[[PythonClient], bool]) -> None:
         """Return once it is so; TimeoutError after 20 s."""
