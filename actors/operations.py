@@ -383,7 +383,9 @@ async def perform(
         )
         return run(operation, call)
 
-    return turns.run(step)
+    result = turns.run(step)
+    turns.rest_document()
+    return result
 
 
 def run(operation: Operation, call: Call) -> bytes:

@@ -79,7 +79,7 @@ async def test_the_document_sleeps_and_nobody_has_to_sync_again(hall: Hall) -> N
 async def test_an_idle_document_leaves_memory_while_its_clients_chatter(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Awareness keeps the room awake, and not the document in it."""
+    """Awareness and messages keep the room awake, and not the document in it."""
     rooms: list[Any] = []
     begin = Room.__init__
 
@@ -98,6 +98,12 @@ async def test_an_idle_document_leaves_memory_while_its_clients_chatter(
     assert len(rooms) == 1
     assert not document.is_loaded
     await ann.type("b")
+    assert document.is_loaded
+    for _ in range(4):
+        await hall.clock.advance(4)
+        await hall.publish()
+    assert len(rooms) == 1
+    assert not document.is_loaded
     assert await content(hall) == "ab"
 
 
