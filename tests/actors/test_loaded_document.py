@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from roomhost.actors import loaded_document
-from roomhost.actors.live_document import DocumentFailed
+from roomhost.actors.live_document import DocumentFailed, LiveDocument
 from roomhost.actors.loaded_document import CutsCharacter, LoadedDocument
 from roomhost.actors.yjs_guard import check_update
 
@@ -82,22 +81,30 @@ def test_what_waits_is_dropped_when_it_would_cut() -> None:
     assert shown(loaded) == "a😀by"
 
 
-def test_a_document_without_such_characters_is_never_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor is one with them, until an update comes, and then once."""
-    read: list[bytes] = []
-    pairs = loaded_document.Pairs
-    of = pairs.of
-    monkeypatch.setattr(pairs, "of", lambda data: read.append(data) or of(data))
+def test_a_document_with_such_characters_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When an update comes; one without them is not read for it."""
+    read: list[None] = []
+    diff = LiveDocument.diff
+
+    def noted(live: LiveDocument, vector: bytes | None = None) -> bytes:
+        read.append(None)
+        return diff(live, vector)
+
+    monkeypatch.setattr(LiveDocument, "diff", noted)
     first, second = typed("ab")
-    loaded = loaded_from(first)
-    take(loaded, second)
-    assert read == []
+    take(loaded_from(first), second)
     loaded = loaded_from(FACE)
-    loaded.live.diff()
-    assert read == []
+    assert not read
     take(loaded, WHOLE)
     take(loaded, update([(3, 0, [item(4, text("y"), origin=(1, 3))])]))
     assert len(read) == 1
+
+
+def test_the_rest_of_a_struct_goes_to_where_its_beginning_is() -> None:
+    """Whatever the sender says of its place; two containers in one list crash yrs."""
+    loaded = _fresh(update([(1, 0, [item(4, text("ab"))])]))
+    take(loaded, update([(1, 0, [item(4, text("abcd"), parent="elsewhere", key="k")])]))
+    assert shown(loaded) == "abcd"
 
 
 def test_structs_that_wait_for_each_other_are_refused() -> None:
