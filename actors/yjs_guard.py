@@ -196,6 +196,9 @@ def _check_clients(data: bytes, shape: Shape, max_structs: int | None) -> int:
         if client in seen:
             raise refusal(f"the client {client} twice", at)
 
+        if not count:  # nobody writes it, and yrs panics where it knows the client
+            raise refusal(f"the client {client} without structs", at)
+
         seen.add(client)
         at = _check_structs(data, at, count, (client, data[spelled:at]), shape)
 
