@@ -40,9 +40,9 @@ DECODERS: dict[str, tuple[Decoder, list[bytes]]] = {}
 class Fuzz:
     """The documents that are fed, one after the other, and what became of the inputs.
 
-    One in some 200,000 leaves a document that yrs does not read back as it is, or makes it panic:
-    structs whose two neighbours are in different lists, which yrs puts into both. No look at one
-    update can tell; a room refuses the update, or keeps its log where the checkpoint is not right.
+    One in some 300,000 leaves a document that yrs does not read back as it is, or makes it panic: a
+    struct whose two neighbours are in different lists. No look at one update can tell. A room refuses
+    the update, or keeps its log where the checkpoint is not right.
     """
 
     def __init__(self, seed: int) -> None:
