@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -66,12 +67,11 @@ class Fuzz:
             for name, (decode, corpus) in DECODERS.items():
                 self._decode(name, decode, corpus)
 
-        taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "counts": self.counts,
             "failures": self.failures,
             "slow": self.slow,
-            "kibibytes": taken,
+            "kibibytes": _peak_kibibytes(),
         }
 
     def _renew(self) -> None:
@@ -178,6 +178,14 @@ class Fuzz:
             self.counts[name] += 1
         except InvalidArgument:
             self.counts[f"{name} refused"] += 1
+
+
+def _peak_kibibytes() -> int:
+    """The most memory that this process had; `ru_maxrss` may be that of the one that started it."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    raise AssertionError("this system does not say how much memory a process had")
 
 
 def _is_panic(error: DocumentFailed) -> bool:
