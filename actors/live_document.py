@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import finalize
 
-from pycrdt import Doc
+from pycrdt import Doc, get_update
 
 from . import limits
 from .large_stack import run_on_large_stack
@@ -53,6 +53,14 @@ class LiveDocument:
         if integrated is not None and self._depths is not None:
             self._unwalked.append(integrated)
         return integrated
+
+    def without_known(self, update: bytes) -> bytes:
+        """What of an update the document has not, and all that it deletes.
+
+        To be applied instead of an update of which the document has the beginning of a struct: yrs
+        believes what that says of its place, puts the rest elsewhere than the beginning is, and
+        crashes later. Cut off here, the rest goes to where the document has the beginning."""
+        return _trusting(lambda: get_update(update, self._doc.get_state()))
 
     def apply_nesting(self, update: bytes) -> bytes | None:
         """Apply one that nests, or that others have waited for. TooDeep: see MAX_TYPE_DEPTH."""

@@ -174,6 +174,8 @@ class LoadedDocument:
 
     def _apply(self, update: bytes, shape: Shape) -> bytes | None:
         brought = self._brought(update)
+        if shape.overlaps(self._clocks):
+            update = self.live.without_known(update)
         nests = shape.nests or self.waiting
         integrated = self.live.apply_nesting(update) if nests else self.live.apply(update)
         if integrated == update:

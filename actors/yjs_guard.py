@@ -99,6 +99,14 @@ class Shape:
             for client, clock in (*self.needs.items(), *self.deletes)
         )
 
+    def overlaps(self, vector: dict[int, int]) -> bool:
+        """A document with that state vector has the first of its structs, or part of one, and not
+        all of them."""
+        return any(
+            start < vector.get(client, 0) < self.ends[client]
+            for client, start in self.starts.items()
+        )
+
     def covered_by(self, vector: dict[int, int]) -> bool:
         """A document with that state vector has all structs, and all that is deleted; whether it
         is deleted there, the vector does not say."""
@@ -187,6 +195,9 @@ def _check_clients(data: bytes, shape: Shape, max_structs: int | None) -> int:
         client, at = read_client(data, spelled)
         if client in seen:
             raise refusal(f"the client {client} twice", at)
+
+        if not count:  # nobody writes it, and yrs panics where it knows the client
+            raise refusal(f"the client {client} without structs", at)
 
         seen.add(client)
         at = _check_structs(data, at, count, (client, data[spelled:at]), shape)

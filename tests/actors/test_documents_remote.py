@@ -154,6 +154,19 @@ async def test_a_document_in_another_process(collab: RealtimeInstance) -> None:
     assert [found.name for found in await collab.rooms()] == ["copy", "lobby"]
 
 
+async def test_a_large_document_is_imported(url: str) -> None:
+    """More than a body may be."""
+    size = 3 * limits.MAX_UPDATE_BYTES
+    async with connect(url, api_key="key") as env:
+        room = env.COLLAB.crdt_room("large")
+        async with room.edit() as doc:
+            doc.get("text", type=Text).insert(0, "x" * size)
+        copy = env.COLLAB.crdt_room("copy of large")
+        await copy.import_update(await room.export_update())
+        async with copy.edit() as doc:
+            assert len(str(doc.get("text", type=Text))) == size
+
+
 async def test_errors_have_class_code_and_field(url: str) -> None:
     """As within the host."""
     async with connect(url, api_key="key") as env:

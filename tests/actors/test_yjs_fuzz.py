@@ -14,7 +14,7 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent.parent
 INPUTS = int(os.environ.get("ROOMHOST_FUZZ_INPUTS", "200000" if os.environ.get("CI") else "20000"))
 SECONDS = 600
-MAX_PANICS = 3  # and one in 10,000 inputs: see `yjs_fuzz.Fuzz`
+MAX_FAILURES = 1  # and one in 50,000 inputs: see `yjs_fuzz.Fuzz`
 MEMORY_KIBIBYTES = 150 * 1024  # of which Python and its imports are 35 MiB
 
 
@@ -30,7 +30,7 @@ def chosen_seed() -> str:
 
 @pytest.mark.timeout(SECONDS)
 def test_what_passes_the_guard_hurts_nobody() -> None:
-    """No crash, hardly a panic, no input that takes a tenth of a second, and little memory; the
+    """No crash, hardly ever a panic, no input that takes a tenth of a second, and little memory; the
     inputs are good enough that some of each kind are applied and refused."""
     seed = chosen_seed()
     done = subprocess.run(
@@ -48,7 +48,8 @@ def test_what_passes_the_guard_hurts_nobody() -> None:
     counts = report["counts"]
     assert counts["inputs"] == INPUTS
     assert min(counts[of] for of in ("applied", "waits", "refused", "vector")) > INPUTS // 100
-    panics = counts.get("panics", 0) + counts.get("cannot be read", 0)
-    assert panics <= MAX_PANICS + INPUTS // 10_000, f"seed {seed}: {counts}"
+    assert counts["cuts"] > INPUTS // 1_000
+    failures = [of for of in report["failures"] if not of.startswith("not applied")]
+    assert len(failures) <= MAX_FAILURES + INPUTS // 50_000, f"seed {seed}: {failures}"
     assert not report["slow"], f"seed {seed}: {report['slow']}"
     assert report["kibibytes"] < MEMORY_KIBIBYTES, f"seed {seed}: {report['kibibytes']}"

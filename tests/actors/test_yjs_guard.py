@@ -116,6 +116,7 @@ REFUSED = {
     "JSON too deep": (one(item(5, text("[" * 65 + "]" * 65))), "more than 64 levels"),
     "JSON far too deep": (one(item(5, text("[" * 50_000))), "more than 64 levels"),
     "client": (update([(1, 0, [gap()]), (1, 1, [gap()])]), "the client 1 twice"),
+    "client alone": (update([(1, 0, [])]), "the client 1 without structs"),
     "client of deletions": (update([], [(1, [(0, 1)])] * 2), "the client 1 twice"),
     "more clients than may be": (
         update([(client, 0, [gap()]) for client in range(MANY_CLIENTS)]),
@@ -148,6 +149,10 @@ def test_brackets_within_a_text_are_no_levels() -> None:
 
 def test_an_update_has_a_bounded_size() -> None:
     """Of MAX_UPDATE_BYTES, or as many as the caller allows."""
+    few = update([(1, 0, [gap(), gap()]), (2, 0, [gap()])])
+    assert check_update(few, max_structs=3)
+    with pytest.raises(InvalidArgument, match="at most 2 structs: send it in several"):
+        check_update(few, max_structs=2)
     large = one(item(3, uint(MAX_UPDATE_BYTES) + bytes(MAX_UPDATE_BYTES)))
     assert refused(large) == f"a Yjs update is at most 1048576 bytes, not {len(large)}"
     assert check_update(large, 2 * MAX_UPDATE_BYTES).ends == {1: 1}

@@ -253,10 +253,16 @@ async def test_a_client_that_breaks_the_protocol_is_closed(hall: Hall, frame: by
 
 
 async def test_a_frame_has_a_largest_size(hall: Hall) -> None:
-    """1009, as RFC 6455 has it."""
+    """1009, as RFC 6455 has it; from who is trusted it may be larger."""
     (ann,) = await peers(hall, 1)
     await ann.say(b"\x00\x02" + b"\x00" * (limits.MAX_UPDATE_BYTES + 100))
     assert ann.end == (1009, "payload_too_large")
+    server = await Peer(hall, 5).connect(SERVER)
+    server.pad += "x" * (3 * limits.MAX_UPDATE_BYTES)
+    await hall.host.settle()
+    assert len(await content(hall)) == 3 * limits.MAX_UPDATE_BYTES
+    await server.say(b"\x00\x02" + b"\x00" * (limits.MAX_TRUSTED_UPDATE_BYTES + 100))
+    assert server.end == (1009, "payload_too_large")
 
 
 async def test_too_many_frames_close_the_connection_for_a_while(hall: Hall) -> None:

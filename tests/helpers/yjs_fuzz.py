@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -38,13 +39,19 @@ DECODERS: dict[str, tuple[Decoder, list[bytes]]] = {}
 
 
 class Fuzz:
-    """The documents that are fed, one after the other, and what became of the inputs."""
+    """The documents that are fed, one after the other, and what became of the inputs.
+
+    One in some 300,000 leaves a document that yrs does not read back as it is, or makes it panic: a
+    struct whose two neighbours are in different lists. No look at one update can tell. A room refuses
+    the update, or keeps its log where the checkpoint is not right.
+    """
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
         self.counts: Counter[str] = Counter()
         self.slow: list[str] = []
         self.failures: list[str] = []
+        self._loaded = LoadedDocument()
         self._corpora = [written_by_two(self.random, 30)[0] for _ in range(CORPORA)]
         self._renew()
 
@@ -60,15 +67,15 @@ class Fuzz:
             for name, (decode, corpus) in DECODERS.items():
                 self._decode(name, decode, corpus)
 
-        taken = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return {
             "counts": self.counts,
             "failures": self.failures,
             "slow": self.slow,
-            "kibibytes": taken,
+            "kibibytes": _peak_kibibytes(),
         }
 
     def _renew(self) -> None:
+        self._loaded.live.close()
         self._loaded = LoadedDocument()
         self._composer = Composer(self.random)
         self._corpus = self.random.choice(self._corpora)
@@ -137,11 +144,7 @@ class Fuzz:
     def _read(self, data: bytes, whole: bytes) -> None:
         self._loaded.live.diff(b"\2\1" + uint(self.random.randrange(9)) + b"\2\3")
         if self.random.random() < 0.1:
-            again = LoadedDocument()
-            again.load(whole, ())
-            if again.live.clocks() != self._loaded.live.clocks():
-                raise DocumentFailed("another document is read back")
-
+            self._loaded.live.checkpoint()
             doc: Doc[Any] = Doc()
             doc.apply_update(whole)
             list(doc.get("map", type=Map))
@@ -175,6 +178,14 @@ class Fuzz:
             self.counts[name] += 1
         except InvalidArgument:
             self.counts[f"{name} refused"] += 1
+
+
+def _peak_kibibytes() -> int:
+    """The most memory that this process had; `ru_maxrss` may be that of the one that started it."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1])
+    raise AssertionError("this system does not say how much memory a process had")
 
 
 def _is_panic(error: DocumentFailed) -> bool:
