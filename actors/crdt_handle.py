@@ -185,16 +185,19 @@ class CrdtRoomHandle(RoomHandle):
         """Apply a Yjs update in bytes: what `export_update` of another room returned, or
         `get_update()` of a pycrdt document. At most 16 MiB; one of more than 1 MiB becomes part of a
         checkpoint at once, and must not wait for others. See `apply_yjs_update`."""
-        if not isinstance(data, bytes):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise InvalidArgument(f"data is bytes, not {type(data).__name__}", field="data")
-
-        if len(data) > limits.MAX_TRUSTED_UPDATE_BYTES:
-            raise PayloadTooLarge(
-                f"data: an update is at most {limits.MAX_TRUSTED_UPDATE_BYTES} bytes", field="data"
-            )
-
+        _check_data(data)
         caller = encode_caller(caller_for(self._options, NAMES_NOBODY))
         await self._find().import_update(data, caller)
+
+
+def _check_data(data: object) -> None:
+    if not isinstance(data, bytes):
+        raise InvalidArgument(f"data is bytes, not {type(data).__name__}", field="data")
+
+    if len(data) > limits.MAX_TRUSTED_UPDATE_BYTES:
+        raise PayloadTooLarge(
+            f"data: an update is at most {limits.MAX_TRUSTED_UPDATE_BYTES} bytes", field="data"
+        )
 
 
 @contextmanager
