@@ -41,9 +41,9 @@ DECODERS: dict[str, tuple[Decoder, list[bytes]]] = {}
 class Fuzz:
     """The documents that are fed, one after the other, and what became of the inputs.
 
-    One in some 300,000 leaves a document that yrs does not read back as it is, or makes it panic: a
-    struct whose two neighbours are in different lists. No look at one update can tell. A room refuses
-    the update, or keeps its log where the checkpoint is not right.
+    One in some 300,000 leaves a document that yrs does not read back as it is, or makes it panic, and
+    one in a million or more ends the process: a struct whose two neighbours are in different lists,
+    which yrs links into both, and follows after one of them is freed.
     """
 
     def __init__(self, seed: int) -> None:
