@@ -2,7 +2,8 @@
 
 An update waits for others that it builds upon. One that would leave a hole in what its own client
 wrote waits outside of the library, which does not survive what may fill the hole (`Shape.follows`);
-nor does it survive one that cuts a character in two, which is refused (`yjs_pairs.py`).
+nor does it survive one that cuts a character in two, or whose neighbours lie in two lists, which is
+refused (`yjs_pairs.py`, `yjs_lists.py`).
 """
 
 from __future__ import annotations
@@ -10,10 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from .errors import InvalidArgument
 from .live_document import DocumentFailed, LiveDocument
 from .yjs_gaps import without_gaps
 from .yjs_guard import check_update
-from .yjs_pairs import Pairs, brings, may_hold_pairs
+from .yjs_lists import Lists
+from .yjs_pairs import Pairs, brings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,18 +25,26 @@ if TYPE_CHECKING:
     from .yjs_pairs import Lows
 
 
-class CutsCharacter(DocumentFailed):
-    """The update would cut a character of two UTF-16 units in two; the document is as it was."""
+class Unsound(DocumentFailed):
+    """The update would cut a character in two, or mix lists; the document is as it was."""
 
 
 @dataclass(slots=True)
 class Waiting:
     """An update in the log that is not, or not wholly, part of the document. `inside`: the library has
-    it, and knows what it waits for."""
+    it, and knows what it waits for. `blocker`: a client, and the clock of it that is waited for."""
 
     update: bytes
     shape: Shape
     inside: bool
+    blocker: tuple[int, int] | None = None
+
+    def may_follow(self, clocks: dict[int, int]) -> bool:
+        """Whether what it was seen to wait for has come. It is asked at every keystroke of others."""
+        blocker = self.blocker
+        if blocker is None or clocks.get(blocker[0], 0) >= blocker[1]:
+            self.blocker = self.shape.blocker(clocks)
+        return self.blocker is None
 
 
 class LoadedDocument:
@@ -41,10 +52,10 @@ class LoadedDocument:
 
     __slots__ = (
         "_clocks",
+        "_lists",
         "_loading",
         "_pairs",
         "_seqs",
-        "_unread",
         "has_dropped",
         "live",
         "size",
@@ -62,19 +73,19 @@ class LoadedDocument:
         self.has_dropped = False
         self._loading = False
         self._pairs = Pairs()
-        self._unread = False  # what came from disk may have pairs, and was not looked at yet
+        self._lists: Lists | None = None  # until an update comes
 
     def load(self, checkpoint: bytes | None, rows: Iterable[tuple[int, bytes]]) -> None:
         """Have what is on disk: updates that were checked and applied before. None is refused."""
         self._loading = True
         if checkpoint is not None:
-            self._unread = may_hold_pairs(checkpoint)
             self.live.apply_all([checkpoint])
             self._clocks = self.live.clocks()
         for seq, update in rows:
             shape = check_update(update, len(update))
             self.note(seq, update, shape, self.integrate(update, shape))
         self._loading = False
+        self._forget_released()
 
     @property
     def settled(self) -> int:
@@ -100,16 +111,16 @@ class LoadedDocument:
 
     def integrate(self, update: bytes, shape: Shape) -> list[bytes]:
         """Apply an update that was checked, and those that it makes possible: what became part of the
-        document, for others to apply in this order. CutsCharacter; one that waited, and would be
-        released only to do that, is dropped instead: it must not keep out others for ever."""
+        document, for others to apply in this order. Unsound; one that waited, and would be released
+        only to do that, is dropped instead: it must not keep out others for ever."""
         found: list[bytes] = []
-        self._take(update, shape, found, is_new=True)
+        self._take(update, shape, found)
         # What became part of the document may be what others wait for, and those, what others do.
         progress = len(found)
         while progress:
             before = len(found)
             for seq, waiting in list(self.waiting.items()):
-                if not waiting.inside:
+                if not waiting.inside and waiting.may_follow(self._clocks):
                     self._release(seq, waiting, found)
             progress = len(found) - before
         return found
@@ -123,7 +134,8 @@ class LoadedDocument:
             return
 
         self.waiting[seq] = Waiting(update, shape, inside)
-        self._forget_released()
+        if not self._loading:
+            self._forget_released()
 
     def let_go(self) -> list[int]:
         """The places of the updates that are part of the document: they are in a checkpoint now, and
@@ -144,38 +156,34 @@ class LoadedDocument:
     def _release(self, seq: int, waiting: Waiting, found: list[bytes]) -> None:
         try:
             waiting.inside = self._take(waiting.update, waiting.shape, found)
-        except CutsCharacter:
+        except Unsound:
             del self.waiting[seq]
+            self._lists = None
             self.has_dropped = True
 
-    def _take(
-        self, update: bytes, shape: Shape, found: list[bytes], *, is_new: bool = False
-    ) -> bool:
+    def _take(self, update: bytes, shape: Shape, found: list[bytes]) -> bool:
         """Apply an update, or as much of it as leaves no hole; whether that is all of it.
         DocumentFailed: it follows the document, and is not in it then."""
         follows = shape.follows(self._clocks)
         if follows:
             integrated = self._apply(update, shape)
         else:
-            integrated = self._apply_part(update, is_new=is_new)
+            integrated = self._apply_part(update)
         if integrated is not None:
             found.append(integrated)
         if follows and not self._loading and not self.covers(shape):
             raise DocumentFailed("structs of it wait for each other")
         return follows
 
-    def _apply_part(self, update: bytes, *, is_new: bool) -> bytes | None:
+    def _apply_part(self, update: bytes) -> bytes | None:
         part = without_gaps(update, self._clocks)
-        if part is None:
-            return None
-
-        shape = check_update(part, len(part))
-        return self._apply(part, shape) if is_new or not self.covers(shape) else None
+        return None if part is None else self._apply(part, check_update(part, len(part)))
 
     def _apply(self, update: bytes, shape: Shape) -> bytes | None:
         brought = self._brought(update)
         if shape.overlaps(self._clocks):
             update = self.live.without_known(update)
+        self._check_lists(update)
         nests = shape.nests or self.waiting
         integrated = self.live.apply_nesting(update) if nests else self.live.apply(update)
         if integrated == update:
@@ -187,18 +195,31 @@ class LoadedDocument:
         return integrated
 
     def _brought(self, update: bytes) -> Lows:
-        """The pairs that an update, which is to be applied next, adds to the document."""
+        """The pairs that an update, which is to be applied next, adds to the document. Unsound."""
         if self._loading:
-            self._unread = self._unread or may_hold_pairs(update)
             return {}
 
-        if self._unread:
-            self._unread = False
-            self._pairs = Pairs.of(self.live.diff())
+        if self._lists is None:
+            whole = self.live.diff()
+            self._lists, self._pairs = Lists(), Pairs.of(whole)
+            self._lists.mixes(whole)
         lows = brings(update, self._clocks)
         if self._pairs.cuts(update, lows, self._clocks):
-            raise CutsCharacter(
+            raise Unsound(
                 "it cuts a character in two, which takes two UTF-16 units: edit whole characters"
             )
 
         return lows
+
+    def _check_lists(self, update: bytes) -> None:
+        # What is known of it already lies where it lies, whatever the sender says: so that is cut off.
+        if self._lists is None:
+            return  # while loading
+
+        try:
+            mixes = self._lists.mixes(update)
+        except InvalidArgument as error:
+            raise Unsound(error.message) from error
+
+        if mixes:
+            raise Unsound("a struct of it has neighbours in two lists")

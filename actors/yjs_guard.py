@@ -89,16 +89,22 @@ class Shape:
 
         What does not follow must wait outside of the document. yrs would keep it, behind a hole or
         among what is pending, and what comes later can crash it there."""
+        return self.blocker(vector) is None
+
+    def blocker(self, vector: dict[int, int]) -> tuple[int, int] | None:
+        """A client, and the clock of it that a document with that state vector lacks, so that the
+        update does not follow; None: it does."""
         known = vector.get
         for client, start in self.starts.items():
             if known(client, 0) < start:
-                return False
+                return client, start
 
         ends = self.ends.get
-        return all(
-            known(client, 0) >= clock or ends(client, 0) >= clock
-            for client, clock in (*self.needs.items(), *self.deletes)
-        )
+        for client, clock in (*self.needs.items(), *self.deletes):
+            if known(client, 0) < clock > ends(client, 0):
+                return client, clock
+
+        return None
 
     def overlaps(self, vector: dict[int, int]) -> bool:
         """A document with that state vector has the first of its structs, or part of one, and not

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from roomhost.actors.live_document import DocumentFailed, LiveDocument
-from roomhost.actors.loaded_document import CutsCharacter, LoadedDocument
+from roomhost.actors.loaded_document import LoadedDocument, Unsound
 from roomhost.actors.yjs_guard import check_update
 
 from ..helpers.yjs import text_of, typed
@@ -46,7 +46,7 @@ def shown(loaded: LoadedDocument) -> str:
 def test_a_character_is_not_cut(begin: Callable[[], LoadedDocument]) -> None:
     """Wherever it came from; the document is as it was."""
     loaded = begin()
-    with pytest.raises(CutsCharacter, match="cuts a character in two"):
+    with pytest.raises(Unsound, match="cuts a character in two"):
         take(loaded, CUT)
     take(loaded, WHOLE)
     assert shown(loaded) == "a😀bx"
@@ -63,7 +63,7 @@ def test_a_character_within_the_update_is_not_cut_either() -> None:
     """By a neighbour, or a deletion."""
     both = update([(1, 0, [item(4, text("😀")), item(4, text("x"), origin=(1, 0))])])
     for data in (both, update([(1, 0, [item(4, text("😀"))])], [(1, [(0, 1)])])):
-        with pytest.raises(CutsCharacter):
+        with pytest.raises(Unsound):
             take(LoadedDocument(), data)
 
 
@@ -81,8 +81,8 @@ def test_what_waits_is_dropped_when_it_would_cut() -> None:
     assert shown(loaded) == "a😀by"
 
 
-def test_a_document_with_such_characters_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When an update comes; one without them is not read for it."""
+def test_a_document_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """When an update comes: not when it is loaded, and not for the next update."""
     read: list[None] = []
     diff = LiveDocument.diff
 
@@ -91,13 +91,39 @@ def test_a_document_with_such_characters_is_read_once(monkeypatch: pytest.Monkey
         return diff(live, vector)
 
     monkeypatch.setattr(LiveDocument, "diff", noted)
-    first, second = typed("ab")
-    take(loaded_from(first), second)
     loaded = loaded_from(FACE)
     assert not read
     take(loaded, WHOLE)
     take(loaded, update([(3, 0, [item(4, text("y"), origin=(1, 3))])]))
     assert len(read) == 1
+
+
+MIXED = {
+    "roots": item(4, text("x"), origin=(1, 0), right=(2, 0)),
+    "keys of a map": item(8, b"\1\x7d\1", origin=(3, 0), right=(4, 0)),
+    "a root and a type in it": item(4, text("x"), origin=(1, 0), right=(5, 1)),
+}
+
+
+@pytest.mark.parametrize("name", MIXED)
+def test_neighbours_in_two_lists_are_refused(name: str) -> None:
+    """yrs would link the struct into both, and may never end when that is read."""
+    loaded = _fresh(
+        update(
+            [
+                (1, 0, [item(4, text("a"), parent="one")]),
+                (2, 0, [item(4, text("b"), parent="two")]),
+                (3, 0, [item(8, b"\1\x7d\1", parent="map", key="k")]),
+                (4, 0, [item(8, b"\1\x7d\1", parent="map", key="l")]),
+                (5, 0, [item(7, b"\2", parent="one"), item(4, text("c"), parent=(5, 0))]),
+            ]
+        )
+    )
+    with pytest.raises(Unsound, match="two lists"):
+        take(loaded, update([(9, 0, [MIXED[name]])]))
+    honest = _fresh(update([(1, 0, [item(4, text("ab"))])]))
+    take(honest, update([(9, 0, [item(4, text("x"), origin=(1, 0), right=(1, 1))])]))
+    assert shown(honest) == "axb"
 
 
 def test_the_rest_of_a_struct_goes_to_where_its_beginning_is() -> None:

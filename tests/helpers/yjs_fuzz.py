@@ -21,7 +21,7 @@ from pycrdt import Doc, Map, Text, get_state, merge_updates
 
 from roomhost.actors.errors import InvalidArgument
 from roomhost.actors.live_document import DocumentFailed, TooDeep
-from roomhost.actors.loaded_document import CutsCharacter, LoadedDocument
+from roomhost.actors.loaded_document import LoadedDocument, Unsound
 from roomhost.actors.yjs_guard import Shape, check_state_vector, check_update
 
 from .yjs_mutations import CLIENTS, Composer, mutated
@@ -117,7 +117,7 @@ class Fuzz:
             integrated = loaded.integrate(data, shape)
         except InvalidArgument:
             return "wait for each other"
-        except CutsCharacter:
+        except Unsound:
             return "cuts"
         except TooDeep:
             return "too deep"
