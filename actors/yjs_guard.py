@@ -1,11 +1,10 @@
 """What is checked of a Yjs update or state vector before pycrdt sees a byte of it.
 
-Guarantee: bytes that pass, and follow the document (`Shape.follows`), cannot crash the process or
-make it reserve memory out of proportion, whoever sent them (realtime.md 0.2, S1 to S4), but for a
-struct whose two neighbours are in different lists, which only the whole document shows; and every
-client, yjs or yrs, reads the same structs in them. What yjs 13 and yrs write passes. Not promised:
-that yrs applies them in time, or rightly where they split a character of two units of UTF-16, for
-which see `yjs_pairs.py`; a checkpoint is compared with the document before it replaces the log.
+Guarantee: bytes that pass cannot make the process reserve memory out of proportion, or nest deeper
+than it can bear, whoever sent them (realtime.md 0.2, S1 to S4), and every client, yjs or yrs, reads
+the same structs in them. What yjs 13 and yrs write passes. What only the whole document shows is
+checked by `loaded_document.py` before yrs gets them: gaps (`Shape.follows`), characters cut in two,
+neighbours in two lists. Not promised: that yrs applies them in time.
 
 An update is a list of clients with their structs (what was inserted, or a gap), then a delete set.
 The format is that of yjs 13.6, version 1: `readClientsStructRefs`, `readItemContent`,

@@ -39,12 +39,7 @@ DECODERS: dict[str, tuple[Decoder, list[bytes]]] = {}
 
 
 class Fuzz:
-    """The documents that are fed, one after the other, and what became of the inputs.
-
-    One in some 300,000 leaves a document that yrs does not read back as it is, or makes it panic, and
-    one in a million or more ends the process: a struct whose two neighbours are in different lists,
-    which yrs links into both, and follows after one of them is freed.
-    """
+    """The documents that are fed, one after the other, and what became of the inputs."""
 
     def __init__(self, seed: int) -> None:
         self.random = Random(seed)
