@@ -11,7 +11,8 @@ import msgspec
 
 from . import yjs_protocol
 from .json_values import encode
-from .live_document import DocumentFailed, LiveDocument
+from .large_stack import run_on_large_stack
+from .live_document import DocumentFailed, LiveDocument, trusting
 from .room_state import DocumentPush
 from .yjs_content import content
 from .yjs_rename import forward
@@ -67,13 +68,19 @@ def _json_frame(update: bytes) -> bytes:
 def _way(live: bytes, wanted: bytes) -> bytes | None:
     """The update that leads from a document to the content of another; None: there is none, as a copy
     has shown."""
-    copy = LiveDocument()
     try:
         update = forward(live, wanted)
+    except ValueError:
+        return None
+
+    copy = LiveDocument()
+    try:
         copy.apply_all([live])
         copy.apply_nesting(update)
-        return update if content(copy.diff()) == content(wanted) else None
-    except (ValueError, DocumentFailed):
+        # What strangers have written is read here, so it may be deep, and may fail in any way.
+        shown = trusting(lambda: run_on_large_stack(lambda: content(copy.diff())))
+        return update if shown == trusting(lambda: content(wanted)) else None
+    except DocumentFailed:
         return None
     finally:
         copy.close()

@@ -49,7 +49,7 @@ class LiveDocument:
     def apply(self, update: bytes) -> bytes | None:
         """Apply an update that does not nest: what became part of the document, which may be more
         than it or less, or nothing."""
-        integrated = _trusting(lambda: self._apply(update))
+        integrated = trusting(lambda: self._apply(update))
         if integrated is not None and self._depths is not None:
             self._unwalked.append(integrated)
         return integrated
@@ -60,11 +60,11 @@ class LiveDocument:
         To be applied instead of an update of which the document has the beginning of a struct: yrs
         believes what that says of its place, puts the rest elsewhere than the beginning is, and
         crashes later. Cut off here, the rest goes to where the document has the beginning."""
-        return _trusting(lambda: get_update(update, self._doc.get_state()))
+        return trusting(lambda: get_update(update, self._doc.get_state()))
 
     def apply_nesting(self, update: bytes) -> bytes | None:
         """Apply one that nests, or that others have waited for. TooDeep: see MAX_TYPE_DEPTH."""
-        return _trusting(lambda: run_on_large_stack(lambda: self._apply_nesting(update)))
+        return trusting(lambda: run_on_large_stack(lambda: self._apply_nesting(update)))
 
     def apply_all(self, updates: Iterable[bytes]) -> None:
         """Apply whole documents, of ours, in this order."""
@@ -76,11 +76,11 @@ class LiveDocument:
                 self._doc.apply_update(update)
             self._forget = self._observe()
 
-        _trusting(lambda: run_on_large_stack(work))
+        trusting(lambda: run_on_large_stack(work))
 
     def vector(self) -> bytes:
         """The state vector."""
-        return _trusting(self._doc.get_state)
+        return trusting(self._doc.get_state)
 
     def clocks(self) -> dict[int, int]:
         """The state vector, by client id."""
@@ -94,7 +94,7 @@ class LiveDocument:
 
     def diff(self, vector: bytes | None = None) -> bytes:
         """What one with that state vector misses, deletions always included; None: everything."""
-        update: bytes = _trusting(
+        update: bytes = trusting(
             lambda: self._doc.get_update() if vector is None else self._doc.get_update(vector)
         )
         return update
@@ -178,7 +178,8 @@ class LiveDocument:
         return forget
 
 
-def _trusting(work: Callable[[], T]) -> T:
+def trusting(work: Callable[[], T]) -> T:
+    """What work with the library returns. DocumentFailed: it has failed, however it did."""
     try:
         return work()
     except (DocumentFailed, KeyboardInterrupt, SystemExit):

@@ -134,6 +134,28 @@ async def test_where_no_edit_leads_back_the_document_is_another_one(
     assert await content(hall) == "first!"
 
 
+async def test_a_panic_while_a_restore_is_looked_at_is_no_way_either(
+    hall: Hall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is no Exception, and ends nothing but this."""
+
+    class Panic(BaseException):
+        pass
+
+    def panics(update: bytes) -> dict[str, Any]:
+        raise Panic
+
+    monkeypatch.setattr(document_restore, "content", panics)
+    ann = await Peer(hall, 1).connect()
+    await ann.type("first")
+    snapshot = await crdt(hall).snapshot()
+    await ann.type(" second")
+    await crdt(hall).restore(snapshot.snapshot_id)
+    await hall.host.settle()
+    assert await content(hall) == "first"
+    assert ann.end == (4405, "document_epoch_changed")
+
+
 async def test_a_restore_that_shows_something_else_is_not_taken(
     hall: Hall, monkeypatch: pytest.MonkeyPatch
 ) -> None:
