@@ -22,7 +22,7 @@ from ..helpers.yjs_rooms import YjsRoom
 
 pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 SEED = int(os.environ.get("CONVERGENCE_SEED", "20261127"))
-ROUNDS = 300
+ROUNDS = 200
 ROUNDS_OF_A_LIFE = 50  # then the host is killed, one way and the other in turn
 ENVIRONMENT = {"ROOMHOST_API_KEYS": "key", "ROOMHOST_IDLE_EVICTION_SECONDS": "0.01"}
 

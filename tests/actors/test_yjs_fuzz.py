@@ -15,8 +15,9 @@ import pytest
 REPOSITORY = Path(__file__).parent.parent.parent
 INPUTS = int(os.environ.get("ROOMHOST_FUZZ_INPUTS", "200000" if os.environ.get("CI") else "20000"))
 SECONDS = 600
-FRAMES = 5_000 if os.environ.get("CI") else 1_000
-MEMORY_KIBIBYTES = 150 * 1024  # of which Python and its imports are 35 MiB
+FRAMES = 2_000 if os.environ.get("CI") else 500
+# Python and its imports are 35 MiB, and yrs 0.28 keeps 7 KiB of each document with nested types.
+MEMORY_KIBIBYTES = 300 * 1024
 
 
 def chosen_seed() -> str:
