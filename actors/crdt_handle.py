@@ -28,6 +28,7 @@ from .errors import InvalidArgument, PayloadTooLarge
 from .handles import RoomHandle
 from .identity import caller_for
 from .inputs import NOTHING
+from .yjs_structs import EMPTY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
     from .types import RealtimePrincipal
 
-EMPTY = b"\x00\x00"  # the update that says nothing
 NAMES_NOBODY = RealtimeYjsUpdateOptions(update_base64="")  # it is whoever asks
 PANIC = "PanicException"  # of pycrdt: no Exception, and in no module that can be imported
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from . import yjs_protocol
+from .base64_text import encode_base64
+from .document_records import document_update, yjs_update
 from .json_values import encode, timestamp
 from .room_state import DocumentPush
 from .yjs_protocol import awareness_payload
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from .awareness import Changes, Shown
     from .document import Applied
     from .room_state import RoomState
-    from .types import RealtimePrincipal
     from .update_log import JsonRecord, YjsRecord
 
 
@@ -50,22 +50,27 @@ def awareness_pushes(changes: Changes) -> list[DocumentPush]:
     return pushes
 
 
+def push_restored(state: RoomState, integrated: bytes) -> None:
+    """Tell of an update of the room's own, of which there is no record."""
+    frame = partial(_restored_frame, integrated)
+    state.pushes.append(DocumentPush(yjs_protocol.update(integrated), frame))
+
+
 def _yjs_frame(record: YjsRecord, integrated: bytes) -> bytes:
-    fields = _fields("yjs.update", record)
-    return encode(fields | {"updateBase64": base64.b64encode(integrated).decode()})
+    return _frame("yjs.update", yjs_update(msgspec.structs.replace(record, update=integrated)))
 
 
 def _json_frame(record: JsonRecord) -> bytes:
-    return encode(_fields("crdt.update", record) | {"update": msgspec.Raw(record.update)})
+    return _frame("crdt.update", document_update(record))
 
 
-def _fields(kind: str, record: YjsRecord | JsonRecord) -> dict[str, Any]:
-    fields: dict[str, Any] = {"type": kind, "updateId": record.update_id}
-    if record.client_id is not None:
-        fields["clientId"] = record.client_id
-    if record.clock is not None:
-        fields["clock"] = record.clock
-    return _with_actor(fields, record.actor) | {"appliedAt": timestamp(record.applied_ms)}
+def _restored_frame(integrated: bytes) -> bytes:
+    return encode({"type": "yjs.update", "updateBase64": encode_base64(integrated)})
+
+
+def _frame(kind: str, fields: msgspec.Struct) -> bytes:
+    """An object with a type of its own before the fields that results have, too."""
+    return b'{"type":"%b",%b' % (kind.encode(), encode(fields)[1:])
 
 
 def _awareness_frame(shown: Shown) -> bytes:
@@ -75,8 +80,6 @@ def _awareness_frame(shown: Shown) -> bytes:
         "state": None if shown.state is None else msgspec.Raw(shown.state),
         "updatedAt": timestamp(shown.updated_ms),
     }
-    return encode(_with_actor(fields, shown.actor))
-
-
-def _with_actor(fields: dict[str, Any], actor: RealtimePrincipal | None) -> dict[str, Any]:
-    return fields if actor is None else fields | {"actor": actor}
+    if shown.actor is not None:
+        fields["actor"] = shown.actor
+    return encode(fields)

@@ -4,30 +4,27 @@ converges (realtime.md 5.5)."""
 from __future__ import annotations
 
 import base64
-from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from . import yjs_protocol
-from .json_values import encode
+from .base64_text import encode_base64
+from .document_push import push_restored
 from .large_stack import run_on_large_stack
 from .live_document import DocumentFailed, LiveDocument, trusting
-from .room_state import DocumentPush
 from .yjs_content import content
 from .yjs_rename import forward
+from .yjs_structs import EMPTY
 
 if TYPE_CHECKING:
     from .room_state import RoomState
-
-EMPTY = b"\x00\x00"
 
 
 def document_content(state: RoomState, now_ms: int) -> dict[str, object]:
     """What a snapshot keeps of the document. Unavailable: it cannot be loaded."""
     return {
-        "updateBase64": base64.b64encode(state.document.diff()).decode(),
-        "stateVectorBase64": base64.b64encode(state.document.vector()).decode(),
+        "updateBase64": encode_base64(state.document.diff()),
+        "stateVectorBase64": encode_base64(state.document.vector()),
         "awareness": [
             {
                 "clientId": shown.client_id,
@@ -57,12 +54,7 @@ def restore_document(state: RoomState, kept: str | None) -> None:
         return
 
     for integrated in document.restore(state, update):
-        frame = yjs_protocol.update(integrated)
-        state.pushes.append(DocumentPush(frame, partial(_json_frame, integrated)))
-
-
-def _json_frame(update: bytes) -> bytes:
-    return encode({"type": "yjs.update", "updateBase64": base64.b64encode(update).decode()})
+        push_restored(state, integrated)
 
 
 def _way(live: bytes, wanted: bytes) -> bytes | None:

@@ -35,6 +35,8 @@ from .yjs_reader import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+EMPTY = b"\x00\x00"  # the update that says nothing
+
 Id = tuple[int, int]  # client, clock
 
 
