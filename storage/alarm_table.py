@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .batch import UNCHANGED
 from .keyspace import NUMBER_BYTES, number_bytes
+from .pending import Pending
 
 if TYPE_CHECKING:
     from .environment import Environment
@@ -16,27 +18,33 @@ class AlarmTable:
     A position in it is a due time, in milliseconds since the epoch, and an object's number.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, pending: Pending | None = None) -> None:
         self._environment = environment
+        self._pending = Pending() if pending is None else pending
 
     def due(
         self, until_ms: int, *, after: tuple[int, int] | None = None, limit: int
     ) -> list[tuple[int, int]]:
         """The first `limit` alarms due at `until_ms` or before, behind the position `after`."""
-        found: list[tuple[int, int]] = []
+        pending = self._pending
+        found = pending.due(until_ms, after, limit)
+        stored = 0
         begin = b"" if after is None else number_bytes(after[0]) + number_bytes(after[1]) + b"\0"
         with self._environment.reading() as transaction:
             cursor = self._environment.cursor(transaction, "alarms")
             there = cursor.set_range(begin)
-            while there and len(found) < limit:
+            while there and stored < limit:
                 key = cursor.key()
                 due_ms = int.from_bytes(key[:NUMBER_BYTES], "big")
                 if due_ms > until_ms:
                     break
 
-                found.append((due_ms, int.from_bytes(key[NUMBER_BYTES:], "big")))
+                number = int.from_bytes(key[NUMBER_BYTES:], "big")
+                if pending.alarm(number) is UNCHANGED:
+                    found.append((due_ms, number))
+                    stored += 1
                 there = cursor.next()
-        return found
+        return sorted(found)[:limit]
 
     def first(self, after: tuple[int, int] | None = None) -> tuple[int, int] | None:
         """The alarm behind the position `after` that is due next, if there is one."""

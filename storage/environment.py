@@ -1,7 +1,7 @@
 """One LMDB environment: the tables, the reads, and the one transaction that writes.
 
 Reads come from one thread, the event loop's, one short transaction each.
-Batches come from the writer's thread alone: LMDB's write transaction belongs to the thread that
+Batches come from the applier's thread alone: LMDB's write transaction belongs to the thread that
 began it. Between the two stands only the growth of the map, for which no transaction may be open.
 """
 
@@ -18,11 +18,11 @@ import lmdb as untyped_lmdb  # pyright: ignore[reportMissingTypeStubs]
 from .batch import UNCHANGED
 from .errors import DataDirectoryError, StorageError
 from .keyspace import NUMBER_BYTES, number_bytes, stored_key, stored_value
-from .limits import MAX_MAP_BYTES
+from .limits import HEAD_ROOM_BYTES, MAX_MAP_BYTES
 from .messagepack import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterable
     from pathlib import Path
 
     from .batch import Batch, ObjectRecord, Unchanged
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 # The binding publishes no annotations.
 lmdb: Any = untyped_lmdb
 
-TABLES = ("entries", "objects", "records", "alarms", "alarm_of", "namespaces")
+TABLES = ("entries", "objects", "records", "alarms", "alarm_of", "namespaces", "log")
+APPLIED = b"applied"
 # The binding tells the ways a file cannot grow only by the system's words for them. A write that
 # was cut short, as on a disk that is about to be full, LMDB reports as EIO.
 DISK_FULL = tuple(
@@ -44,7 +45,8 @@ class Environment:
 
     `entries`: object number and user key to value (`keyspace`). `objects`: namespace and id to
     number. `records`: number to namespace, id, name. `alarms`: due time and number, in order.
-    `alarm_of`: number to due time. `namespaces`: name to number and unique key.
+    `alarm_of`: number to due time. `namespaces`: name to number and unique key. `log`: the sequence
+    of the newest group that is in the other tables.
 
     Once LMDB cannot know any more what is on the disk, or lost its map, it is broken for good: every
     read and write raises a StorageError with the first cause. Only a restart reads the disk again.
@@ -84,6 +86,7 @@ class Environment:
         self._max_map_bytes = max_map_bytes
         self._guard = threading.Lock()  # held while a read transaction is open, and by growth
         self._writing = threading.Lock()  # held while anybody writes, growth included
+        self._path = path
         self._writer: int | None = None
         self._broken: StorageError | None = None
 
@@ -91,6 +94,24 @@ class Environment:
     def map_bytes(self) -> int:
         """The size of the map now."""
         return self._map_bytes
+
+    @property
+    def broken(self) -> StorageError | None:
+        """Why it is broken for good, if it is."""
+        return self._broken
+
+    @property
+    def roomy(self) -> bool:
+        """Whether everything that may be in the log is sure to fit: the disk and the map have head
+        room. StorageError: the disk cannot say."""
+        try:
+            disk = os.statvfs(self._path)
+            used = (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+        except (OSError, lmdb.Error) as error:
+            raise self._unreadable(error) from error
+
+        free = disk.f_bavail * disk.f_frsize
+        return free >= HEAD_ROOM_BYTES and used + HEAD_ROOM_BYTES <= self._max_map_bytes
 
     @contextlib.contextmanager
     def reading(self) -> Generator[Any]:
@@ -118,9 +139,14 @@ class Environment:
         """A cursor over a table, for the length of `transaction`."""
         return transaction.cursor(db=self._tables[table])
 
-    def apply(self, batches: Sequence[Batch]) -> None:
-        """Commit all batches in one transaction, with one fsync. When the map is full it grows and
-        the same batches are tried again.
+    def applied(self) -> int:
+        """The sequence of the newest group of the log that is stored, 0 without one."""
+        sequence = self.get("log", APPLIED)
+        return 0 if sequence is None else int.from_bytes(sequence, "big")
+
+    def apply(self, batches: Iterable[Batch], sequence: int | None = None) -> None:
+        """Commit all batches in one transaction, with one fsync, and with it the sequence of the log
+        that they reach to. When the map is full it grows and the same batches are tried again.
 
         StorageError: nothing of them is stored; the message says why and what to do. Only one
         thread, ever, may call this.
@@ -130,6 +156,8 @@ class Environment:
         def write(transaction: Any) -> None:
             for batch in batches:
                 self._write(transaction, batch)
+            if sequence is not None:
+                transaction.put(APPLIED, number_bytes(sequence), db=self._tables["log"])
 
         self._commit(write)
 

@@ -21,9 +21,23 @@ DIGEST_BYTES = 16
 INITIAL_MAP_BYTES = 256 * 1024 * 1024
 MAX_MAP_BYTES = 1 << 46
 
-# One group commit
+# One group commit: with one entry more of the greatest size it fits a segment of the log
 MAX_GROUP_BATCHES = 4_096
-MAX_GROUP_BYTES = 64 * 1024 * 1024
+MAX_GROUP_BYTES = 1024 * 1024
+
+# The commit log of one partition: segment files, each twice the size of the largest before it
+INITIAL_SEGMENT_BYTES = 256 * 1024
+MAX_SEGMENT_BYTES = 4 * 1024 * 1024
+MAX_LOG_BYTES = 12 * 1024 * 1024
+
+# What is in the log and not in LMDB
+APPLY_DELAY_SECONDS = 0.1  # from the first write of a generation until it is applied
+APPLY_AT_WRITES = 2_048  # or as soon as it has so many
+RETRY_APPLY_SECONDS = 1.0  # after a failure
+MAX_PENDING_WRITES = 16_384  # with more the writer waits for LMDB
+# With less space than this, on the disk or up to the map's limit, groups go to LMDB directly, which
+# alone can say whether one fits: 16,384 writes change at most four pages of 4 KiB each.
+HEAD_ROOM_BYTES = MAX_PENDING_WRITES * 4 * 4_096
 
 
 @dataclass(frozen=True, slots=True)

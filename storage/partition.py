@@ -1,4 +1,8 @@
-"""A partition: one LMDB environment, its writer, and the alarms in it."""
+"""A partition: its commit log and LMDB behind it, its writer, and the alarms in it.
+
+A group of batches is durable when the log has it; `Applier` brings it into LMDB later. Until then
+`Pending` shows it to every read.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .alarm_table import AlarmTable
+from .applier import Applier
 from .batch import ObjectRecord
+from .commit_log import CommitLog
 from .environment import NAMESPACE_BYTES, Environment, object_key
+from .errors import DataDirectoryError, StorageError
 from .keyspace import NUMBER_BYTES, number_bytes
-from .limits import INITIAL_MAP_BYTES
+from .limits import APPLY_DELAY_SECONDS, INITIAL_MAP_BYTES, MAX_MAP_BYTES
+from .log_record import encode_batches
 from .messagepack import pack, unpack
+from .pending import Pending
 from .store import ObjectStore
 from .writer import Writer, WriterStatistics
 
@@ -19,7 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from .batch import Batch
-    from .errors import StorageError
 
     CommitFunction = Callable[[Sequence[Batch]], None]
 
@@ -34,14 +42,30 @@ class NamespaceRecord:
 
 
 class Partition:
-    """Reads come from the thread that opened it, and see what is committed; writes go through
+    """Reads come from the thread that opened it, and see what is durable; writes go through
     `submit`."""
 
-    def __init__(self, environment: Environment, writer: Writer) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        log: CommitLog,
+        deliver: Callable[[Callable[[], None]], object],
+        apply_delay_seconds: float | None,
+        wrap_commit: Callable[[CommitFunction], CommitFunction] | None,
+    ) -> None:
+        commit: CommitFunction = self._commit
         self._environment = environment
-        self._writer = writer
-        self._next_number = self._greatest_number() + 1
-        self.alarms = AlarmTable(environment)
+        self._log = log
+        self._pending = Pending()
+        self._applier = Applier(environment, log, self._pending, apply_delay_seconds)
+        self._writer = Writer(
+            commit if wrap_commit is None else wrap_commit(commit),
+            deliver,
+            position=lambda: log.last,
+            committed=self._committed,
+        )
+        self._next_number = 1
+        self.alarms = AlarmTable(environment, self._pending)
 
     @classmethod
     def open(
@@ -50,20 +74,29 @@ class Partition:
         *,
         deliver: Callable[[Callable[[], None]], object],
         map_bytes: int = INITIAL_MAP_BYTES,
+        max_map_bytes: int = MAX_MAP_BYTES,
         wrap_commit: Callable[[CommitFunction], CommitFunction] | None = None,
+        apply_delay_seconds: float | None = APPLY_DELAY_SECONDS,
         sync: bool = True,
     ) -> Partition:
-        """Open the partition at `path`, which is made when missing, and start its writer.
+        """Open the partition at `path`, which is made when missing, bring LMDB up to its log, and
+        start its threads. DataDirectoryError: it cannot be used; the message says why.
 
         `deliver(function)` has `function` called in this thread, from the writer's. `wrap_commit`
-        gets the function that commits a group and returns the one to use instead: tests hold a
-        commit with it, or let one fail.
+        gets the function that makes a group durable and returns the one to use instead: tests hold
+        it, or let it fail. `apply_delay_seconds`: how long groups gather before they are applied;
+        None: until there are many, or `apply_now` is called. Without `sync`, what was written last
+        may be lost, or the partition damaged, when the power fails.
         """
-        environment = Environment(path, map_bytes, sync)
-        commit: CommitFunction = environment.apply
-        writer = Writer(commit if wrap_commit is None else wrap_commit(commit), deliver)
-        partition = cls(environment, writer)
-        writer.start()
+        environment = Environment(path, map_bytes, sync, max_map_bytes)
+        try:
+            log = CommitLog(path, environment.applied(), sync=sync)
+        except BaseException:
+            environment.close()
+            raise
+
+        partition = cls(environment, log, deliver, apply_delay_seconds, wrap_commit)
+        partition._start()
         return partition
 
     @property
@@ -102,13 +135,21 @@ class Partition:
 
     def find(self, namespace: int, object_id: bytes) -> int | None:
         """The number of an object that was stored before."""
+        pending = self._pending.find(namespace, object_id)
+        if pending is not None:
+            return pending
+
         number = self._environment.get("objects", object_key(namespace, object_id))
         return None if number is None else int.from_bytes(number, "big")
 
     def record(self, number: int) -> ObjectRecord | None:
         """Who the object of a number is, if it was stored."""
+        pending = self._pending.record(number)
+        if pending is not None and pending.name is not None:
+            return pending
+
         data = self._environment.get("records", number_bytes(number))
-        return None if data is None else ObjectRecord(*unpack(data))
+        return pending if data is None else ObjectRecord(*unpack(data))
 
     def allocate(self) -> int:
         """A number no object has. It is lost if nothing is stored with it."""
@@ -117,8 +158,8 @@ class Partition:
         return number
 
     def store(self, number: int) -> ObjectStore:
-        """The committed entries of an object."""
-        return ObjectStore(self._environment, number)
+        """The durable entries of an object."""
+        return ObjectStore(self._environment, number, self._pending)
 
     def list_objects(
         self, namespace: int, *, after: bytes | None = None, limit: int
@@ -126,14 +167,20 @@ class Partition:
         """The stored objects of a namespace in the order of their ids, behind `after`."""
         prefix = namespace.to_bytes(NAMESPACE_BYTES, "big")
         begin = prefix if after is None else prefix + after + b"\0"
-        numbers: list[bytes] = []
+        found = {
+            object_id: number
+            for object_id, number in self._pending.objects(namespace).items()
+            if after is None or object_id > after
+        }
+        stored = 0
         with self._environment.reading() as transaction:
             cursor = self._environment.cursor(transaction, "objects")
             there = cursor.set_range(begin)
-            while there and len(numbers) < limit and cursor.key().startswith(prefix):
-                numbers.append(cursor.value())
+            while there and stored < limit and cursor.key().startswith(prefix):
+                found[cursor.key()[NAMESPACE_BYTES:]] = int.from_bytes(cursor.value(), "big")
+                stored += 1
                 there = cursor.next()
-        records = [self.record(int.from_bytes(number, "big")) for number in numbers]
+        records = [self.record(found[object_id]) for object_id in sorted(found)[:limit]]
         return [record for record in records if record is not None]
 
     def submit(self, batch: Batch, done: Callable[[StorageError | None], object]) -> None:
@@ -148,15 +195,60 @@ class Partition:
         """What was committed since the start."""
         return self._writer.statistics()
 
+    def apply_now(self) -> None:
+        """Return when LMDB has everything that was acknowledged before the call. StorageError: it
+        cannot take it."""
+        self._applier.drain()
+
     def close(self) -> None:
-        """Commit what was submitted, then close. May be called from any thread but the writer's."""
+        """Commit what was submitted, bring LMDB up to it, then close. May be called from any thread
+        but the writer's."""
         self._writer.close()
-        self._environment.close()
+        self._applier.close()
+        self._close_files()
 
     def abandon(self) -> None:
         """Close as `kill -9` would: what no commit has begun with is lost."""
         self._writer.abandon()
+        self._applier.abandon()
+        self._close_files()
+
+    def _start(self) -> None:
+        self._applier.start()
+        try:
+            self._applier.drain()
+            self._next_number = self._greatest_number() + 1
+        except StorageError as error:
+            self._applier.abandon()
+            self._close_files()
+            raise DataDirectoryError(
+                f"what is in the commit log cannot be brought into the storage: {error}"
+            ) from error
+
+        self._writer.start()
+
+    def _close_files(self) -> None:
+        self._log.close()
         self._environment.close()
+
+    def _commit(self, batches: Sequence[Batch]) -> None:
+        """Make a group durable, in the writer's thread. StorageError: nothing of it is stored."""
+        payload = encode_batches(batches)
+        if not self._admits(len(payload)):
+            self._applier.make_room(lambda: self._admits(len(payload)))
+            if not self._admits(len(payload)):
+                self._applier.apply_directly(batches)
+                return
+
+        self._log.append(payload)
+
+    def _admits(self, size: int) -> bool:
+        return self._applier.keeps_up and self._log.reserve(size)
+
+    def _committed(self, batches: Sequence[Batch], last: int) -> None:
+        """The log has these, up to its sequence `last`; nobody has been told yet."""
+        self._pending.add(batches, last)
+        self._applier.gathered()
 
     def _greatest_number(self) -> int:
         """The greatest number with anything stored under it, a record or not: a number given twice

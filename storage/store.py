@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .batch import UNCHANGED
 from .keyspace import NUMBER_BYTES, floor_key, is_long, number_bytes, prefix_end, split, stored_key
 from .limits import PREFIX_BYTES
+from .pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,16 +16,25 @@ if TYPE_CHECKING:
 
 
 class ObjectStore:
-    """What is on disk of one object: bytes by user key. An object never written reads as empty."""
+    """What is on disk of one object, in the log or in LMDB: bytes by user key. An object never
+    written reads as empty."""
 
-    __slots__ = ("_environment", "_number")
+    __slots__ = ("_environment", "_number", "_object", "_pending")
 
-    def __init__(self, environment: Environment, number: int) -> None:
+    def __init__(
+        self, environment: Environment, number: int, pending: Pending | None = None
+    ) -> None:
         self._environment = environment
+        self._pending = Pending() if pending is None else pending
+        self._object = number
         self._number = number_bytes(number)
 
     def get(self, key: bytes) -> bytes | None:
         """The encoded value of a key, if there is one."""
+        pending = self._pending.get(self._object, key)
+        if pending is not UNCHANGED:
+            return pending
+
         stored = stored_key(self._number, key)
         value = self._environment.get("entries", stored)
         if value is None or not is_long(stored):
@@ -41,10 +52,39 @@ class ObjectStore:
     ) -> list[tuple[bytes, bytes]]:
         """The entries from `start` up to, not including, `end`, in order of their keys, or backwards;
         `limit` cuts the list where it ends."""
-        found: list[tuple[bytes, bytes]] = []
         if limit is not None and limit <= 0:
-            return found
+            return []
 
+        cleared, writes = self._pending.changes(self._object)
+        changed = [
+            (key, value)
+            for key, value in writes.items()
+            if (start is None or key >= start) and (end is None or key < end)
+        ]
+        # Every deletion may take one of LMDB's entries out of the result.
+        enough = None if limit is None else limit + sum(value is None for _, value in changed)
+        stored = [] if cleared else self._scan(start, end, reverse, enough)
+        if not changed:
+            return stored
+
+        merged: dict[bytes, bytes | None] = dict(stored)
+        merged.update(changed)
+        ordered = sorted(merged.items(), key=_key_of, reverse=reverse)
+        return [(key, value) for key, value in ordered if value is not None][:limit]
+
+    def alarm(self) -> int | None:
+        """When the alarm is due, milliseconds since the epoch, if one is set."""
+        pending = self._pending.alarm(self._object)
+        if pending is not UNCHANGED:
+            return pending
+
+        due = self._environment.get("alarm_of", self._number)
+        return None if due is None else int.from_bytes(due, "big")
+
+    def _scan(
+        self, start: bytes | None, end: bytes | None, reverse: bool, limit: int | None
+    ) -> list[tuple[bytes, bytes]]:
+        found: list[tuple[bytes, bytes]] = []
         with self._environment.reading() as transaction:
             cursor = self._environment.cursor(transaction, "entries")
             entries = self._backward(cursor, end) if reverse else self._forward(cursor, start)
@@ -61,11 +101,6 @@ class ObjectStore:
                 if len(found) == limit:
                     break
         return found
-
-    def alarm(self) -> int | None:
-        """When the alarm is due, milliseconds since the epoch, if one is set."""
-        due = self._environment.get("alarm_of", self._number)
-        return None if due is None else int.from_bytes(due, "big")
 
     def _forward(self, cursor: Any, start: bytes | None) -> Iterator[tuple[bytes, bytes]]:
         begin = self._number if start is None else floor_key(self._number, start)
@@ -106,3 +141,7 @@ class ObjectStore:
                 yield entry
             found = step()
         yield from sorted(run, reverse=reverse)
+
+
+def _key_of(entry: tuple[bytes, bytes | None]) -> bytes:
+    return entry[0]

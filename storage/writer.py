@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Done = Callable[[StorageError | None], object]
     Submitted = tuple[Batch, Done]
-    Outcome = tuple[Done, StorageError | None]
+    Outcome = tuple[Batch, Done, StorageError | None]
 
 logger = logging.getLogger("roomhost.storage")
 
@@ -63,20 +63,31 @@ class WriterStatistics:
 class Writer:
     """`commit(batches)` makes a group durable, in the writer's thread. `deliver(function)` has
     `function` called in the owner's thread; it is called once for each group.
+
+    `position()`, asked in the writer's thread after a group, is handed in the owner's to
+    `committed(batches, position)`, with those of the group that are durable, before anybody is told.
     """
 
     def __init__(
         self,
         commit: Callable[[Sequence[Batch]], None],
         deliver: Callable[[Callable[[], None]], object],
+        position: Callable[[], int] = lambda: 0,
+        committed: Callable[[Sequence[Batch], int], object] = lambda batches, position: None,
     ) -> None:
         self._commit = commit
         self._deliver = deliver
+        self._position = position
+        self._committed = committed
         self._state = WriterState.NEW
         # Batches, and among them the numbers of objects that were forgiven: what was submitted before
         # fails still, what comes after is accepted.
         self._waiting: deque[Submitted | int] = deque()
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()  # for the state, what waits, and who sleeps
+        self._asleep = False
+        # Held, but for the moment that ends a sleep: half the price of a condition.
+        self._wake = threading.Lock()
+        self._wake.acquire()
         self._unanswered = 0  # submitted and not answered; the owner's thread alone
         self.answered = 0  # groups; likewise
         self.on_idle: Callable[[], object] | None = None  # called in the owner's thread
@@ -101,15 +112,14 @@ class Writer:
 
     def submit(self, batch: Batch, done: Done) -> None:
         """Have `batch` committed after those submitted before. StorageError: the writer is closed."""
-        with self._changed:
+        with self._lock:
             # Under the lock: `close` comes from another thread and must not come in between.
             if self._state is not WriterState.RUNNING:
                 raise StorageError(f"storage is {self._state.value}: the host has stopped")
 
             self._waiting.append((batch, done))
             self._unanswered += 1
-            if len(self._waiting) == 1:
-                self._changed.notify()
+            self._rouse()
         if self._unanswered == 1 and self.on_busy is not None:
             self.on_busy()
 
@@ -118,10 +128,9 @@ class Writer:
 
         What was submitted before this call fails still, however late it is looked at.
         """
-        with self._changed:
+        with self._lock:
             self._waiting.append(number)
-            if len(self._waiting) == 1:
-                self._changed.notify()
+            self._rouse()
 
     def statistics(self) -> WriterStatistics:
         """What was done so far."""
@@ -140,12 +149,18 @@ class Writer:
         self._end(WriterState.ABANDONED)
 
     def _end(self, state: WriterState) -> None:
-        with self._changed:
+        with self._lock:
             self._become(state)
             if state is WriterState.ABANDONED:
                 self._waiting.clear()
-            self._changed.notify()
+            self._rouse()
         self._thread.join()
+
+    def _rouse(self) -> None:
+        """End the thread's sleep, if it sleeps. Call it under the lock."""
+        if self._asleep:
+            self._asleep = False
+            self._wake.release()
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
@@ -157,9 +172,14 @@ class Writer:
                 self._answer(outcomes)
 
     def _answer(self, outcomes: list[Outcome]) -> None:
+        position = self._position()
+        committed = [batch for batch, _, error in outcomes if error is None]
+
         def answer() -> None:
             self.answered += 1
-            for done, error in outcomes:
+            if committed:
+                self._committed(committed, position)
+            for _, done, error in outcomes:
                 self._unanswered -= 1
                 try:
                     done(error)
@@ -177,11 +197,19 @@ class Writer:
         except Exception:
             logger.exception("nobody could be told of a commit")
 
+    def _sleep(self) -> None:
+        """Wait until something waits or it is over."""
+        with self._lock:
+            if self._waiting or self._state is not WriterState.RUNNING:
+                return
+
+            self._asleep = True
+        self._wake.acquire()
+
     def _next_group(self) -> list[Submitted | int] | None:
         """Everything that waits, within limits; waits for something. None: it is over."""
-        with self._changed:
-            while not self._waiting and self._state is WriterState.RUNNING:
-                self._changed.wait()
+        self._sleep()
+        with self._lock:
             if not self._waiting:
                 return None
 
@@ -196,7 +224,7 @@ class Writer:
             size += 0 if isinstance(item, int) else item[0].size()
             group.append(item)
         if waiting:
-            with self._changed:
+            with self._lock:
                 self._waiting.extendleft(reversed(waiting))
         return group
 
@@ -204,18 +232,17 @@ class Writer:
         """Commit what can be, in one transaction if that goes; what became of each, in order."""
         outcomes: list[Outcome] = []
         accepted: list[Batch] = []
-        submitted: list[Submitted] = []
         for item in group:
             if isinstance(item, int):
                 self._failed.pop(item, None)
                 continue
 
-            submitted.append(item)
-            cause = self._failed.get(item[0].number) if self._failed else None
-            outcomes.append((item[1], cause))
+            batch, done = item
+            cause = self._failed.get(batch.number) if self._failed else None
+            outcomes.append((batch, done, cause))
             if cause is None:
-                accepted.append(item[0])
-        self._failed_batches += len(submitted) - len(accepted)
+                accepted.append(batch)
+        self._failed_batches += len(outcomes) - len(accepted)
         error = self._try(accepted) if accepted else None
         if error is None:
             return outcomes
@@ -223,8 +250,8 @@ class Writer:
         if len(accepted) > 1:
             logger.warning("a group of %d commits one by one: %s", len(accepted), error)
         return [
-            outcome if outcome[1] is not None else (outcome[0], self._retry(batch, error, accepted))
-            for outcome, (batch, _) in zip(outcomes, submitted, strict=True)
+            (batch, done, self._retry(batch, error, accepted) if cause is None else cause)
+            for batch, done, cause in outcomes
         ]
 
     def _retry(
