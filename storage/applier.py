@@ -42,7 +42,9 @@ class ApplierState(Enum):
 
 
 class Direct:
-    """A group that does not go through the log, and what became of it."""
+    """A group that does not go through the log, and what became of it: one attempt is made."""
+
+    __slots__ = ("batches", "done", "error")
 
     def __init__(self, batches: Sequence[Batch]) -> None:
         self.batches = batches
@@ -69,8 +71,9 @@ class Applier:
         self._gathering = False  # something was added since the last attempt began
         self._waiting: list[Callable[[], bool]] = []  # what others wait for
         self._direct: Direct | None = None
-        self._failures = 0
         self._failure: StorageError | None = None  # of the newest attempt
+        self._failures = 0
+        self._newest_failure: StorageError | None = None
         self._roomy = environment.roomy
         self._thread = threading.Thread(target=self._run, name="roomhost-applier", daemon=True)
 
@@ -106,10 +109,7 @@ class Applier:
         direct = Direct(batches)
         with self._changed:
             self._direct = direct
-        try:
-            self._wait(lambda: direct.done)
-        finally:
-            self._direct = None
+        self._wait(lambda: direct.done)
         if direct.error is not None:
             raise direct.error
 
@@ -134,8 +134,8 @@ class Applier:
                 self._waiting.append(until)
                 self._changed.notify_all()
             while not until():
-                if self._failure is not None and self._failures != failures:
-                    raise self._failure
+                if self._failures != failures and self._newest_failure is not None:
+                    raise self._newest_failure
                 if self._state is not ApplierState.RUNNING:
                     raise StorageError(f"storage is {self._state.value}: the host has stopped")
 
@@ -178,7 +178,7 @@ class Applier:
             if self._more:
                 self._apply_rest()
                 self._apply_direct()
-            self._roomy = self._environment.roomy
+            self._look_for_room()
         except StorageError as error:
             failure = error
         except (DataDirectoryError, OSError) as error:
@@ -190,8 +190,14 @@ class Applier:
             logger.warning("what is in the commit log is not in LMDB yet: %s", failure)
         with self._changed:
             self._failure = failure
-            self._failures += failure is not None
-            self._waiting = []
+            if failure is None:
+                # Who came too late for this attempt is served by the next.
+                self._waiting = [until for until in self._waiting if not until()]
+            else:
+                self._failures += 1
+                self._newest_failure = failure
+                self._answer_direct(failure)
+                self._waiting = []
             self._changed.notify_all()
 
     @property
@@ -230,12 +236,25 @@ class Applier:
 
     def _apply_direct(self) -> None:
         direct = self._direct
-        if direct is None or direct.done:
+        if direct is None:
             return
 
         try:
             self._environment.apply(direct.batches, self._log.last + 1)
-            self._log.skip()
         except StorageError as error:
+            self._answer_direct(error)
+        else:
+            self._log.skip()
+            self._answer_direct(None)
+
+    def _answer_direct(self, error: StorageError | None) -> None:
+        direct, self._direct = self._direct, None
+        if direct is not None:
             direct.error = error
-        direct.done = True
+            direct.done = True
+
+    def _look_for_room(self) -> None:
+        roomy = self._environment.roomy
+        if self._roomy and not roomy:
+            logger.warning("little space is left for storage: commits go past the log, more slowly")
+        self._roomy = roomy

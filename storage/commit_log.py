@@ -81,16 +81,20 @@ class CommitLog:
         if current is not None and current.end + size <= current.size:
             return True
 
-        free = [
-            segment
-            for segment in self._segments
-            if segment.last <= self.applied and size <= segment.size
-        ]
+        free = self._free(size)
         found = max(free, key=_size_of) if free else self._grow(size)
         if found is not None:
             found.restart()
             self._current = found
         return found is not None
+
+    def has_room(self, size: int) -> bool:
+        """Whether a payload of `size` bytes has a place in the segments that there are."""
+        size += HEADER.size
+        current = self._current
+        return (current is not None and current.end + size <= current.size) or bool(
+            self._free(size)
+        )
 
     def append(self, payload: bytes) -> None:
         """Have a group on the disk, in the place that `reserve` found. StorageError: it is not there;
@@ -174,6 +178,14 @@ class CommitLog:
                 f"the commit log in {self._directory} is damaged: the groups from {found} to "
                 f"{expected} are not all there; restore a backup"
             )
+
+    def _free(self, size: int) -> list[Segment]:
+        """The segments of at least `size` bytes in which nothing is that LMDB does not have."""
+        return [
+            segment
+            for segment in self._segments
+            if segment.last <= self.applied and size <= segment.size
+        ]
 
     def _grow(self, size: int) -> Segment | None:
         """A new segment of at least `size` bytes, if one may be made."""

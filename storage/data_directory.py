@@ -13,7 +13,8 @@ from typing import Any
 
 from .errors import DataDirectoryError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # with a commit log: what read 1 would not see what is in it
+OLDER_VERSIONS = (1,)  # that are raised to it when they are opened
 FORMAT_FILE = "FORMAT"
 FORMAT_DRAFT = "FORMAT.draft"
 LOCK_FILE = "lock"
@@ -109,7 +110,9 @@ def _check_format(path: Path) -> None:
         return
     except (ValueError, KeyError, TypeError):
         version = "of an unknown kind"
-    if version != FORMAT_VERSION:
+    if version in OLDER_VERSIONS:
+        _write_format(path)
+    elif version != FORMAT_VERSION:
         raise DataDirectoryError(
             f"the data directory {path} has format {version}, this roomhost reads {FORMAT_VERSION}: "
             "use the version that wrote it"

@@ -22,7 +22,7 @@ from .limits import HEAD_ROOM_BYTES, MAX_MAP_BYTES
 from .messagepack import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Collection, Generator
     from pathlib import Path
 
     from .batch import Batch, ObjectRecord, Unchanged
@@ -96,11 +96,6 @@ class Environment:
         return self._map_bytes
 
     @property
-    def broken(self) -> StorageError | None:
-        """Why it is broken for good, if it is."""
-        return self._broken
-
-    @property
     def roomy(self) -> bool:
         """Whether everything that may be in the log is sure to fit: the disk and the map have head
         room. StorageError: the disk cannot say."""
@@ -144,7 +139,7 @@ class Environment:
         sequence = self.get("log", APPLIED)
         return 0 if sequence is None else int.from_bytes(sequence, "big")
 
-    def apply(self, batches: Iterable[Batch], sequence: int | None = None) -> None:
+    def apply(self, batches: Collection[Batch], sequence: int | None = None) -> None:
         """Commit all batches in one transaction, with one fsync, and with it the sequence of the log
         that they reach to. When the map is full it grows and the same batches are tried again.
 

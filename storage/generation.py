@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from .batch import UNCHANGED, Batch, ObjectRecord, Unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 Value = bytes | None | Literal[Unchanged.UNCHANGED]  # None: deleted; UNCHANGED: nothing is known
 Due = int | None | Literal[Unchanged.UNCHANGED]  # of an alarm, likewise
@@ -31,7 +31,7 @@ class Generation:
         self.writes = 0
 
     @property
-    def batches(self) -> Iterable[Batch]:
+    def batches(self) -> Collection[Batch]:
         """All of it, one batch for each object."""
         return self._merged.values()
 

@@ -1,8 +1,10 @@
 """A group of batches as one record of the commit log: pure bytes, no I/O.
 
-A record is a header and its payload: magic (4 bytes), size of the payload (4), sequence (8), CRC-32
-(4) of the two numbers and the payload, little-endian; then one MessagePack array with five items for
-each batch. Records follow one another in a segment, their sequences rising by one.
+A record is a header and its payload: magic (4 bytes), size of the payload (4), sequence (8), the
+segment's nonce (8), CRC-32 (4) of those three and the payload, little-endian; then one MessagePack
+array with five items for each batch. Records follow one another in a segment, their sequences rising
+by one, their nonces the same. Behind the last stands what was there before, values of users too: the
+nonce, which no user can know, keeps those from passing for a record.
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 MAGIC = b"rhlg"
-HEADER = struct.Struct("<4sIQI")
-NUMBERS = struct.Struct("<IQ")  # what the checksum covers of the header
+NONCE_BYTES = 8
+HEADER = struct.Struct("<4sIQ8sI")
+COVERED = struct.Struct("<IQ8s")  # what the checksum covers of the header
 UNCHANGED_ALARM = b""  # a due time has 8 bytes
 
 
@@ -54,11 +57,11 @@ def decode_batches(payload: bytes) -> list[Batch]:
     ]
 
 
-def header_of(sequence: int, payload: bytes) -> bytes:
+def header_of(sequence: int, nonce: bytes, payload: bytes) -> bytes:
     """The header of a record."""
     size = len(payload)
-    checksum = crc32(payload, crc32(NUMBERS.pack(size, sequence)))
-    return HEADER.pack(MAGIC, size, sequence, checksum)
+    checksum = crc32(payload, crc32(COVERED.pack(size, sequence, nonce)))
+    return HEADER.pack(MAGIC, size, sequence, nonce, checksum)
 
 
 def records_in(data: bytes) -> Iterator[tuple[int, int, bytes]]:
@@ -67,20 +70,20 @@ def records_in(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     They end before the first that is torn, damaged, or left from an earlier use of the segment.
     """
     offset = 0
-    expected: int | None = None
+    expected: tuple[int, bytes] | None = None
     view = memoryview(data)
     while offset + HEADER.size <= len(data):
-        magic, size, sequence, checksum = HEADER.unpack_from(data, offset)
+        magic, size, sequence, nonce, checksum = HEADER.unpack_from(data, offset)
         begin, end = offset + HEADER.size, offset + HEADER.size + size
-        if magic != MAGIC or end > len(data) or expected not in (None, sequence):
+        if magic != MAGIC or end > len(data) or expected not in (None, (sequence, nonce)):
             return
 
         payload = view[begin:end]
-        if crc32(payload, crc32(NUMBERS.pack(size, sequence))) != checksum:
+        if crc32(payload, crc32(COVERED.pack(size, sequence, nonce))) != checksum:
             return
 
         yield sequence, end, bytes(payload)
-        offset, expected = end, sequence + 1
+        offset, expected = end, (sequence + 1, nonce)
 
 
 def _packed_alarm(alarm: int | Literal[Unchanged.UNCHANGED] | None) -> bytes | None:

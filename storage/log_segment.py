@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from .log_record import header_of, records_in
+from .log_record import NONCE_BYTES, header_of, records_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Segment:
     """`first` and `last`: the sequences of its records, 0 without any; `end`: the offset behind them;
     `size`: of the file, in bytes."""
 
-    __slots__ = ("_file", "end", "first", "last", "path", "size")
+    __slots__ = ("_file", "_nonce", "end", "first", "last", "path", "size")
 
     def __init__(self, path: Path, sync: bool) -> None:
         """Open the file at `path` and read what is in it. OSError: the system refuses."""
@@ -31,6 +31,7 @@ class Segment:
         self.path = path
         self._file = os.open(path, flags, 0o600)
         self.size = os.fstat(self._file).st_size
+        self._nonce = b""
         self.first = self.last = self.end = 0
         for sequence, end, _ in records_in(self._read(self.size)):
             self.first = self.first or sequence
@@ -52,8 +53,8 @@ class Segment:
             raise
 
     def append(self, sequence: int, payload: bytes) -> None:
-        """Write a record behind the last. OSError: it is not written whole."""
-        parts = [header_of(sequence, payload), payload]
+        """Write a record behind the last, after `restart`. OSError: it is not written whole."""
+        parts = [header_of(sequence, self._nonce, payload), payload]
         size = len(parts[0]) + len(payload)
         written = os.pwritev(self._file, parts, self.end)
         while written < size:  # cut short, as on a disk that is about to be full
@@ -65,6 +66,7 @@ class Segment:
 
     def restart(self) -> None:
         """Begin at its start again: nothing in it is needed any more."""
+        self._nonce = os.urandom(NONCE_BYTES)
         self.first = self.last = self.end = 0
 
     def records(self) -> Iterator[tuple[int, bytes]]:

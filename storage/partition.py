@@ -96,7 +96,14 @@ class Partition:
             raise
 
         partition = cls(environment, log, deliver, apply_delay_seconds, wrap_commit)
-        partition._start()
+        try:
+            partition._start()
+        except StorageError as error:
+            partition._close_files()
+            raise DataDirectoryError(
+                f"what is in the commit log at {path} cannot be brought into the storage: {error}"
+            ) from error
+
         return partition
 
     @property
@@ -218,12 +225,9 @@ class Partition:
         try:
             self._applier.drain()
             self._next_number = self._greatest_number() + 1
-        except StorageError as error:
+        except StorageError:
             self._applier.abandon()
-            self._close_files()
-            raise DataDirectoryError(
-                f"what is in the commit log cannot be brought into the storage: {error}"
-            ) from error
+            raise
 
         self._writer.start()
 
@@ -234,16 +238,15 @@ class Partition:
     def _commit(self, batches: Sequence[Batch]) -> None:
         """Make a group durable, in the writer's thread. StorageError: nothing of it is stored."""
         payload = encode_batches(batches)
-        if not self._admits(len(payload)):
-            self._applier.make_room(lambda: self._admits(len(payload)))
-            if not self._admits(len(payload)):
-                self._applier.apply_directly(batches)
+        log, applier = self._log, self._applier
+        size = len(payload)
+        if not (applier.keeps_up and log.reserve(size)):
+            applier.make_room(lambda: applier.keeps_up and log.has_room(size))
+            if not (applier.keeps_up and log.reserve(size)):
+                applier.apply_directly(batches)
                 return
 
-        self._log.append(payload)
-
-    def _admits(self, size: int) -> bool:
-        return self._applier.keeps_up and self._log.reserve(size)
+        log.append(payload)
 
     def _committed(self, batches: Sequence[Batch], last: int) -> None:
         """The log has these, up to its sequence `last`; nobody has been told yet."""

@@ -37,7 +37,8 @@ class Pending:
     @property
     def writes(self) -> int:
         """The number of writes in both."""
-        return sum(generation.writes for generation in self._generations())
+        applying = self._applying
+        return self._current.writes + (0 if applying is None else applying.writes)
 
     def add(self, batches: Sequence[Batch], last: int) -> None:
         """The log has these now, the newest of them under the sequence `last`."""
