@@ -70,16 +70,17 @@ class Pending:
 
     def changes(self, number: int) -> tuple[bool, dict[bytes, bytes | None]]:
         """All that is known of an object's entries, not to be changed; True: LMDB's are deleted."""
-        found = [generation.of(number) for generation in self._generations()]
-        batches = [batch for batch in found if batch is not None]
-        if len(batches) == 1 or (batches and batches[0].clear):
-            return batches[0].clear, batches[0].writes
-
-        if not batches:
-            return False, {}
-
-        newer, older = batches
-        return older.clear, older.writes | newer.writes
+        cleared = False
+        writes: dict[bytes, bytes | None] = {}
+        for generation in self._generations():
+            batch = generation.of(number)
+            if batch is not None:
+                # The first one found, the newer, stands over the other.
+                writes = batch.writes | writes if writes else batch.writes
+                cleared = batch.clear
+                if cleared:
+                    break
+        return cleared, writes
 
     def alarm(self, number: int) -> Due:
         """What is known of the alarm of an object."""

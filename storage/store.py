@@ -56,6 +56,9 @@ class ObjectStore:
             return []
 
         cleared, writes = self._pending.changes(self._object)
+        if not (cleared or writes):
+            return self._scan(start, end, reverse, limit)
+
         changed = [
             (key, value)
             for key, value in writes.items()
@@ -64,9 +67,6 @@ class ObjectStore:
         # Every deletion may take one of LMDB's entries out of the result.
         enough = None if limit is None else limit + sum(value is None for _, value in changed)
         stored = [] if cleared else self._scan(start, end, reverse, enough)
-        if not changed:
-            return stored
-
         merged: dict[bytes, bytes | None] = dict(stored)
         merged.update(changed)
         ordered = sorted(merged.items(), key=_key_of, reverse=reverse)
