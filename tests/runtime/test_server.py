@@ -272,4 +272,4 @@ def test_an_app_is_an_asgi_application_for_any_server(tmp_path: Path) -> None:
         server.send_signal(signal.SIGINT)
         server.stderr.read()
     held = json.loads((tmp_path / "state" / "FORMAT").read_text())
-    assert held == {"format": 1}
+    assert held == {"format": 2}
