@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .batch import UNCHANGED
 from .keyspace import NUMBER_BYTES, number_bytes
 from .pending import Pending
 
@@ -26,8 +25,7 @@ class AlarmTable:
         self, until_ms: int, *, after: tuple[int, int] | None = None, limit: int
     ) -> list[tuple[int, int]]:
         """The first `limit` alarms due at `until_ms` or before, behind the position `after`."""
-        pending = self._pending
-        found = pending.due(until_ms, after, limit)
+        found, counts = self._pending.due(until_ms, after, limit)
         stored = 0
         begin = b"" if after is None else number_bytes(after[0]) + number_bytes(after[1]) + b"\0"
         with self._environment.reading() as transaction:
@@ -40,7 +38,7 @@ class AlarmTable:
                     break
 
                 number = int.from_bytes(key[NUMBER_BYTES:], "big")
-                if pending.alarm(number) is UNCHANGED:
+                if counts(number):
                     found.append((due_ms, number))
                     stored += 1
                 there = cursor.next()

@@ -203,6 +203,7 @@ class CommitLog:
             segment = Segment.create(path, wanted, self._sync)
             if self._sync:
                 _sync_directory(self._directory)
+                _sync_directory(self._directory.parent)  # it may be new itself
         except OSError:
             return None
 

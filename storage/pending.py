@@ -16,7 +16,7 @@ from .batch import UNCHANGED, Batch, ObjectRecord
 from .generation import Due, Generation, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 class Pending:
@@ -116,14 +116,22 @@ class Pending:
 
     def due(
         self, until_ms: int, after: tuple[int, int] | None, limit: int
-    ) -> list[tuple[int, int]]:
+    ) -> tuple[list[tuple[int, int]], Callable[[int], bool]]:
         """The alarms set here that are due at `until_ms` or before, behind `after`: the first `limit`
-        and perhaps more, in no order."""
-        newer, *older = self._generations()
+        and perhaps more, in no order; and what says of a number whether LMDB's alarm counts.
+
+        One look for both: a generation that is dropped in between would show its alarms twice.
+        """
+        generations = self._generations()
+        newer, *older = generations
         found = newer.due(until_ms, after, limit)
         for generation in older:
             found += generation.due(until_ms, after, limit, newer)
-        return found
+
+        def counts(number: int) -> bool:
+            return all(generation.alarm(number) is UNCHANGED for generation in generations)
+
+        return found, counts
 
     def _generations(self) -> tuple[Generation, ...]:
         """The newer first. It is read first: it may become the older one at any time."""

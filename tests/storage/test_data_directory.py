@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import sys
@@ -51,6 +52,14 @@ def test_the_same_process_holds_it_once(tmp_path: Path) -> None:
     held.close()
     held.close()
     DataDirectory.open(tmp_path / "state").close()
+
+
+def test_an_older_format_is_raised(tmp_path: Path) -> None:
+    """A roomhost from before the commit log must not open what has one."""
+    DataDirectory.open(tmp_path).close()
+    (tmp_path / "FORMAT").write_text('{"format": 1}')
+    DataDirectory.open(tmp_path).close()
+    assert json.loads((tmp_path / "FORMAT").read_text()) == {"format": 2}
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,17 @@ def test_a_segment_has_its_size_from_the_start(tmp_path: Path) -> None:
     assert (tmp_path / "log-0").stat().st_size == 5_000_000
     assert (segment.first, segment.last, segment.end) == (3, 3, HEADER.size + 7)
     segment.close()
+
+
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_write_returns_when_the_disk_has_it(tmp_path: Path, sync: bool) -> None:
+    """Whether the file is new or not; only a log that promises nothing does without."""
+    made = Segment.create(tmp_path / "log-0", 4_096, sync)
+    opened = Segment(tmp_path / "log-0", sync)
+    for segment in (made, opened):
+        flags = fcntl.fcntl(segment._file, fcntl.F_GETFL)
+        assert bool(flags & os.O_DSYNC) == sync
+        segment.close()
 
 
 def test_what_was_appended_is_found_when_it_is_opened(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -167,6 +168,26 @@ def test_an_alarm_that_moved_shows_once(tmp_path: Path) -> None:
     assert alarms.first() == (1, 4)
     assert alarms.due(10, limit=2) == [(1, 4), (10, 5)]
     assert alarms.due(99, after=(10, 6), limit=9) == [(10, 7), (20, 1), (30, 3)]
+    environment.close()
+
+
+def test_an_alarm_that_gets_into_lmdb_meanwhile_shows_once(tmp_path: Path) -> None:
+    """Between a look at what is pending and one at LMDB, the applier may have gone on."""
+    environment = Environment(tmp_path / "partition", 1 << 20)
+    pending = Pending()
+    alarms = AlarmTable(environment, pending)
+    pending.add([batch(1, 10)], 1)
+    reading = environment.reading
+
+    def applied_meanwhile() -> AbstractContextManager[object]:
+        generation = pending.take()
+        if generation is not None:
+            environment.apply(generation.batches)
+            pending.drop()
+        return reading()
+
+    environment.reading = applied_meanwhile  # type: ignore[method-assign, assignment]
+    assert alarms.due(10, limit=9) == [(10, 1)]
     environment.close()
 
 
