@@ -58,12 +58,9 @@ class Partition:
         self._log = log
         self._pending = Pending()
         self._applier = Applier(environment, log, self._pending, apply_delay_seconds)
-        self._writer = Writer(
-            commit if wrap_commit is None else wrap_commit(commit),
-            deliver,
-            position=lambda: log.last,
-            committed=self._committed,
-        )
+        self._writer = Writer(commit if wrap_commit is None else wrap_commit(commit), deliver)
+        self._writer.position = lambda: log.last
+        self._writer.on_committed = self._committed
         self._next_number = 1
         self.alarms = AlarmTable(environment, self._pending)
 

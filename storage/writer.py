@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     Done = Callable[[StorageError | None], object]
     Submitted = tuple[Batch, Done]
-    Outcome = tuple[Batch, Done, StorageError | None]
+    Outcome = tuple[Done, StorageError | None]
 
 logger = logging.getLogger("roomhost.storage")
 
@@ -63,22 +63,15 @@ class WriterStatistics:
 class Writer:
     """`commit(batches)` makes a group durable, in the writer's thread. `deliver(function)` has
     `function` called in the owner's thread; it is called once for each group.
-
-    `position()`, asked in the writer's thread after a group, is handed in the owner's to
-    `committed(batches, position)`, with those of the group that are durable, before anybody is told.
     """
 
     def __init__(
         self,
         commit: Callable[[Sequence[Batch]], None],
         deliver: Callable[[Callable[[], None]], object],
-        position: Callable[[], int] = lambda: 0,
-        committed: Callable[[Sequence[Batch], int], object] = lambda batches, position: None,
     ) -> None:
         self._commit = commit
         self._deliver = deliver
-        self._position = position
-        self._committed = committed
         self._state = WriterState.NEW
         # Batches, and among them the numbers of objects that were forgiven: what was submitted before
         # fails still, what comes after is accepted.
@@ -92,6 +85,11 @@ class Writer:
         self.answered = 0  # groups; likewise
         self.on_idle: Callable[[], object] | None = None  # called in the owner's thread
         self.on_busy: Callable[[], object] | None = None  # likewise
+        # Likewise, before anybody is told, with what is durable of a group and what `position` said,
+        # in the writer's thread, when it was.
+        self.on_committed: Callable[[Sequence[Batch], int], object] = _ignore
+        self.position: Callable[[], int] = _nowhere
+        self._durable: list[Batch] = []  # of the group at hand; the writer's thread alone
         # Objects of which a batch failed, with the cause; the writer's thread alone.
         self._failed: dict[int, StorageError] = {}
         self._commits = 0
@@ -172,14 +170,14 @@ class Writer:
                 self._answer(outcomes)
 
     def _answer(self, outcomes: list[Outcome]) -> None:
-        position = self._position()
-        committed = [batch for batch, _, error in outcomes if error is None]
+        durable, self._durable = self._durable, []
+        position = self.position()
 
         def answer() -> None:
             self.answered += 1
-            if committed:
-                self._committed(committed, position)
-            for _, done, error in outcomes:
+            if durable:
+                self.on_committed(durable, position)
+            for done, error in outcomes:
                 self._unanswered -= 1
                 try:
                     done(error)
@@ -232,17 +230,18 @@ class Writer:
         """Commit what can be, in one transaction if that goes; what became of each, in order."""
         outcomes: list[Outcome] = []
         accepted: list[Batch] = []
+        submitted: list[Submitted] = []
         for item in group:
             if isinstance(item, int):
                 self._failed.pop(item, None)
                 continue
 
-            batch, done = item
-            cause = self._failed.get(batch.number) if self._failed else None
-            outcomes.append((batch, done, cause))
+            submitted.append(item)
+            cause = self._failed.get(item[0].number) if self._failed else None
+            outcomes.append((item[1], cause))
             if cause is None:
-                accepted.append(batch)
-        self._failed_batches += len(outcomes) - len(accepted)
+                accepted.append(item[0])
+        self._failed_batches += len(submitted) - len(accepted)
         error = self._try(accepted) if accepted else None
         if error is None:
             return outcomes
@@ -250,8 +249,8 @@ class Writer:
         if len(accepted) > 1:
             logger.warning("a group of %d commits one by one: %s", len(accepted), error)
         return [
-            (batch, done, self._retry(batch, error, accepted) if cause is None else cause)
-            for batch, done, cause in outcomes
+            outcome if outcome[1] is not None else (outcome[0], self._retry(batch, error, accepted))
+            for outcome, (batch, _) in zip(outcomes, submitted, strict=True)
         ]
 
     def _retry(
@@ -279,6 +278,7 @@ class Writer:
             logger.exception("a commit failed unexpectedly")
             return StorageError(f"storage failed unexpectedly: {error!r}; report this")
 
+        self._durable += batches
         self._commits += 1
         self._batches += len(batches)
         self._largest_group = max(self._largest_group, len(batches))
@@ -294,3 +294,11 @@ class Writer:
             raise StorageError(f"a writer that is {self._state.value} cannot become {state.value}")
 
         self._state = state
+
+
+def _ignore(_batches: Sequence[Batch], _position: int) -> None:
+    """Nobody keeps what is durable."""
+
+
+def _nowhere() -> int:
+    return 0

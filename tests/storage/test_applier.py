@@ -27,6 +27,7 @@ class Desk:
         self.pending = Pending()
         self.failing = False
         self.begun = threading.Semaphore(0)
+        self.succeeded = threading.Semaphore(0)
         self.go = threading.Event()
         self.go.set()
         self.applied: list[int | None] = []
@@ -64,6 +65,7 @@ class Desk:
             raise StorageError("the disk is full: free space")
         self._real(batches, sequence)
         self.applied.append(sequence)
+        self.succeeded.release()
 
 
 @pytest.fixture
@@ -174,8 +176,10 @@ def test_a_failure_is_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
     for _ in range(3):
         assert desk.begun.acquire(timeout=TIMEOUT_SECONDS)
     desk.failing = False
+    assert desk.succeeded.acquire(timeout=TIMEOUT_SECONDS)
     desk.applier.drain()
-    assert desk.log.applied == 1
+    assert desk.applier.keeps_up
+    assert (desk.applied, desk.log.applied) == ([1], 1)
 
 
 def test_a_bug_is_told_like_a_broken_disk(
