@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -58,7 +58,7 @@ class Desk:
         self.log.close()
         self.environment.close()
 
-    def _apply(self, batches: Sequence[Batch], sequence: int | None = None) -> None:
+    def _apply(self, batches: Collection[Batch], sequence: int | None = None) -> None:
         self.begun.release()
         assert self.go.wait(TIMEOUT_SECONDS)
         if self.failing:

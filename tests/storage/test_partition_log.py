@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -162,9 +162,9 @@ def test_killed_between_any_two_steps_nothing_acknowledged_is_lost(
     partition = open_partition(directory / "partition", wrap_commit=looked_at)
     apply = partition._environment.apply
 
-    def apply_and_look(group: Any, sequence: int | None = None) -> None:
+    def apply_and_look(batches: Collection[Batch], sequence: int | None = None) -> None:
         check_copy()
-        apply(group, sequence)
+        apply(batches, sequence)
         check_copy()
 
     partition._environment.apply = apply_and_look  # type: ignore[method-assign]
