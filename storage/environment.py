@@ -72,9 +72,10 @@ class Environment:
                 metasync=sync,
                 readahead=False,
             )
-            self._tables: dict[str, Any] = {
-                name: self._lmdb.open_db(name.encode()) for name in TABLES
-            }
+            with self._lmdb.begin(write=True) as transaction:
+                self._tables: dict[str, Any] = {
+                    name: self._lmdb.open_db(name.encode(), txn=transaction) for name in TABLES
+                }
         except (lmdb.Error, OSError) as error:
             raise DataDirectoryError(
                 f"the storage at {path} cannot be opened ({error}): check that it is whole and that "
