@@ -153,7 +153,11 @@ class CommitLog:
         self._segments = []
 
     def _open_segments(self) -> None:
-        paths = sorted(self._directory.glob(f"{NAME}*"))
+        paths = [
+            path
+            for path in self._directory.iterdir()
+            if path.name.startswith(NAME) and path.name[len(NAME) :].isdigit()
+        ]
         for path in paths:
             segment = Segment(path, self._sync)
             self._segments.append(segment)
@@ -198,7 +202,8 @@ class CommitLog:
         if size > wanted or total + wanted > self._max_bytes:
             return None
 
-        path = self._directory / f"{NAME}{len(self._segments)}"
+        numbers = [int(segment.path.name[len(NAME) :]) for segment in self._segments]
+        path = self._directory / f"{NAME}{1 + max(numbers, default=-1)}"
         try:
             segment = Segment.create(path, wanted, self._sync)
             if self._sync:

@@ -243,6 +243,23 @@ def test_a_segment_that_cannot_be_made_is_no_room(
     log.close()
 
 
+def test_a_segment_that_was_taken_away_is_not_missed(tmp_path: Path) -> None:
+    """When LMDB has what was in it; another file beside the segments is none."""
+    log = open_log(tmp_path)
+    for number in range(1, 4):
+        append(log, number, 600)
+    log.close()
+    (tmp_path / "log-0").unlink()
+    (tmp_path / "log-1.copy").write_bytes((tmp_path / "log-1").read_bytes())
+    again = open_log(tmp_path, 3)
+    for number in range(4, 6):
+        append(again, number, 1_500)
+    assert replayed(again) == {4: 4, 5: 5}
+    again.close()
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"log-1", "log-2", "log-1.copy"}
+
+
 def test_a_log_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
     """It names the place and says what to do."""
     (tmp_path / "log-0").mkdir()
