@@ -10,6 +10,8 @@ from .pending import Pending
 if TYPE_CHECKING:
     from .environment import Environment
 
+MAX_NUMBER = (1 << 8 * NUMBER_BYTES) - 1
+
 
 class AlarmTable:
     """Reads of the alarm table: a million pending alarms cost one range read.
@@ -26,6 +28,9 @@ class AlarmTable:
     ) -> list[tuple[int, int]]:
         """The first `limit` alarms due at `until_ms` or before, behind the position `after`."""
         found, counts = self._pending.due(until_ms, after, limit)
+        found.sort()
+        # No row of LMDB behind this one can be among the first.
+        last = found[limit - 1] if len(found) >= limit else (until_ms, MAX_NUMBER)
         stored = 0
         begin = b"" if after is None else number_bytes(after[0]) + number_bytes(after[1]) + b"\0"
         with self._environment.reading() as transaction:
@@ -33,16 +38,16 @@ class AlarmTable:
             there = cursor.set_range(begin)
             while there and stored < limit:
                 key = cursor.key()
-                due_ms = int.from_bytes(key[:NUMBER_BYTES], "big")
-                if due_ms > until_ms:
+                number = int.from_bytes(key[NUMBER_BYTES:], "big")
+                row = (int.from_bytes(key[:NUMBER_BYTES], "big"), number)
+                if row > last:
                     break
 
-                number = int.from_bytes(key[NUMBER_BYTES:], "big")
                 if counts(number):
-                    found.append((due_ms, number))
+                    found.append(row)
                     stored += 1
                 there = cursor.next()
-        return sorted(found)[:limit]
+        return sorted(found)[:limit] if stored else found[:limit]
 
     def first(self, after: tuple[int, int] | None = None) -> tuple[int, int] | None:
         """The alarm behind the position `after` that is due next, if there is one."""
