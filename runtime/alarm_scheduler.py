@@ -97,7 +97,10 @@ class AlarmScheduler:
 
         if self._position is not None and (due_ms, number) <= self._position:
             self._position = (due_ms, number - 1)
-        self._set_timer()
+        timer = self._timer
+        if timer is None or timer.cancelled or timer.when_ms > due_ms:
+            # Else it wakes before this one is due, and looks at the table then.
+            self._set_timer()
 
     def run_due(self) -> int:
         """Start every alarm that is due, as far as the limit of runs in progress allows; how many.
