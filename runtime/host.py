@@ -45,7 +45,7 @@ class HostStatistics:
     """Figures of one host, since it started or right now.
 
     `objects_in_memory`: of which an instance, a queue or a socket is; `activations`: instances;
-    `events_in_flight`; `web_sockets`; `alarms_running`; `commits`: transactions with their fsync;
+    `events_in_flight`; `web_sockets`; `alarms_running`; `commits`: appends to the log, one fsync each;
     `batches`: turns made durable by them; `largest_group`: batches of one commit; `failed_batches`.
     """
 

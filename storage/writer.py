@@ -1,7 +1,7 @@
 """The writer: one thread that makes the batches of all objects durable, group by group.
 
 It promises, to every submitter in order: `done(None)` after the batch is on disk, or `done(error)`
-when nothing of it is. All that waits when a commit begins is one group: one transaction, one fsync.
+when nothing of it is. All that waits when a commit begins is one group: one append, one fsync.
 While the disk works, the next group gathers. A batch that fails takes with it the later batches of
 the same object, which were made on top of it, until the owner says that it has dropped that object.
 """
@@ -51,7 +51,7 @@ NEXT_STATES = {
 
 @dataclass(frozen=True, slots=True)
 class WriterStatistics:
-    """What a writer did since it started. `commits`: transactions; `batches`: made durable by them;
+    """What a writer did since it started. `commits`: groups made durable; `batches`: made durable by them;
     `largest_group`: batches of one; `failed_batches`: answered with an error."""
 
     commits: int
