@@ -68,7 +68,9 @@ class PrivateGate(OutputGate):
         return lock
 
     def when_open(self, opened: Open, refuse: Refuse) -> None:
-        self._when(self._waiting, self._own.get(CURRENT.get(), 0), opened, refuse)
+        confirmed, self._confirmed = self._confirmed, self._own.get(CURRENT.get(), 0)
+        super().when_open(opened, refuse)
+        self._confirmed = max(confirmed, self._confirmed)
 
 
 @contextmanager
