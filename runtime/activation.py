@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from anyio import CancelScope
 
+    from ..storage import ObjectRecord
     from .commits import Commits
     from .durable_object import ActorClass
     from .engine import Engine
@@ -93,9 +94,8 @@ class Activation:
         self.events: set[Event] = set()  # from delivery until the outcome has left
         self.pins = 0  # accepted sockets that cannot hibernate
         self.turn: Event | None = None  # whose code runs right now
-        self._idleness = Idleness(self, engine)
-        commits.on_failed = self.reset
-        commits.on_settled = self._settled
+        self._idleness = Idleness(self)
+        commits.owner = self
 
     def __repr__(self) -> str:
         what = f"{self.actor_class.name} {self.slot.id}"
@@ -262,7 +262,7 @@ class Activation:
         self._idleness.end()
         self.commits.close(no_longer_accessible(broken=False))
         # Cut the circles through the instance, so that its memory is free now, not at a collection.
-        self.commits.on_failed = self.commits.on_settled = None
+        self.commits.owner = None
         self.instance = None
         self.slot.evicted(self)
         return True
@@ -356,7 +356,16 @@ class Activation:
 
         self.state = state
 
-    def _settled(self) -> None:
+    def unstored(self) -> ObjectRecord | None:
+        """What is not stored about the object yet; asked once, for the first batch."""
+        return self.slot.unstored()
+
+    def alarm_changed(self, due_ms: int | None) -> None:
+        """A batch that changed the alarm is durable."""
+        self.engine.alarms.changed(self.commits.number, due_ms)
+
+    def settled_all(self) -> None:
+        """Nothing is in flight any more."""
         if self.broken is not None:
             self.engine.settled(self)
         else:

@@ -23,9 +23,11 @@ class Timer:
 
     __slots__ = ("_callback", "when_ms")
 
+    _callback: Callable[[], object] | None
+
     def __init__(self, when_ms: int, callback: Callable[[], object]) -> None:
         self.when_ms = when_ms
-        self._callback: Callable[[], object] | None = callback
+        self._callback = callback
 
     def cancel(self) -> None:
         """Do not call it."""
