@@ -159,7 +159,11 @@ class Activation:
 
     def begin(self, event: Event) -> Suspended | None:
         """Run the first turn of an event that has entered. When that is all, its outcome leaves;
-        otherwise `go_on` with what is returned, in the same task."""
+        otherwise `go_on` with what is returned, in the same task.
+
+        The caller sets `CURRENT` to None before the task waits again: else it would keep the event,
+        and all that holds.
+        """
         CURRENT.set(event)
         self.begin_turn(event)
         try:
@@ -177,7 +181,6 @@ class Activation:
                 raise
         else:
             self._ended(event, result)
-        CURRENT.set(None)  # or a task that waits would keep the event, and all it holds
         return None
 
     async def go_on(self, event: Event, suspended: Suspended, scope: CancelScope) -> None:
@@ -216,12 +219,12 @@ class Activation:
     def begin_turn(self, event: Event) -> None:
         """Code for `event` runs from here on, synchronously, until `end_turn`."""
         self.turn = event
-        self.commits.begin_turn()
 
     def end_turn(self, event: Event) -> None:
         """It suspended or ended: its writes become one batch, and the next in line may enter."""
         self.turn = None
-        self.commits.end_turn()
+        if self.commits.written:
+            self.commits.flush()
         if event.after_turn is not None:
             event.after_turn()
             event.after_turn = None
@@ -315,11 +318,16 @@ class Activation:
             event.succeed(result)
             self._check_idle()
         else:
-            gate.when_open(partial(self._succeed, event, result), partial(self._fail, event))
+            leaving = Leaving(self, event, result)
+            gate.when_open(leaving, leaving)
 
-    def _succeed(self, event: Event, result: Any) -> None:
+    def left(self, event: Event, result: Any, cause: BaseException | None) -> None:
+        """The output gate opened for the outcome of `event`, or refused it with a cause."""
         self.events.discard(event)
-        event.succeed(result)
+        if cause is None:
+            event.succeed(result)
+        else:
+            event.fail(cause)
         self._check_idle()
 
     def _fail(self, event: Event, error: BaseException) -> None:
@@ -372,16 +380,31 @@ class Activation:
             self._check_idle()
 
     def _check_idle(self) -> None:
-        if self.events or self.slot.queue:
+        if self.events or self.slot.queue or not self.commits.settled:
             return
 
-        if self.state is not ActivationState.RUNNING or self.busy:
+        if self.state is not ActivationState.RUNNING:
             return
 
         if self.pins:
             self._idleness.pinned()
         else:
             self._idleness.begin()
+
+
+class Leaving:
+    """The outcome of one event at the output gate: both what is called when that opens, and what is
+    called with the cause when it refuses."""
+
+    __slots__ = ("_activation", "_event", "_result")
+
+    def __init__(self, activation: Activation, event: Event, result: Any) -> None:
+        self._activation = activation
+        self._event = event
+        self._result = result
+
+    def __call__(self, cause: BaseException | None = None) -> None:
+        self._activation.left(self._event, self._result, cause)
 
 
 class Launch:
@@ -405,7 +428,9 @@ class Launch:
             return
 
         suspended = activation.begin(event)
-        if suspended is not None:
+        if suspended is None:
+            CURRENT.set(None)
+        else:
             await activation.go_on(event, suspended, scope)
 
 

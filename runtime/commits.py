@@ -18,11 +18,15 @@ if TYPE_CHECKING:
     from ..storage import Batch, ObjectRecord, Partition, StorageError
     from ..storage.limits import EntryLimits
     from .backend import Backend
+    from .events import Event
     from .output_gate import OutputLock
 
 
 class Owner(Protocol):
-    """Whose commits they are: the activation."""
+    """Whose commits they are: the activation. `turn` is the event whose code runs now, if any: what
+    that writes is one batch, which the owner flushes at its end."""
+
+    turn: Event | None
 
     def unstored(self) -> ObjectRecord | None:
         """What is not stored about the object yet; asked once, for the first batch."""
@@ -52,7 +56,6 @@ class Commits:
         "_lock",
         "_partition",
         "_recorded",
-        "_turn",
         "gate",
         "number",
         "overlay",
@@ -77,7 +80,6 @@ class Commits:
         self._confirmed: list[
             bool
         ] = []  # for each open savepoint: a confirmed write was made in it
-        self._turn = False
         self._closed: BaseException | None = None
         self.owner: Owner | None = None
 
@@ -85,6 +87,11 @@ class Commits:
     def settled(self) -> bool:
         """Whether everything written is durable, or failed."""
         return self._in_flight == 0 and not self.overlay.open
+
+    @property
+    def written(self) -> bool:
+        """Whether a turn that ends now has to `flush`."""
+        return self._lock is not None
 
     @property
     def in_flight(self) -> int:
@@ -98,16 +105,6 @@ class Commits:
 
         return self.overlay
 
-    def begin_turn(self) -> None:
-        """Code of the object runs now; what it writes is one batch until `end_turn`."""
-        self._turn = True
-
-    def end_turn(self) -> None:
-        """The code suspended or ended: hand its writes over, unless a transaction holds them."""
-        self._turn = False
-        if self.overlay.open:
-            self.flush()
-
     def wrote(self, confirmed: bool) -> None:
         """A write joined the open batch. Call it after each, or output would not wait for it."""
         if self._confirmed:
@@ -116,7 +113,7 @@ class Commits:
 
         if self._lock is None:
             self._lock = self.gate.lock(confirmed)
-            if not self._turn:
+            if self.owner is None or self.owner.turn is None:
                 # Written by a task of the object's own, of which we do not see the turns.
                 self._backend.call_soon(self.flush)
         elif confirmed:

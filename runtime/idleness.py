@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .timers import Timer
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .activation import Activation
-    from .timers import Timer
 
 
-class Idleness:
+class Idleness(Timer):
     """Evicts its activation once nothing was in it for the idle time.
 
-    One timer for the whole time, not one for each event: when it fires it looks whether it was too
-    early, because an event came and went meanwhile. Nothing of it is left once the activation has
-    ended: an evicted instance is to be free at once, not when circles are collected.
+    It is one timer for the whole time, not one for each event: when it fires it looks whether it was
+    too early, because an event came and went meanwhile. It lets go of the activation when that ends:
+    an evicted instance is to be free at once, not when circles are collected.
     """
 
-    __slots__ = ("_activation", "_since_ms", "_timer", "_waiting", "_waiting_pinned")
+    __slots__ = ("_activation", "_since_ms", "_ticking", "_waiting", "_waiting_pinned")
 
     def __init__(self, activation: Activation) -> None:
         self._activation: Activation | None = activation
         self._since_ms = 0
-        self._timer: Timer | None = None
+        self._ticking = False
         self._waiting: list[Callable[[], object]] | None = None
         self._waiting_pinned: list[Callable[[], object]] | None = (
             None  # content while sockets pin it
@@ -52,30 +53,39 @@ class Idleness:
 
         engine = activation.engine
         self._since_ms = engine.clock.now_ms()
-        if self._timer is None:
-            self._timer = engine.timers.at(self._since_ms + engine.idle_eviction_ms, self._sweep)
+        if not self._ticking:
+            self._tick(activation)
         if self._waiting_pinned is not None or self._waiting is not None:
             self._tell()
 
     def end(self) -> None:
         """The activation has ended."""
         self._activation = None
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         self._tell()
 
-    def _sweep(self) -> None:
-        self._timer = None
+    @property
+    def cancelled(self) -> bool:
+        """Whether there is nothing left to evict."""
+        return self._activation is None
+
+    def fire(self) -> None:
+        """The idle time has passed since something was in the activation, but perhaps not the last
+        time."""
+        self._ticking = False
         activation = self._activation
         if activation is None or not activation.idle:
             return
 
-        due_ms = self._since_ms + activation.engine.idle_eviction_ms
-        if due_ms > activation.engine.clock.now_ms():
-            self._timer = activation.engine.timers.at(due_ms, self._sweep)
+        engine = activation.engine
+        if self._since_ms + engine.idle_eviction_ms > engine.clock.now_ms():
+            self._tick(activation)
         else:
             activation.evict()
+
+    def _tick(self, activation: Activation) -> None:
+        self._ticking = True
+        self.when_ms = self._since_ms + activation.engine.idle_eviction_ms
+        activation.engine.timers.add(self)
 
     def _tell(self) -> None:
         self.pinned()

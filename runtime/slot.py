@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ..storage import ObjectRecord, StorageError
 from . import limits
 from .backlog import Backlog
+from .events import CURRENT
 from .hibernation import HibernationManager
 from .object_id import visible_name
 
@@ -101,11 +102,11 @@ class Slot:
         for _ in range(limits.MAX_EVENTS_AT_ONCE):
             if not self.queue:
                 self._served = False
-                return
+                break
 
             activation = self.activation or self._start()
             if activation is None or activation.broken is not None:
-                return
+                break
 
             event = self.queue.pop(0)
             event.gate = gate = activation.input_gate
@@ -123,7 +124,9 @@ class Slot:
                 await activation.go_on(event, suspended, scope)
                 return
 
-        self._serve_on()
+        else:
+            self._serve_on()
+        CURRENT.set(None)
 
     def _serve_on(self) -> None:
         """Let another task take the queue, if there is one."""
