@@ -41,6 +41,10 @@ class ReadyState(IntEnum):
     CLOSED = 3  # No next.
 
 
+OPEN = ReadyState.OPEN  # names of the module, because every message asks
+CLOSED = ReadyState.CLOSED
+
+
 class Mode(Enum):
     """Who takes what arrives at an end."""
 
@@ -69,9 +73,11 @@ class WebSocket:
         "_inbox",
         "_manager",
         "_mode",
+        "_on_close",
         "_peer",
         "_pinned",
         "_room",
+        "_write",
         "auto_response_at",
         "on_overflow",
         "protocol",
@@ -100,7 +106,9 @@ class WebSocket:
         self._gated = 0  # frames that wait for the output gate
         self._gated_bytes = 0
         self._pinned: Activation | None = None  # the instance whose code accepted this end
-        self._room: Waiter | None = None  # of the other end, which waits to send more
+        self._room: Callable[[], object] | None = None  # of the other end, which waits to send more
+        self._write: Callable[[str | bytes], bool] | None = None  # see `carry_out`
+        self._on_close: Callable[[], object] | None = None  # likewise
 
     def __repr__(self) -> str:
         return f"<WebSocket {self._mode.value}, {self.ready_state.name}>"
@@ -143,6 +151,28 @@ class WebSocket:
         self._mode = Mode.STANDARD
         self._carried = True
         self.opened()
+
+    def carry_out(self, write: Callable[[str | bytes], bool], closed: Callable[[], object]) -> None:
+        """As `accept()`, for a connection that takes what arrives at once, and now takes what came
+        before. `write(message)` is False when it cannot: then the message waits, until it is taken.
+        `closed()`: a close waits, behind the messages that do."""
+        self.accept()
+        self._write = write
+        self._on_close = closed
+
+    def let_go(self) -> None:
+        """The connection that this end was carried out by is over, which the other end is told."""
+        self._write = self._on_close = None
+        self.terminate()
+
+    @property
+    def holds_messages(self) -> bool:
+        """Whether a message waits here."""
+        return self._inbox.holds_messages
+
+    def take(self) -> str | bytes | Close | None:
+        """What waits longest. None: nothing does."""
+        return self._inbox.take()
 
     def claim(self, manager: HibernationManager, tags: tuple[str, ...]) -> None:
         """Take this end for an object, which calls `opened` next. DurableObjectError: it is taken."""
@@ -232,6 +262,14 @@ class WebSocket:
             self.ready_state = ReadyState.CLOSED
             self._peer.arrive(Close(LOST, LOST_REASON, was_clean=False))
             self._ended(Close(LOST, LOST_REASON, was_clean=False))
+
+    def forward(self, message: str | bytes) -> bool:
+        """A message came from a client out in the network; its text is valid. Whether there is room
+        for more."""
+        peer = self._peer
+        if self.ready_state is not CLOSED and not self._close_sent:
+            peer.arrive(message)
+        return peer.unstarted < limits.MAX_UNSTARTED_MESSAGES
 
     def closed_by_peer(self, code: int, reason: str) -> None:
         """A client out in the network closed, with a code that a frame may have: tell the object."""
@@ -329,12 +367,14 @@ class WebSocket:
         return list(self.tags)
 
     def arrive(self, frame: str | bytes | Close) -> None:
-        """Something came from the other end. It is the object's, the inbox's, or waits."""
-        if self.ready_state is ReadyState.CLOSED:
+        """Something came from the other end. It is the object's, the connection's, or waits."""
+        if self.ready_state is CLOSED:
             return
 
         if isinstance(frame, Close):
             self._arrive_close(frame)
+        elif self._write is not None and self._write(frame):
+            return
         elif self._manager is not None:
             self._manager.arrived(self, frame)
         elif not self._inbox.put(frame):
@@ -342,10 +382,14 @@ class WebSocket:
 
     async def room(self) -> None:
         """Return when the other end may get more: its object has begun most of what came."""
-        peer = self._peer
-        while peer.unstarted >= limits.MAX_UNSTARTED_MESSAGES:
-            peer._room = current_backend().waiter()
-            await peer._room
+        while self._peer.unstarted >= limits.MAX_UNSTARTED_MESSAGES:
+            waiter = current_backend().waiter()
+            self.when_room(partial(_wake, waiter))
+            await waiter
+
+    def when_room(self, callback: Callable[[], object]) -> None:
+        """Call `callback()` once, when the other end may get more."""
+        self._peer._room = callback
 
     async def read(self) -> None:
         """Return when a reader of the other end has taken most of what came, or closed."""
@@ -357,8 +401,9 @@ class WebSocket:
         """A handler began with a message of this end, or never will."""
         self.unstarted -= 1
         room = self._room
-        if room is not None and not room.done():
-            room.set_result(None)
+        if room is not None and self.unstarted < limits.MAX_UNSTARTED_MESSAGES:
+            self._room = None
+            room()
 
     def bypass(self, message: str) -> None:
         """Send an auto-response: past the output gate, but behind what waits there already."""
@@ -467,6 +512,8 @@ class WebSocket:
 
     def _ended(self, close: Close) -> None:
         self._inbox.put(close)
+        if self._on_close is not None:
+            self._on_close()
         self._unpin()
 
     def _unpin(self) -> None:
@@ -475,6 +522,11 @@ class WebSocket:
         if pinned is not None:
             pinned.slot.sockets_of_object().unpinned(self)
             pinned.pin(-1)
+
+
+def _wake(waiter: Waiter) -> None:
+    if not waiter.done():
+        waiter.set_result(None)
 
 
 class _Leaving:
