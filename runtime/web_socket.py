@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import Enum, IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from ..storage import decode, encode
 from . import limits
@@ -221,19 +221,24 @@ class WebSocket:
         U+FFFD, as in JavaScript. TypeError: not str or bytes, this end is not accepted, or it was
         closed.
         """
-        if isinstance(message, (bytearray, memoryview)):
-            message = bytes(message)
-        if not isinstance(message, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"send() takes str or bytes, not {type(message).__name__}")
+        if type(message) is str:
+            if not message.isascii():
+                message = well_formed(message)
+        elif type(message) is not bytes:
+            message = _as_message(message)
+        if self.ready_state is not OPEN and not self._may_send():
+            return
 
-        if isinstance(message, str) and not message.isascii():
-            message = well_formed(message)
-        self._check_accepted()
-        if self._close_sent:
-            raise TypeError("Can't call WebSocket send() after close().")
-
-        if self.ready_state is not ReadyState.CLOSED:
+        if self._manager is None or self._gated:
             self._emit(message)
+            return
+
+        # As `_emit`, without its calls: an object may send each message to thousands.
+        activation = self._manager.slot.activation
+        if activation is None or activation.commits.gate.is_open:
+            self._peer.arrive(message)
+        else:
+            self._wait(activation.commits.gate, message)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close the connection; a second call does nothing (semantics.md 7.7).
@@ -371,7 +376,7 @@ class WebSocket:
         if self.ready_state is CLOSED:
             return
 
-        if isinstance(frame, Close):
+        if type(frame) is Close:
             self._arrive_close(frame)
         elif self._write is not None and self._write(frame):
             return
@@ -446,12 +451,22 @@ class WebSocket:
                 "sending messages."
             )
 
+    def _may_send(self) -> bool:
+        """Whether the connection is there. TypeError: this end is not accepted, or was closed."""
+        self._check_accepted()
+        if self._close_sent:
+            raise TypeError("Can't call WebSocket send() after close().")
+
+        return self.ready_state is not CLOSED
+
     def _emit(self, frame: str | bytes | Close) -> None:
         gate = self._output_gate()
         if gate is None or (gate.is_open and not self._gated):
             self._peer.arrive(frame)
-            return
+        else:
+            self._wait(gate, frame)
 
+    def _wait(self, gate: OutputGate, frame: str | bytes | Close) -> None:
         size = 0 if isinstance(frame, Close) else size_of(frame)
         self._gated += 1
         self._gated_bytes += size
@@ -522,6 +537,20 @@ class WebSocket:
         if pinned is not None:
             pinned.slot.sockets_of_object().unpinned(self)
             pinned.pin(-1)
+
+
+def _as_message(message: object) -> str | bytes:
+    """A message that is of another type than str and bytes alone. TypeError: it is none."""
+    if isinstance(message, (bytearray, memoryview)):
+        return bytes(cast("memoryview", message))
+
+    if isinstance(message, str):
+        return well_formed(message)
+
+    if isinstance(message, bytes):
+        return message
+
+    raise TypeError(f"send() takes str or bytes, not {type(message).__name__}")
 
 
 def _wake(waiter: Waiter) -> None:
