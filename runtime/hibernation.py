@@ -10,6 +10,7 @@ from . import limits
 from .close import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 from .errors import DurableObjectError, LimitError
 from .events import Event
+from .leaving import Leaving
 from .text import size_of
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class HibernationManager:
 
     __slots__ = (
         "_by_tag",
+        "_leaving",
         "_sockets",
         "_standard",
         "auto_response",
@@ -41,6 +43,7 @@ class HibernationManager:
         self._sockets: dict[WebSocket, None] = {}  # in order of acceptance
         self._by_tag: dict[str, dict[WebSocket, None]] = {}
         self._standard: dict[WebSocket, None] = {}  # not listed: they end with the instance
+        self._leaving: Leaving | None = None  # what waits for the gate, and may be joined
         self.auto_response: WebSocketRequestResponsePair | None = None
         self.event_timeout_ms: int | None = None
 
@@ -107,6 +110,17 @@ class HibernationManager:
             raise LimitError(f"Event timeout should not exceed {limits.MAX_EVENT_TIMEOUT_MS} ms.")
 
         self.event_timeout_ms = ms or None
+
+    def emit(self, gate: OutputGate, ws: WebSocket, size: int, frame: str | bytes | Close) -> None:
+        """Have a frame of `ws` leave when the gate lets out what is emitted now."""
+        leaving = self._leaving
+        if leaving is not None and leaving.takes(gate):
+            leaving.add(ws, size, frame)
+            return
+
+        self._leaving = leaving = Leaving(gate)
+        leaving.add(ws, size, frame)
+        gate.when_open(leaving, leaving)
 
     def arrived(self, ws: WebSocket, message: str | bytes) -> None:
         """A message from a client: answered here, or an event for the object."""

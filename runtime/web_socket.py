@@ -19,6 +19,7 @@ from .close import LOST, LOST_REASON, NO_CODE, TRY_AGAIN_LATER, Close, check_clo
 from .errors import DurableObjectError, LimitError, WebSocketClosed
 from .events import CURRENT
 from .inbox import Inbox
+from .leaving import Leaving
 from .outgoing_limit import REASON, outgoing_limit
 from .text import size_of, well_formed
 
@@ -470,11 +471,16 @@ class WebSocket:
         size = 0 if isinstance(frame, Close) else size_of(frame)
         self._gated += 1
         self._gated_bytes += size
-        leaving = _Leaving(self, size, frame)
-        gate.when_open(leaving, leaving)
+        if self._manager is None:
+            leaving = Leaving(gate)
+            leaving.add(self, size, frame)
+            gate.when_open(leaving, leaving)
+        else:
+            self._manager.emit(gate, self, size, frame)
 
-    def _leave(self, size: int, frame: str | bytes | Close | None) -> None:
-        """A frame of so many bytes waits for the gate no more: it leaves, or None was refused."""
+    def leave(self, size: int, frame: str | bytes | Close | None) -> None:
+        """A frame of so many bytes waits for the gate no more: it leaves, or None was refused. Called
+        by `Leaving` alone."""
         self._gated -= 1
         self._gated_bytes -= size
         if frame is not None:
@@ -556,19 +562,3 @@ def _as_message(message: object) -> str | bytes:
 def _wake(waiter: Waiter) -> None:
     if not waiter.done():
         waiter.set_result(None)
-
-
-class _Leaving:
-    """A frame that waits for the output gate; called when that opens, or with the cause when it
-    refuses. One object, not two closures: in a room with many readers thousands wait at once."""
-
-    __slots__ = ("_frame", "_size", "_socket")
-
-    def __init__(self, socket: WebSocket, size: int, frame: str | bytes | Close) -> None:
-        self._socket = socket
-        self._size = size
-        self._frame = frame
-
-    def __call__(self, refused: BaseException | None = None) -> None:
-        frame = self._frame if refused is None else None
-        self._socket._leave(self._size, frame)  # pyright: ignore[reportPrivateUsage]
