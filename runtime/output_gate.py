@@ -79,6 +79,11 @@ class OutputGate:
         self._waiting: Waits | None = None
         self._syncing: Waits | None = None
 
+    @property
+    def target(self) -> int:
+        """What is emitted now waits for this lock, and those before it."""
+        return self._confirmed
+
     def lock(self, confirmed: bool = True) -> OutputLock:
         """A commit begins. Output from now on waits for it, unless it is not `confirmed`
         (`allow_unconfirmed`): then only `when_settled` does. A failure breaks the gate either way.
