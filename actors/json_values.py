@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -87,8 +87,12 @@ def check_text(text: str, field: str, max_bytes: int) -> None:
 def timestamp(ms: int) -> str:
     """Milliseconds since the epoch as RFC 3339 in UTC, three decimals and `Z` (5.1)."""
     seconds, rest = divmod(ms, 1000)
-    whole = datetime.fromtimestamp(seconds, UTC).isoformat()[:19]  # half the time of strftime
-    return f"{whole}.{rest:03d}Z"
+    return f"{_whole(seconds)}.{rest:03d}Z"
+
+
+@lru_cache(maxsize=16)  # of a second many moments are told
+def _whole(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]  # half the time of strftime
 
 
 def moment(text: str) -> int:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from . import (
     crdt_types,
     documents,
@@ -32,26 +34,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .caller import Caller
-    from .cursors import Cursors
     from .inputs import Input
     from .instance import Services
     from .room_state import RoomState
-    from .tokens import Keyring
     from .turns import Turns
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of an operation, as the functions below get it. `public_url`: how clients reach the
-    host. `connection_id`: of the connection that it came by, which a broadcast leaves out."""
+class Call(msgspec.Struct, frozen=True):
+    """One call of an operation, as the functions below get it. `connection_id`: of the connection
+    that it came by, which a broadcast leaves out."""
 
     state: RoomState
     input: Any
     caller: Caller
     now_ms: int
-    cursors: Cursors
-    keyring: Keyring
-    public_url: str
+    services: Services
     connection_id: str | None = None
 
     @property
@@ -147,7 +144,7 @@ def _metadata(call: Call) -> bytes:
 
 
 def _history(call: Call) -> bytes:
-    return messages.history(call.state, call.input, call.cursors)
+    return messages.history(call.state, call.input, call.services.cursors)
 
 
 def _snapshot(call: Call) -> bytes:
@@ -167,8 +164,9 @@ def _destroy(call: Call) -> bytes:
 
 
 def _authorize(call: Call) -> bytes:
+    services = call.services
     return authorize(
-        call.state, call.input, call.caller, call.keyring, call.public_url, call.now_ms
+        call.state, call.input, call.caller, services.keyring, services.public_url(), call.now_ms
     )
 
 
@@ -185,7 +183,7 @@ def _awareness(call: Call) -> bytes:
 
 
 def _document(call: Call) -> bytes:
-    return documents.document(call.state, call.input, call.cursors, call.now_ms)
+    return documents.document(call.state, call.input, call.services.cursors, call.now_ms)
 
 
 def _apply_yjs_update(call: Call) -> bytes:
@@ -371,17 +369,7 @@ async def perform(
         await turns.before_write()
 
     def step(state: RoomState, now_ms: int) -> bytes:
-        call = Call(
-            state,
-            value,
-            caller,
-            now_ms,
-            services.cursors,
-            services.keyring,
-            services.public_url(),
-            connection_id,
-        )
-        return run(operation, call)
+        return run(operation, Call(state, value, caller, now_ms, services, connection_id))
 
     result = turns.run(step)
     turns.rest_document()
