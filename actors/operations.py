@@ -34,21 +34,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .caller import Caller
+    from .cursors import Cursors
     from .inputs import Input
     from .instance import Services
     from .room_state import RoomState
+    from .tokens import Keyring
     from .turns import Turns
 
 
 class Call(msgspec.Struct, frozen=True):
-    """One call of an operation, as the functions below get it. `connection_id`: of the connection
-    that it came by, which a broadcast leaves out."""
+    """One call of an operation, as the functions below get it. `public_url`: how clients reach the
+    host. `connection_id`: of the connection that it came by, which a broadcast leaves out."""
 
     state: RoomState
     input: Any
     caller: Caller
     now_ms: int
-    services: Services
+    cursors: Cursors
+    keyring: Keyring
+    public_url: str
     connection_id: str | None = None
 
     @property
@@ -144,7 +148,7 @@ def _metadata(call: Call) -> bytes:
 
 
 def _history(call: Call) -> bytes:
-    return messages.history(call.state, call.input, call.services.cursors)
+    return messages.history(call.state, call.input, call.cursors)
 
 
 def _snapshot(call: Call) -> bytes:
@@ -164,9 +168,8 @@ def _destroy(call: Call) -> bytes:
 
 
 def _authorize(call: Call) -> bytes:
-    services = call.services
     return authorize(
-        call.state, call.input, call.caller, services.keyring, services.public_url(), call.now_ms
+        call.state, call.input, call.caller, call.keyring, call.public_url, call.now_ms
     )
 
 
@@ -183,7 +186,7 @@ def _awareness(call: Call) -> bytes:
 
 
 def _document(call: Call) -> bytes:
-    return documents.document(call.state, call.input, call.services.cursors, call.now_ms)
+    return documents.document(call.state, call.input, call.cursors, call.now_ms)
 
 
 def _apply_yjs_update(call: Call) -> bytes:
@@ -369,7 +372,17 @@ async def perform(
         await turns.before_write()
 
     def step(state: RoomState, now_ms: int) -> bytes:
-        return run(operation, Call(state, value, caller, now_ms, services, connection_id))
+        call = Call(
+            state,
+            value,
+            caller,
+            now_ms,
+            services.cursors,
+            services.keyring,
+            services.public_url(),
+            connection_id,
+        )
+        return run(operation, call)
 
     result = turns.run(step)
     turns.rest_document()
