@@ -9,11 +9,11 @@ import anyio
 from roomhost.runtime import Host
 
 from .floor import HandOver
-from .measure import Figure, rate
+from .measure import Figure, Results, Row, rate
 from .workloads import app
 
 
-async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]:
+async def run(rounds: int, seconds: float) -> Results:
     """The figures, each with its reference."""
     floor = Figure("bare hand-over, 1 caller", "calls/s")
     figures = {callers: Figure(f"calls, {callers} caller(s)", "calls/s") for callers in (1, 64)}
@@ -27,4 +27,4 @@ async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]
                 for callers, figure in figures.items():
                     figure.rates.append((await rate(stub.increment, callers, seconds))[0])
             group.cancel_scope.cancel()
-    return [(floor, None), *((figure, floor) for figure in figures.values())]
+    return [Row("a", floor), *(Row("a", figure, floor) for figure in figures.values())]

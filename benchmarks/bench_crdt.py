@@ -16,10 +16,8 @@ from typing import Any
 
 from . import children, crdt_cold, yjs_updates
 from .children import Child
-from .measure import Figure
+from .measure import Figure, Results, Row, skipped
 from .yjs_peers import KEY, OURS, PEERS, PYCRDT, Peer
-
-Results = list[tuple[Figure, Figure | None]]
 
 UPDATES_A_SECOND = 60_000  # that no server exceeds
 CASES = ((1, 1), (512, 1), (512, 10), (512, 50))  # updates in flight, readers
@@ -60,7 +58,8 @@ async def run(rounds: int, seconds: float) -> Results:
             results = await spread(bench)
             results += await memory(bench)
         results += await crdt_cold.run(directory, [int(log * bench.scale) for log in LOGS], rounds)
-    return [*results, *((skipped(peer), None) for peer in PEERS if peer.missing())]
+    absent = [skipped(peer.name, peer.missing()) for peer in PEERS if peer.missing()]
+    return [*results, *(Row("j", figure) for figure in absent)]
 
 
 async def spread(bench: Bench) -> Results:
@@ -79,7 +78,7 @@ async def spread(bench: Bench) -> Results:
                 late[peer.name].rates.append(found["p99"] * 1e6)
                 late[peer.name].notes.append(f"p50 {found['p50'] * 1e6:,.0f} µs")
                 work[peer.name].rates.append(found["server"] / found["rate"] * 1e6)
-        results += beside(rates) + beside(late) + beside(work)
+        results += beside(rates, less_is_better=False) + beside(late) + beside(work)
     return results
 
 
@@ -117,7 +116,7 @@ async def memory(bench: Bench) -> Results:
                 await server.ask(do="evict")
                 grown(evicted, server, before, documents)
             await bench.load.ask(do="drop")
-    return [*beside(figures), (evicted, figures.get(PYCRDT))]
+    return [*beside(figures), Row("j", evicted, figures.get(PYCRDT), less_is_better=True)]
 
 
 def grown(figure: Figure, server: Child, before: dict[str, int], documents: int) -> None:
@@ -127,15 +126,13 @@ def grown(figure: Figure, server: Child, before: dict[str, int], documents: int)
     figure.notes.append(f"{(now['all'] - before['all']) / documents:.0f} with pages of files")
 
 
-def beside(figures: dict[str, Figure]) -> Results:
+def beside(figures: dict[str, Figure], less_is_better: bool = True) -> Results:
     """Each beside pycrdt-websocket, where that is there."""
     reference = figures.get(PYCRDT)
-    return [(figure, None if figure is reference else reference) for figure in figures.values()]
-
-
-def skipped(peer: Peer) -> Figure:
-    """A figure without rounds that says why."""
-    return Figure(peer.name, "skipped", notes=[peer.missing()])
+    return [
+        Row("j", figure, None if figure is reference else reference, None, less_is_better)
+        for figure in figures.values()
+    ]
 
 
 @asynccontextmanager

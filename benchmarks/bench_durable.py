@@ -10,13 +10,13 @@ from typing import Any
 from roomhost.runtime import Host
 
 from .floor import raw_lmdb
-from .measure import Figure, rate
+from .measure import Figure, Results, Row, rate
 from .workloads import app, key_of
 
 CASES = ((1, 1), (64, 1), (64, 100))  # callers, rooms
 
 
-async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]:
+async def run(rounds: int, seconds: float) -> Results:
     """The figures, each with its reference."""
     ours = {case: Figure(name_of(*case), "puts/s") for case in CASES}
     raw = {case: Figure(f"LMDB alone, as {name_of(*case)}", "puts/s") for case in CASES}
@@ -36,10 +36,10 @@ async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]
                     await raw_rate(raw_directory / str(rooms), group, rooms, seconds)
                 )
                 floor.notes.append(f"{group} puts a commit")
-    pairs = [((raw[case], None), (ours[case], raw[case])) for case in CASES]
+    pairs = [(Row("b", raw[case]), Row("b", ours[case], raw[case])) for case in CASES]
     one, many = ours[CASES[0]], ours[CASES[1]]
     compared = Figure("the same, beside 1 caller", "puts/s", many.rates, many.notes)
-    return [*itertools.chain(*pairs), (compared, one)]
+    return [*itertools.chain(*pairs), Row("b", compared, one)]
 
 
 class Put:

@@ -15,7 +15,7 @@ from roomhost.bindings import App
 from roomhost.runtime import Host
 
 from .bench_durable import Put
-from .measure import Figure, quantile, rate
+from .measure import Figure, Results, Row, quantile, rate
 from .workloads import Counter
 
 if TYPE_CHECKING:
@@ -30,9 +30,9 @@ SENT = '"at":'
 app = App(name="bench", bindings={"COUNTER": Counter, "COLLAB": realtime(name="collab")})
 
 
-async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]:
+async def run(rounds: int, seconds: float) -> Results:
     """The figures, each with its reference."""
-    results: list[tuple[Figure, Figure | None]] = []
+    results: Results = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
         async with Host(app, data_dir=Path(directory) / "state") as host:
             stubs = [host.env.COUNTER.get_by_name(str(number)) for number in range(100)]
@@ -48,7 +48,7 @@ async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]
                         puts.rates.append((await rate(Put(stubs[:rooms]), CALLERS, seconds))[0])
                         await audience.hear(handles, seconds, acked, heard)
                     group.cancel_scope.cancel()
-                results += [(puts, None), (acked, puts), (heard, puts)]
+                results += [Row("i", puts), Row("i", acked, puts), Row("i", heard, puts)]
     return results
 
 

@@ -37,6 +37,38 @@ class Figure:
         return min(self.rates), max(self.rates)
 
 
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the scoreboard."""
+
+    letter: str  # of the heading it belongs to, "a" to "k"
+    figure: Figure  # ours, or a peer's, which has no bar
+    beside: Figure | None = None  # what the ratio is taken against
+    bar: float | None = None  # the ratio to reach, or not to exceed where less is better
+    less_is_better: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours divided by what it stands beside; None without rounds of both."""
+        if self.beside is None or not self.figure.rates or not self.beside.rates:
+            return None
+
+        return ratio(self.figure, self.beside)
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the bar is reached; None where there is none, or nothing to hold against it."""
+        found = self.ratio
+        if found is None or self.bar is None:
+            return None
+
+        return found <= self.bar if self.less_is_better else found >= self.bar
+
+
+Results = list[Row]
+Bench = Callable[[int, float], Awaitable[Results]]  # of so many rounds, each of so many seconds
+
+
 async def rate(step: Step, callers: int, seconds: float) -> tuple[float, int]:
     """Steps per second of `callers` that each do one after the other, for about `seconds`; and how
     many steps that were."""
@@ -62,6 +94,11 @@ def ratio(figure: Figure, reference: Figure) -> float:
     return statistics.median(
         ours / theirs for ours, theirs in zip(figure.rates, reference.rates, strict=True)
     )
+
+
+def skipped(name: str, reason: str) -> Figure:
+    """A figure without rounds that says why."""
+    return Figure(name, "skipped", notes=[reason])
 
 
 def quantile(values: Sequence[float], share: float) -> float:
