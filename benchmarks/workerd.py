@@ -10,6 +10,7 @@ import json
 import urllib.request
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from typing import Any
 import anyio
 
 from . import children
+from .work import Work
 
 NAME = "workerd"
 HERE = Path(__file__).parent
-BINARY = HERE / "node_modules/.bin/workerd"
+BINARIES = HERE / "node_modules/@cloudflare"  # of one platform, that npm has chosen
 ANSWER_SECONDS = 120.0
 CONFIG = """\
 using Workerd = import "/workerd/workerd.capnp";
@@ -55,25 +57,13 @@ class Workerd:
         """Of the process."""
         return self.child.pid
 
-    async def ask(self, do: str, **query: Any) -> dict[str, Any]:
+    async def ask(self, **query: Any) -> dict[str, Any]:
         """What its worker answers."""
-        return await anyio.to_thread.run_sync(partial(self._post, {"do": do, **query}))
+        return await anyio.to_thread.run_sync(partial(self._post, query))
 
-    async def run(
-        self,
-        do: str,
-        *,
-        callers: int = 1,
-        rooms: int = 1,
-        seconds: float = 0.0,
-        count: int = 0,
-        first: int = 0,
-        **query: Any,
-    ) -> int:
-        """How many steps of this kind its callers did, over `rooms` objects beginning with the one
-        numbered `first`: for so many seconds or, where it is given, this count."""
-        query |= {"callers": callers, "rooms": rooms, "seconds": seconds, "count": count}
-        done: int = (await self.ask(do, first=first, **query))["done"]
+    async def run(self, work: Work) -> int:
+        """Do it; how many steps that were."""
+        done: int = (await self.ask(**asdict(work)))["done"]
         return done
 
     def _post(self, query: dict[str, Any]) -> dict[str, Any]:
@@ -84,9 +74,14 @@ class Workerd:
         return answer
 
 
+def binary() -> Path | None:
+    """Its executable, where it is installed."""
+    return next(BINARIES.glob("workerd-*/bin/workerd"), None)
+
+
 def missing() -> str:
     """Why it cannot be started here, or nothing."""
-    return "" if BINARY.exists() else "workerd is not installed: npm install --prefix benchmarks"
+    return "workerd is not installed: npm install --prefix benchmarks" if binary() is None else ""
 
 
 @asynccontextmanager
@@ -97,7 +92,7 @@ async def started(directory: Path, prefix: Sequence[str] = ()) -> AsyncGenerator
     data.mkdir(parents=True, exist_ok=True)
     (directory / "worker.js").write_bytes((HERE / "workerd.js").read_bytes())
     config = directory / "workerd.capnp"
-    config.write_text(CONFIG % {"data": json.dumps(str(data.absolute()))})
-    command = [*prefix, str(BINARY), "serve", "--control-fd=1", str(config)]
+    config.write_text(CONFIG % {"data": json.dumps(str(data))})
+    command = [*prefix, str(binary()), "serve", "--control-fd=1", str(config)]
     async with children.started(command) as child:
         yield Workerd(child, (await child.answer())["port"])
