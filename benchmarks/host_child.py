@@ -67,7 +67,8 @@ class HostChild:
         many."""
         work = Work(**query)
         namespace = self._host.env.COUNTER
-        stubs = [namespace.get_by_name(str(work.first + room)) for room in range(work.rooms)]
+        names = range(work.first, work.first + work.rooms * work.stride, work.stride)
+        stubs = [namespace.get_by_name(str(name)) for name in names]
         steps = Steps(stubs, call_of(work), work.count)
         if not work.count:
             return {"done": (await rate(steps, work.callers, work.seconds))[1]}
@@ -87,7 +88,7 @@ class HostChild:
         gc.collect()
         with contextlib.suppress(AttributeError):  # of another C library
             ctypes.CDLL(None).malloc_trim(0)
-        return {"evicted": evicted}
+        return {"evicted": evicted, "left": self._host.statistics().activations}
 
     async def _rung(self) -> dict[str, Any]:
         """How late the alarms were that have run since the last time."""
@@ -106,7 +107,7 @@ def call_of(work: Work) -> Call:
         case "increment":
             return lambda stub, number: stub.increment()
         case "store":
-            return lambda stub, number: stub.store(key_of(number))
+            return lambda stub, number: stub.store(key_of(number // work.rooms))
         case "read":
             return lambda stub, number: stub.read(key_of(0))
         case "ring":
