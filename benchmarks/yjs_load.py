@@ -19,7 +19,8 @@ import uvloop
 
 from . import children, yjs_updates
 from .measure import quantile
-from .yjs_client import Client, framed, sync_update
+from .web_socket import framed
+from .yjs_client import Client, sync_update
 
 CLIENT_LIMITED = 0.9  # share of the time at which the generator, not the server, is the limit
 FILLED_AT_ONCE = 8
