@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 from urllib.parse import urlsplit
 
@@ -18,23 +18,40 @@ SHORT, MEDIUM = 126, 127  # lengths that say that two, or eight, bytes of length
 END_OF_HEAD = b"\r\n\r\n"
 
 
-class Handshake(asyncio.Protocol):
-    """A connection until it is open, or refused."""
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """What must be said on an open socket before it is one of a room. `says`: frames of the client.
+    `hears`: in the answer, an object of JSON, which is the last thing that comes unasked."""
 
-    def __init__(self, request: bytes) -> None:
+    says: bytes = b""
+    hears: bytes = b""
+
+    def is_over(self, heard: bytes) -> bool:
+        """Whether this is all of it."""
+        return not self.hears or (self.hears in heard and heard.endswith(b"}"))
+
+
+NONE = Greeting()
+
+
+class Handshake(asyncio.Protocol):
+    """A connection until it is open and greeted, or refused."""
+
+    def __init__(self, request: bytes, greeting: Greeting) -> None:
         self._request = request
+        self._greeting = greeting
+        self._open = False
         self._read = b""
         self._transport: asyncio.Transport | None = None
-        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def hand_over(self, protocol: asyncio.Protocol) -> asyncio.Transport:
-        """Have another protocol take what comes, and what has come already; the connection."""
+    def hand_over(self, protocol: asyncio.Protocol) -> None:
+        """Have another protocol take what comes, and what has come already but the greeting."""
         assert self._transport is not None
         self._transport.set_protocol(protocol)
         protocol.connection_made(self._transport)
-        if self._read:
+        if self._read and self._greeting is NONE:
             protocol.data_received(self._read)
-        return self._transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
@@ -43,31 +60,42 @@ class Handshake(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
-        if not self.opened.done():
-            self.opened.set_exception(ConnectionError("the server closed the connection"))
+        if not self.done.done():
+            self.done.set_exception(ConnectionError("the server closed the connection"))
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
         self._read += data
-        if self.opened.done():
+        if not self._open and not self._opens():
             return
 
+        if not self.done.done() and self._greeting.is_over(self._read):
+            self.done.set_result(None)
+
+    def _opens(self) -> bool:
         head, found, rest = self._read.partition(END_OF_HEAD)
-        if not found:
-            return
+        if not found or self.done.done():
+            return False
 
-        status = head.split(b"\r\n", 1)[0]
-        if b" 101 " in status:
-            self._read = rest
-            self.opened.set_result(None)
-        else:
-            self.opened.set_exception(ConnectionError(self._read.decode(errors="replace")))
+        if b" 101 " not in head.split(b"\r\n", 1)[0]:
+            self.done.set_exception(ConnectionError(self._read.decode(errors="replace")))
+            return False
+
+        assert self._transport is not None
+        self._open, self._read = True, rest
+        self._transport.write(self._greeting.says)
+        return True
 
 
 async def connect(
-    url: str, protocol: asyncio.Protocol, key: str = "", offered: str = ""
-) -> asyncio.Transport:
-    """Open a socket, with an API key and a subprotocol where they are given, for this protocol.
+    url: str,
+    protocol: asyncio.Protocol,
+    *,
+    key: str = "",
+    offered: str = "",
+    greeting: Greeting = NONE,
+) -> None:
+    """Open a socket for this protocol; with an API key and a subprotocol, where they are given.
 
     :raises ConnectionError: the server does not answer 101, or closes
     """
@@ -75,11 +103,11 @@ async def connect(
     assert parts.hostname is not None
     assert parts.port is not None
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-    handshake = Handshake(upgrade(parts.netloc, path, key, offered))
+    handshake = Handshake(upgrade(parts.netloc, path, key, offered), greeting)
     loop = asyncio.get_running_loop()
     await loop.create_connection(lambda: handshake, parts.hostname, parts.port)
-    await handshake.opened
-    return handshake.hand_over(protocol)
+    await handshake.done
+    handshake.hand_over(protocol)
 
 
 def upgrade(host: str, path: str, key: str = "", offered: str = "") -> bytes:
@@ -118,8 +146,3 @@ def payload_of(data: bytes, at: int) -> tuple[int, int]:
     elif length == MEDIUM:
         start, length = at + 10, int.from_bytes(data[at + 2 : at + 10], "big")
     return start, start + length
-
-
-def joined(frame: bytes, most: int) -> Sequence[bytes]:
-    """That frame so many times in one piece, from none to the most."""
-    return [frame * count for count in range(most + 1)]

@@ -34,7 +34,7 @@ class Client(asyncio.Protocol):
         :raises ConnectionError: the server does not answer 101, or closes
         """
         client = cls(heard)
-        await connect(url, client, key)
+        await connect(url, client, key=key)
         return client
 
     async def synced(self) -> None:
