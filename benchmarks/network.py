@@ -10,14 +10,17 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from . import children
 from .children import Child
 from .measure import Figure, Results, Row, skipped
+from .network_app import COLLAB
+from .serve_ours import KEY
 from .servers import OURS, Server, Serving
 
-# What the load generator is told of a case, of a server with a name, at the start of a URL.
+T = TypeVar("T")
+# What the load generator is told of a case, for a server of this name at this host and port.
 Command = Callable[[str, str], dict[str, Any]]
 
 
@@ -82,9 +85,9 @@ async def network(servers: Iterable[Server]) -> AsyncGenerator[Network]:
         yield Network(load, running)
 
 
-def in_turn(servers: Iterable[Server], number: int) -> Sequence[Server]:
+def in_turn(sides: Iterable[T], number: int) -> Sequence[T]:
     """In which order they are measured in this round: the other way round in every second one."""
-    ordered = list(servers)
+    ordered = list(sides)
     return ordered if number % 2 == 0 else ordered[::-1]
 
 
@@ -125,3 +128,14 @@ def spread_over(base: str, path: str, rooms: int, sockets: int) -> list[str]:
     """URLs of so many sockets, of so many rooms in turn."""
     numbers = itertools.islice(itertools.cycle(range(rooms)), sockets)
     return [f"{base}/{path}/{rooms}-{number}" for number in numbers]
+
+
+def publishing(base: str, rooms: list[str], subscribers: int, window: int) -> dict[str, Any]:
+    """What the load generator is told."""
+    return {
+        "do": "realtime",
+        "urls": [f"ws://{base}/realtime/{COLLAB}/rooms/{room}/ws" for room in rooms],
+        "subscribers": subscribers,
+        "window": window,
+        "key": KEY,
+    }

@@ -6,6 +6,8 @@ from roomhost.actors import realtime
 from roomhost.bindings import App
 from roomhost.runtime import DurableObject, Request, Response, WebSocket, WebSocketPair
 
+COLLAB = "collab"  # the name of the realtime module
+
 
 class Echo(DurableObject):
     """Answers a request with a word, and a message with itself."""
@@ -35,5 +37,5 @@ class FanOut(Echo):
 
 app = App(
     name="network",
-    bindings={"ECHO": Echo, "FAN_OUT": FanOut, "COLLAB": realtime(name="collab")},
+    bindings={"ECHO": Echo, "FAN_OUT": FanOut, "COLLAB": realtime(name=COLLAB)},
 )
