@@ -16,9 +16,8 @@ from roomhost.bindings import App
 from roomhost.runtime import Host
 
 from . import realtime_sockets
-from .bench_durable import Put
 from .measure import Figure, Results, Row, quantile, rate
-from .workloads import Counter
+from .workloads import Counter, Put
 
 if TYPE_CHECKING:
     from roomhost.actors import RealtimeInstance, RoomHandle

@@ -36,14 +36,19 @@ def fields(row: Row) -> dict[str, Any]:
     low, high = figure.spread
     compared = row.ratio
     return found | {
-        "median": round(figure.median),
-        "slowest": round(low),
-        "fastest": round(high),
+        "median": rounded(figure.median),
+        "slowest": rounded(low),
+        "fastest": rounded(high),
         "ratio": None if compared is None else round(compared, 3),
         "beside": None if row.beside is None else row.beside.name,
         "bar": row.bar,
         "met": row.met,
     }
+
+
+def rounded(value: float) -> float:
+    """With the digits that mean something."""
+    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
 
 
 def table(results: Results) -> str:

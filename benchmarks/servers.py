@@ -12,7 +12,7 @@ from . import children, workerd
 
 HERE = Path(__file__).parent
 SOCKET_IO_SCRIPT = HERE / "socket_io.mjs"
-NETWORK_WORKER = workerd.Worker("workerd_network.js", {"ECHO": "Echo", "FAN_OUT": "FanOut"})
+ACTORS = workerd.Script("workerd_network.js", {"ECHO": "Echo", "FAN_OUT": "FanOut"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ async def socket_io(directory: Path) -> AsyncGenerator[Serving]:
 @asynccontextmanager
 async def by_workerd(directory: Path) -> AsyncGenerator[Serving]:
     """workerd, with its objects there."""
-    async with workerd.started(directory, worker=NETWORK_WORKER) as process:
+    async with workerd.started(directory, script=ACTORS) as process:
         yield Serving(process.pid, process.port)
 
 

@@ -1,13 +1,21 @@
 // What workerd runs: an actor as ours is, and callers of it within the same process, as ours are.
 import { DurableObject } from "cloudflare:workers";
 
-const VALUE = new Uint8Array(100);
+const VALUE_BYTES = 100;
 const BATCH = 16; // steps between two looks at the time
 const KEYS = 10_000; // that durable writes go round
 
 // Of all objects: they share an isolate.
 const dueTimes = new Map();
 let lateness = [];
+let writes = 0;
+
+// What no write had before: SQLite writes nothing where a value is what it was.
+function newValue() {
+  const value = new Uint8Array(VALUE_BYTES);
+  new DataView(value.buffer).setFloat64(0, ++writes);
+  return value;
+}
 
 export class Counter extends DurableObject {
   count = 0;
@@ -17,7 +25,7 @@ export class Counter extends DurableObject {
   }
 
   async store(key) {
-    await this.ctx.storage.put(key, VALUE);
+    await this.ctx.storage.put(key, newValue());
   }
 
   async read(key) {
@@ -48,7 +56,7 @@ const steps = {
   increment: (stub) => stub.increment(),
   store: (stub, number) => stub.store(`key-${number % KEYS}`),
   read: (stub) => stub.read("key-0"),
-  ring: (stub, number, query) => stub.ring(query.due + Math.floor((number * query.spread) / query.count)),
+  ring: (stub, number, query) => stub.ring(query.due_ms + Math.floor((number * query.spread_ms) / query.count)),
 };
 
 // Callers that each do one step after the other: for some seconds or, with a count, that many.

@@ -10,7 +10,7 @@ import json
 import urllib.request
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,11 @@ from typing import Any
 import anyio
 
 from . import children
+from .work import Work
 
 NAME = "workerd"
 HERE = Path(__file__).parent
-BINARY = HERE / "node_modules/.bin/workerd"
+BINARIES = HERE / "node_modules/@cloudflare"  # of one platform, that npm has chosen
 ANSWER_SECONDS = 120.0
 NAMESPACE = '(className = "%(class)s", uniqueKey = "%(class)s", enableSql = true)'
 BINDING = '(name = "%(binding)s", durableObjectNamespace = "%(class)s")'
@@ -45,10 +46,10 @@ const worker :Workerd.Worker = (
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
-    """What it runs: a script of this directory, and the classes of its actors by their bindings."""
+class Script:
+    """What it runs: a file of this directory, and the classes of its actors by their bindings."""
 
-    script: str
+    file: str
     actors: dict[str, str]
 
     def config(self, data: Path) -> str:
@@ -61,11 +62,11 @@ class Worker:
         }
 
 
-COUNTERS = Worker("workerd.js", {"COUNTER": "Counter"})
+COUNTERS = Script("workerd.js", {"COUNTER": "Counter"})
 
 
 class Workerd:
-    """A process of it, with what a worker of `COUNTERS` is told."""
+    """A process of it, told what `COUNTERS` are told."""
 
     def __init__(self, child: children.Child, port: int) -> None:
         self.child = child
@@ -76,25 +77,13 @@ class Workerd:
         """Of the process."""
         return self.child.pid
 
-    async def ask(self, do: str, **query: Any) -> dict[str, Any]:
+    async def ask(self, **query: Any) -> dict[str, Any]:
         """What its worker answers."""
-        return await anyio.to_thread.run_sync(partial(self._post, {"do": do, **query}))
+        return await anyio.to_thread.run_sync(partial(self._post, query))
 
-    async def run(
-        self,
-        do: str,
-        *,
-        callers: int = 1,
-        rooms: int = 1,
-        seconds: float = 0.0,
-        count: int = 0,
-        first: int = 0,
-        **query: Any,
-    ) -> int:
-        """How many steps of this kind its callers did, over `rooms` objects beginning with the one
-        numbered `first`: for so many seconds or, where it is given, this count."""
-        query |= {"callers": callers, "rooms": rooms, "seconds": seconds, "count": count}
-        done: int = (await self.ask(do, first=first, **query))["done"]
+    async def run(self, work: Work) -> int:
+        """Do it; how many steps that were."""
+        done: int = (await self.ask(**asdict(work)))["done"]
         return done
 
     def _post(self, query: dict[str, Any]) -> dict[str, Any]:
@@ -105,22 +94,27 @@ class Workerd:
         return answer
 
 
+def binary() -> Path | None:
+    """Its executable, where it is installed."""
+    return next(BINARIES.glob("workerd-*/bin/workerd"), None)
+
+
 def missing() -> str:
     """Why it cannot be started here, or nothing."""
-    return "" if BINARY.exists() else "workerd is not installed: npm install --prefix benchmarks"
+    return "workerd is not installed: npm install --prefix benchmarks" if binary() is None else ""
 
 
 @asynccontextmanager
 async def started(
-    directory: Path, prefix: Sequence[str] = (), worker: Worker = COUNTERS
+    directory: Path, prefix: Sequence[str] = (), script: Script = COUNTERS
 ) -> AsyncGenerator[Workerd]:
     """It, with its storage below `directory`, until the block ends. `prefix`: a command that runs
     the command."""
     data = directory / "data"
     data.mkdir(parents=True, exist_ok=True)
-    (directory / "worker.js").write_bytes((HERE / worker.script).read_bytes())
+    (directory / "worker.js").write_bytes((HERE / script.file).read_bytes())
     config = directory / "workerd.capnp"
-    config.write_text(worker.config(data))
-    command = [*prefix, str(BINARY), "serve", "--control-fd=1", str(config)]
+    config.write_text(script.config(data))
+    command = [*prefix, str(binary()), "serve", "--control-fd=1", str(config)]
     async with children.started(command) as child:
         yield Workerd(child, (await child.answer())["port"])
