@@ -1,4 +1,5 @@
-"""Messages published to rooms and delivered to their subscribers, beside plain durable puts."""
+"""(i) Messages published to rooms and delivered to their subscribers, beside plain durable puts: within
+the process, then over real sockets."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from roomhost.actors import realtime
 from roomhost.bindings import App
 from roomhost.runtime import Host
 
+from . import realtime_sockets
 from .measure import Figure, Results, Row, quantile, rate
 from .workloads import Counter, Put
 
@@ -48,7 +50,11 @@ async def run(rounds: int, seconds: float) -> Results:
                         await audience.hear(handles, seconds, acked, heard)
                     group.cancel_scope.cancel()
                 results += [Row("i", puts), Row("i", acked, puts), Row("i", heard, puts)]
-    return results
+
+            async def put(rooms: int) -> float:
+                return (await rate(Put(stubs[:rooms]), CALLERS, seconds))[0]
+
+            return results + await realtime_sockets.run(rounds, seconds, put)
 
 
 class Audience:

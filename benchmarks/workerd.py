@@ -10,7 +10,7 @@ import json
 import urllib.request
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ NAME = "workerd"
 HERE = Path(__file__).parent
 BINARIES = HERE / "node_modules/@cloudflare"  # of one platform, that npm has chosen
 ANSWER_SECONDS = 120.0
+NAMESPACE = '(className = "%(class)s", uniqueKey = "%(class)s", enableSql = true)'
+BINDING = '(name = "%(binding)s", durableObjectNamespace = "%(class)s")'
 CONFIG = """\
 using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -36,17 +38,35 @@ const config :Workerd.Config = (
 const worker :Workerd.Worker = (
   modules = [(name = "worker.js", esModule = embed "worker.js")],
   compatibilityDate = "2026-01-01",
-  durableObjectNamespaces = [
-    (className = "Counter", uniqueKey = "counter", enableSql = true),
-  ],
+  durableObjectNamespaces = [%(namespaces)s],
   durableObjectStorage = (localDisk = "disk"),
-  bindings = [(name = "COUNTER", durableObjectNamespace = "Counter")],
+  bindings = [%(bindings)s],
 );
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Script:
+    """What it runs: a file of this directory, and the classes of its actors by their bindings."""
+
+    file: str
+    actors: dict[str, str]
+
+    def config(self, data: Path) -> str:
+        """The configuration, with the storage of all actors in a directory."""
+        actors = [{"binding": name, "class": actor} for name, actor in self.actors.items()]
+        return CONFIG % {
+            "data": json.dumps(str(data.absolute())),
+            "namespaces": ", ".join(NAMESPACE % actor for actor in actors),
+            "bindings": ", ".join(BINDING % actor for actor in actors),
+        }
+
+
+COUNTERS = Script("workerd.js", {"COUNTER": "Counter"})
+
+
 class Workerd:
-    """A process of it, which runs `workerd.js`."""
+    """A process of it, told what `COUNTERS` are told."""
 
     def __init__(self, child: children.Child, port: int) -> None:
         self.child = child
@@ -85,14 +105,16 @@ def missing() -> str:
 
 
 @asynccontextmanager
-async def started(directory: Path, prefix: Sequence[str] = ()) -> AsyncGenerator[Workerd]:
+async def started(
+    directory: Path, prefix: Sequence[str] = (), script: Script = COUNTERS
+) -> AsyncGenerator[Workerd]:
     """It, with its storage below `directory`, until the block ends. `prefix`: a command that runs
     the command."""
     data = directory / "data"
     data.mkdir(parents=True, exist_ok=True)
-    (directory / "worker.js").write_bytes((HERE / "workerd.js").read_bytes())
+    (directory / "worker.js").write_bytes((HERE / script.file).read_bytes())
     config = directory / "workerd.capnp"
-    config.write_text(CONFIG % {"data": json.dumps(str(data))})
+    config.write_text(script.config(data))
     command = [*prefix, str(binary()), "serve", "--control-fd=1", str(config)]
     async with children.started(command) as child:
         yield Workerd(child, (await child.answer())["port"])
