@@ -55,7 +55,12 @@ class HostChild:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._commands = {"evict": self._evict, "rung": self._rung, "commits": self._commits}
+        self._commands = {
+            "commits": self._commits,
+            "evict": self._evict,
+            "rung": self._rung,
+            "trim": self._trim,
+        }
 
     async def answer(self, command: dict[str, Any]) -> dict[str, Any]:
         """The answer to one command."""
@@ -79,16 +84,19 @@ class HostChild:
         return {"done": steps.done}
 
     async def _evict(self) -> dict[str, Any]:
-        """Drop every instance; the sockets stay. What is free then goes back to the system, which
-        the allocator would keep for the next ones."""
+        """Drop every instance; the sockets stay."""
         evicted = 0
         for slot in list(self._host.engine.resident):
             if slot.activation is not None:
                 evicted += slot.activation.evict()
+        return {"evicted": evicted, "left": self._host.statistics().activations}
+
+    async def _trim(self) -> dict[str, Any]:
+        """Give back to the system what is free, which the allocator would keep for later."""
         gc.collect()
         with contextlib.suppress(AttributeError):  # of another C library
             ctypes.CDLL(None).malloc_trim(0)
-        return {"evicted": evicted, "left": self._host.statistics().activations}
+        return {}
 
     async def _rung(self) -> dict[str, Any]:
         """How late the alarms were that have run since the last time."""
