@@ -12,14 +12,27 @@ from typing import Any
 
 import anyio
 
-from . import bench_calls, bench_crdt, bench_durable, bench_realtime
+from . import (
+    bench_calls,
+    bench_crdt,
+    bench_durable,
+    bench_echo,
+    bench_fan_out,
+    bench_history,
+    bench_http,
+    bench_realtime,
+)
 from .measure import Bench, Results
 from .report import fields, table
 
 BENCHES: dict[str, Bench] = {
     "calls": bench_calls.run,
     "durable": bench_durable.run,
+    "http": bench_http.run,
+    "echo": bench_echo.run,
+    "fan-out": bench_fan_out.run,
     "realtime": bench_realtime.run,
+    "history": bench_history.run,
     "crdt": bench_crdt.run,
 }
 LOOPS: dict[str, dict[str, Any]] = {

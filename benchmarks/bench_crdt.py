@@ -17,7 +17,7 @@ from typing import Any
 
 from . import children, crdt_cold, yjs_updates
 from .children import Child
-from .measure import Figure, Results, Row, skipped
+from .measure import Figure, Results, Row, progress, skipped
 from .network import in_turn
 from .yjs_peers import KEY, OURS, PEERS, PYCRDT, Peer
 
@@ -98,6 +98,7 @@ class Spread:
                 )
                 self._rates[peer.name].rates.append(found["rate"])
                 self._rates[peer.name].notes.append(busy(found))
+                progress(self._rates[peer.name])
                 self._late[peer.name].rates.append(found["p99"] * 1e6)
                 self._late[peer.name].notes.append(f"p50 {found['p50'] * 1e6:,.0f} µs")
                 self._work[peer.name].rates.append(found["server"] / found["rate"] * 1e6)

@@ -28,6 +28,6 @@ async def run(rounds: int, seconds: float) -> Results:
                 return {"do": "echo", "urls": urls, "window": window}
 
             name = f"echo, {SOCKETS} sockets, {rooms} room(s), {window} in flight"
-            measured = await servers.compare(command, name, "echoes/s", rounds, seconds)
-            results += rows("d", measured, BARS)
+            figures = await servers.compare(command, name, "echoes/s", rounds, seconds)
+            results += rows("d", figures, BARS)
     return results + missing("d", SERVERS)

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 
 from . import children, servers
-from .measure import Figure, Results, Row
+from .measure import Figure, Results, Row, progress
 from .network import Network, busy, in_turn, network, publishing
 from .servers import Server, Serving
 
@@ -65,7 +65,8 @@ class Costs:
             self._found[count].append(found)
             self._time[count].rates.append(1e6 / found["rate"])
             self._work[count].rates.append(found["server"] / found["rate"] * 1e6)
-            self._time[count].notes = [busy(self._found[count])]
+            self._time[count].notes.append(busy(self._found[count]))
+            progress(self._time[count])
 
     def rows(self) -> Results:
         """The long history beside the short one."""

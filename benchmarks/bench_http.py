@@ -27,6 +27,6 @@ async def run(rounds: int, seconds: float) -> Results:
                 }
 
             name = f"requests, {CONNECTIONS} connections, {rooms} room(s)"
-            measured = await servers.compare(command, name, "requests/s", rounds, seconds)
-            results += rows("c", measured, BARS)
+            figures = await servers.compare(command, name, "requests/s", rounds, seconds)
+            results += rows("c", figures, BARS)
     return results + missing("c", SERVERS)

@@ -16,7 +16,7 @@ from roomhost.bindings import App
 from roomhost.runtime import Host
 
 from . import realtime_sockets
-from .measure import Figure, Results, Row, quantile, rate
+from .measure import Figure, Results, Row, progress, quantile, rate
 from .workloads import Counter, Put
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ class Audience:
         heard.rates.append(self._delivered / (time.perf_counter() - begun))
         p50, p99 = (quantile(self._latencies, share) * 1000 for share in (0.5, 0.99))
         heard.notes.append(f"sent to heard: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+        progress(heard)
 
     async def _listen(self, ws: WebSocket, looks: bool) -> None:
         while True:

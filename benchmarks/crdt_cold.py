@@ -23,7 +23,7 @@ import uvloop
 
 from . import children, yjs_updates
 from .crdt_rooms import filled
-from .measure import Figure, Results, Row
+from .measure import Figure, Results, Row, progress
 
 Answered = Callable[
     [], Awaitable[tuple[bytes, float]]
@@ -55,6 +55,7 @@ async def run(directory: Path, logs: list[int], rounds: int) -> Results:
                     answer = await child.ask(do="load")
                     figures[key].rates.append(answer["seconds"] * 1e6)
                     figures[key].notes.append(f"{answer['bytes']:,} bytes")
+                    progress(figures[key])
         results += [
             Row("j", figure, reference(key, figures), less_is_better=True)
             for key, figure in figures.items()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from .load_echo import Flight
 from .load_run import Wire, all_of
-from .web_socket import END_OF_HEAD
+from .web_socket import END_OF_HEAD, dial
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
@@ -45,8 +45,7 @@ class Client(Wire):
 
         :raises ConnectionError: it is no 200 with a length
         """
-        loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self, self._url.hostname, self._url.port)
+        await dial(self._url, self)
         self.write(self.request)
         await self._answered
 

@@ -8,13 +8,13 @@ import statistics
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from . import children
 from .children import Child
-from .measure import Figure, Results, Row, skipped
+from .measure import Figure, Results, Row, Side, skipped, take_turns
 from .network_app import COLLAB
 from .serve_ours import KEY
 from .servers import OURS, Server, Serving
@@ -22,20 +22,6 @@ from .servers import OURS, Server, Serving
 T = TypeVar("T")
 # What the load generator is told of a case, for a server of this name at this host and port.
 Command = Callable[[str, str], dict[str, Any]]
-
-
-@dataclass(slots=True)
-class Measured:
-    """A figure of one server, and what was found in each round of it."""
-
-    figure: Figure
-    found: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-
-    def add(self, found: dict[str, Any]) -> None:
-        """One round more."""
-        self.found.append(found)
-        self.figure.rates.append(found["rate"])
-        self.figure.notes = [busy(self.found)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,15 +39,23 @@ class Network:
 
     async def compare(
         self, command: Command, name: str, unit: str, rounds: int, seconds: float
-    ) -> dict[Server, Measured]:
+    ) -> dict[Server, Figure]:
         """A figure of each server."""
-        measured = {
-            server: Measured(Figure(f"{server.name}, {name}", unit)) for server in self.running
-        }
-        for number in range(rounds):
-            for server in in_turn(self.running, number):
-                measured[server].add(await self.ask(server, command, seconds))
-        return measured
+        figures = {server: Figure(f"{server.name}, {name}", unit) for server in self.running}
+        await take_turns(
+            rounds,
+            [self._side(figure, server, command, seconds) for server, figure in figures.items()],
+        )
+        return figures
+
+    def _side(self, figure: Figure, server: Server, command: Command, seconds: float) -> Side:
+        found: list[dict[str, Any]] = []
+
+        async def once() -> tuple[float, str]:
+            found.append(await self.ask(server, command, seconds))
+            return found[-1]["rate"], busy(found)
+
+        return Side(figure, once)
 
 
 @asynccontextmanager
@@ -92,16 +86,14 @@ def in_turn(sides: Iterable[T], number: int) -> Sequence[T]:
 
 
 def rows(
-    letter: str, measured: Mapping[Server, Measured], bars: Mapping[Server, float | None]
+    letter: str, figures: Mapping[Server, Figure], bars: Mapping[Server, float | None]
 ) -> Results:
     """Ours beside each of those that have a bar, or None for a ratio alone; then they by themselves."""
-    ours = measured[OURS].figure
+    ours = figures[OURS]
     beside = [
-        Row(letter, ours, measured[peer].figure, bar)
-        for peer, bar in bars.items()
-        if peer in measured
+        Row(letter, ours, figures[peer], bar) for peer, bar in bars.items() if peer in figures
     ]
-    alone = [Row(letter, peer.figure) for server, peer in measured.items() if server is not OURS]
+    alone = [Row(letter, figure) for server, figure in figures.items() if server is not OURS]
     return [*(beside or [Row(letter, ours)]), *alone]
 
 

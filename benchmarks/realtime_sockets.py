@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .measure import Figure, Results, Row
+from .measure import Figure, Results, Row, progress
 from .network import Network, busy, network, publishing
 from .servers import OURS
 
@@ -57,6 +57,7 @@ class Case:
         self._acked.notes.append(f"{late('acknowledged', found['acked'])}; {busy(self._found)}")
         self._heard.rates.append(found["heard"])
         self._heard.notes.append(late("heard", found["delivered"]))
+        progress(self._acked)
 
     def rows(self) -> Results:
         """Both beside the puts."""

@@ -11,7 +11,7 @@ import base64
 import os
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 TEXT, BINARY, CLOSE, PING, PONG = 1, 2, 8, 9, 10
 SHORT, MEDIUM = 126, 127  # lengths that say that two, or eight, bytes of length follow
@@ -100,14 +100,19 @@ async def connect(
     :raises ConnectionError: the server does not answer 101, or closes
     """
     parts = urlsplit(url)
-    assert parts.hostname is not None
-    assert parts.port is not None
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
     handshake = Handshake(upgrade(parts.netloc, path, key, offered), greeting)
-    loop = asyncio.get_running_loop()
-    await loop.create_connection(lambda: handshake, parts.hostname, parts.port)
+    await dial(parts, handshake)
     await handshake.done
     handshake.hand_over(protocol)
+
+
+async def dial(parts: SplitResult, protocol: asyncio.Protocol) -> None:
+    """Connect this protocol to the server that a URL names, with its port."""
+    assert parts.hostname is not None
+    assert parts.port is not None
+    loop = asyncio.get_running_loop()
+    await loop.create_connection(lambda: protocol, parts.hostname, parts.port)
 
 
 def upgrade(host: str, path: str, key: str = "", offered: str = "") -> bytes:
