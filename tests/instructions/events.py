@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import itertools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -35,7 +35,7 @@ SOCKETS = 20
 KEYS = 10
 CALIBRATION = "calibration"  # the kind that is Python alone
 
-Step = Callable[[], Awaitable[object]]
+Step = Callable[[], Coroutine[Any, Any, object]]
 Prepare = Callable[[Host, ManualClock], Awaitable[Step]]
 
 
@@ -204,7 +204,10 @@ async def request(host: Host, clock: ManualClock) -> Step:
     async def send(message: Any) -> None:
         return None
 
-    return lambda: host.asgi(dict(scope), receive, send)
+    async def step() -> None:
+        await host.asgi(dict(scope), receive, send)
+
+    return step
 
 
 async def echo(host: Host, clock: ManualClock) -> Step:
