@@ -37,6 +37,9 @@ class Origin(msgspec.Struct, frozen=True):
     actor: RealtimePrincipal | None = None
 
 
+NOBODY = Origin()
+
+
 class Applied(msgspec.Struct, frozen=True):
     """What became of an update. `integrated`: what others have to hear, in this order. `stored`: it has
     a record of its own; else it was known already, and `record` is the one that was stored of the
@@ -100,7 +103,7 @@ class Document:
         state: RoomState,
         update: bytes,
         now_ms: int,
-        origin: Origin = Origin(),
+        origin: Origin = NOBODY,
         *,
         trusted: bool = False,
     ) -> Applied:
