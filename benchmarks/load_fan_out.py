@@ -9,6 +9,7 @@ from .load_run import Run, Wire, all_of
 from .web_socket import NONE, TEXT, Greeting, connect, framed
 
 MESSAGE = b"x" * 64
+CHECKED_BYTES = 8  # of the end of what came, where it ends with a message
 # What opens a namespace of Socket.IO, whose packets are `4` of Engine.IO and `0`, or `2` for an event
 # (engine.io protocol 4, socket.io protocol 5).
 CONNECTED = Greeting(framed(b"40", TEXT), b'40{"sid"')
@@ -72,13 +73,13 @@ class Listener(Wire):
     def __init__(self, run: FanOut, comes: bytes) -> None:
         super().__init__(run)
         self._delivered = run.delivered
-        self._comes = comes
+        self._end = comes[-CHECKED_BYTES:]
         self._size = len(comes)
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
         count, self.rest = divmod(self.rest + len(data), self._size)
-        if not self.rest and not data.endswith(self._comes[-8:]):
+        if not self.rest and not data.endswith(self._end):
             self.run.fail(f"what came is not what was sent: {data[:80]!r}")
         elif count:
             self._delivered(count)

@@ -14,14 +14,15 @@ OPENED_AT_ONCE = 50
 
 
 class Run:
-    """What its sockets share. `open`: they send on. `done`: what has happened since it began."""
+    """What its sockets share. `open`: they send on. `done`: what has happened since it began. `ended`:
+    when nothing is in flight any more, or why it has failed."""
 
     def __init__(self) -> None:
         self.open = False
         self.done = 0
         self._result: dict[str, Any] = {}
         self._transports: list[asyncio.Transport] = []
-        self._ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def made(self, transport: asyncio.Transport) -> None:
         """A connection is the run's, and closed with it."""
@@ -29,13 +30,13 @@ class Run:
 
     def drained(self) -> None:
         """Nothing is in flight any more, and nothing is sent."""
-        if not self._ended.done():
-            self._ended.set_result(None)
+        if not self.ended.done():
+            self.ended.set_result(None)
 
     def fail(self, reason: str) -> None:
         """What was measured is wrong, or will never end."""
-        if not self._ended.done():
-            self._ended.set_exception(ConnectionError(reason))
+        if not self.ended.done():
+            self.ended.set_exception(ConnectionError(reason))
 
     def closed(self, result: dict[str, Any]) -> None:
         """The time is up: add to what the meter found."""
@@ -58,19 +59,23 @@ class Run:
 
     async def _once(self, pid: int, seconds: float, begin: Callable[[], object]) -> None:
         loop = asyncio.get_running_loop()
-        self._ended = loop.create_future()
+        self.ended = loop.create_future()
         self.done = 0
         self.open = True
         meter = Meter(pid)
 
         def close() -> None:
+            if not self.done:  # it would be no rate
+                loop.call_later(seconds, close)
+                return
+
             self._result = meter.result(self.done)
             self.closed(self._result)
             self.open = False
 
         loop.call_later(seconds, close)
         begin()
-        await self._ended
+        await self.ended
 
 
 class Wire(asyncio.Protocol):
