@@ -21,10 +21,10 @@ from .work import Work
 from .workerd import Workerd
 
 BURST = 100_000  # of ours, due at the same millisecond
-THEIR_BURST = 1_000  # of workerd, which takes minutes to set as many
+THEIR_BURST = 500  # of workerd, which would take minutes to set as many
 DUE_MS = 2_000_000_000_000  # by the clock of ours, which is ahead
 START_MS = 1_500  # from when a host is started until they are due
-THEIR_START_MS = 8_000  # likewise, and workerd's are set before
+THEIR_START_MS = (5_000, 20_000, 60_000)  # likewise, and workerd's are set before; until they are
 LIGHT_RATE = 200  # a second
 LIGHT_SECONDS = 1.5  # times the time of a figure
 LIGHT_START_MS = 2_000  # from when they begin to be set until the first one is due
@@ -95,8 +95,8 @@ async def run(rounds: int, seconds: float) -> Results:
     if reason := workerd.missing():
         return [*rows, Row("h", skipped(workerd.NAME, reason))]
 
-    rows += [Row("h", mine.rate, theirs.rate), Row("h", theirs.rate)]
     late = (theirs.p50, theirs.p99, theirs.light_p50, theirs.light_p99)
+    rows[1:1] = [Row("h", mine.rate, theirs.rate), Row("h", theirs.rate)]
     return [*rows, *(Row("h", figure, less_is_better=True) for figure in late)]
 
 
@@ -118,18 +118,26 @@ async def of_workerd(
 ) -> None:
     """One round: alarms are set by calls, in one process, and run in another, so that no object is
     in memory."""
-    own = directory / f"workerd-{number}"
-    due_ms = now_ms() + THEIR_START_MS
-    async with workerd.started(own) as host:
-        await host.run(Work("ring", SETTERS, burst, count=burst, due_ms=due_ms))
-    async with workerd.started(own) as host:
-        found = await rung(host, burst) if now_ms() < due_ms else None
-    if found is None:
-        raise TimeoutError(f"workerd took longer than {THEIR_START_MS} ms to set {burst} alarms")
-
-    figures.add_burst(found)
+    figures.add_burst(await their_burst(directory / f"workerd-{number}", burst))
     async with workerd.started(directory / f"workerd-light-{number}") as host:
         figures.add_light(await light(host, seconds))
+
+
+async def their_burst(directory: Path, burst: int) -> dict[str, Any]:
+    """How late alarms of workerd are.
+
+    :raises TimeoutError: setting them took longer than the last of THEIR_START_MS
+    """
+    for start_ms in THEIR_START_MS:
+        own = directory / str(start_ms)
+        due_ms = now_ms() + start_ms
+        async with workerd.started(own) as host:
+            await host.run(Work("ring", SETTERS, burst, count=burst, due_ms=due_ms))
+        async with workerd.started(own) as host:
+            if now_ms() < due_ms:
+                return await rung(host, burst)
+
+    raise TimeoutError(f"workerd takes longer than {THEIR_START_MS[-1]} ms to set {burst} alarms")
 
 
 async def light(host: Server, seconds: float) -> dict[str, Any]:

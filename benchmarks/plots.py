@@ -54,7 +54,7 @@ def draw_letter(letter: str, figures: Sequence[Figure], path: Path) -> None:
         len(groups),
         1,
         figsize=(WIDTH_INCHES, sum(heights) + 0.3),
-        gridspec_kw={"height_ratios": heights},
+        gridspec_kw={"height_ratios": [len(group) for group in groups]},
         squeeze=False,
         layout="constrained",
     )
@@ -82,13 +82,14 @@ def draw_unit(axis: Any, unit: str, figures: Sequence[Figure]) -> None:
         error_kw={"ecolor": INK, "elinewidth": 0.8, "capsize": 2},
     )
     axis.set_yticks(places, [figure.name for figure in figures], fontsize=8, color=INK)
-    axis.invert_yaxis()
+    axis.set_ylim(len(figures) - 0.5, -0.5)
     greatest = max(high for _, high in spreads)
     scale(axis, medians, greatest)
     for place, (figure, (_, high)) in enumerate(zip(figures, spreads, strict=True)):
         text = f"  {number(figure.median)}"
         axis.text(high, place, text, va="center", fontsize=8, color=INK)
     axis.set_title(unit, loc="right", fontsize=8, color=INK)
+    axis.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
     axis.tick_params(length=0, labelsize=8, colors=INK)
     axis.grid(axis="x", color="#e6e8eb", linewidth=0.6)
     axis.set_axisbelow(True)
