@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor test check bench clients clean
+.PHONY: help serve editor test check bench instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -15,6 +15,8 @@ help:
 	@echo "make test    run the whole suite, real clients included"
 	@echo "make check   lint, types and packaging"
 	@echo "make bench   measure this machine"
+	@echo "make instructions"
+	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make clean   remove what these made; never the data"
 
 # Run the host with the example application on embedded storage.
@@ -42,6 +44,10 @@ check: $(VENV)/.developed
 
 bench: $(VENV)/.benched benchmarks/node_modules/.installed
 	$(BIN)/python -m benchmarks
+
+# Count the instructions of each kind of event, and record them: what `test` compares with.
+instructions: $(VENV)/.developed
+	$(BIN)/python -m tests.instructions
 
 $(VENV)/.installed: pyproject.toml
 	python3 -m venv $(VENV)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from contextlib import AsyncExitStack
 from functools import partial
@@ -22,6 +23,8 @@ BAR = 4.0  # times workerd
 async def run(rounds: int, seconds: float) -> Results:
     """The figures, each with what it stands beside."""
     floor = Figure("bare hand-over, 1 caller", "calls/s")
+    figures: dict[tuple[str, int], Figure] = {}
+    missing: list[Figure] = []
     with tempfile.TemporaryDirectory(dir=Path.cwd(), ignore_cleanup_errors=True) as name:
         async with AsyncExitStack() as stack, anyio.create_task_group() as group:
             hand_over = HandOver()
@@ -31,12 +34,9 @@ async def run(rounds: int, seconds: float) -> Results:
             workers: dict[str, Worker] = {ours.NAME: mine, **theirs}
             for worker in workers.values():
                 await worker.run(Work("increment", seconds=WARM_UP_SECONDS * seconds))
-            figures = {
-                (who, callers): Figure(f"{who}, {callers} caller(s)", "calls/s")
-                for who in workers
-                for callers in CALLERS
-                if callers <= peers.MAX_CALLERS.get(who, callers)
-            }
+            for who, callers in itertools.product(workers, CALLERS):
+                if callers <= peers.MAX_CALLERS.get(who, callers):
+                    figures[who, callers] = Figure(f"{who}, {callers} caller(s)", "calls/s")
             sides = [Side(floor, partial(by_hand, hand_over, seconds))]
             for (who, callers), figure in figures.items():
                 work = Work("increment", callers=callers, seconds=seconds)

@@ -110,11 +110,9 @@ async def counted(directory: Path, seconds: float) -> Results:
     if reason := syncs.missing():
         return [Row("b", skipped("fsyncs", reason))]
 
-    starts = {ours.NAME: lambda prefix: ours.started(directory / "ours", prefix=prefix)}
+    starts: dict[str, syncs.Start] = {ours.NAME: partial(ours.started, directory / "ours")}
     if not workerd.missing():
-        starts[workerd.NAME] = lambda prefix: workerd.started(
-            directory / workerd.NAME, prefix=prefix
-        )
+        starts[workerd.NAME] = partial(workerd.started, directory / workerd.NAME)
     figures: dict[tuple[str, Case], Figure] = {}
     for who, start in starts.items():
         async with syncs.traced(start, directory / f"syncs-{who}") as traced:

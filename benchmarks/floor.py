@@ -51,7 +51,7 @@ def raw_lmdb(directory: Path, group: int, rooms: int) -> Generator[Any]:
         with environment.begin(write=True) as transaction:
             for _ in range(group):
                 number = next(numbers)
-                key = (number % rooms).to_bytes(8, "big") + key_of(number).encode()
+                key = (number % rooms).to_bytes(8, "big") + key_of(number // rooms).encode()
                 transaction.put(key, new_value(), db=table)
 
     yield commit

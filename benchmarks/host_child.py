@@ -55,7 +55,12 @@ class HostChild:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._commands = {"evict": self._evict, "rung": self._rung, "commits": self._commits}
+        self._commands = {
+            "commits": self._commits,
+            "evict": self._evict,
+            "rung": self._rung,
+            "trim": self._trim,
+        }
 
     async def answer(self, command: dict[str, Any]) -> dict[str, Any]:
         """The answer to one command."""
@@ -67,7 +72,8 @@ class HostChild:
         many."""
         work = Work(**query)
         namespace = self._host.env.COUNTER
-        stubs = [namespace.get_by_name(str(work.first + room)) for room in range(work.rooms)]
+        names = range(work.first, work.first + work.rooms * work.stride, work.stride)
+        stubs = [namespace.get_by_name(str(name)) for name in names]
         steps = Steps(stubs, call_of(work), work.count)
         if not work.count:
             return {"done": (await rate(steps, work.callers, work.seconds))[1]}
@@ -78,16 +84,19 @@ class HostChild:
         return {"done": steps.done}
 
     async def _evict(self) -> dict[str, Any]:
-        """Drop every instance; the sockets stay. What is free then goes back to the system, which
-        the allocator would keep for the next ones."""
+        """Drop every instance; the sockets stay."""
         evicted = 0
         for slot in list(self._host.engine.resident):
             if slot.activation is not None:
                 evicted += slot.activation.evict()
+        return {"evicted": evicted, "left": self._host.statistics().activations}
+
+    async def _trim(self) -> dict[str, Any]:
+        """Give back to the system what is free, which the allocator would keep for later."""
         gc.collect()
         with contextlib.suppress(AttributeError):  # of another C library
             ctypes.CDLL(None).malloc_trim(0)
-        return {"evicted": evicted}
+        return {}
 
     async def _rung(self) -> dict[str, Any]:
         """How late the alarms were that have run since the last time."""
@@ -106,7 +115,7 @@ def call_of(work: Work) -> Call:
         case "increment":
             return lambda stub, number: stub.increment()
         case "store":
-            return lambda stub, number: stub.store(key_of(number))
+            return lambda stub, number: stub.store(key_of(number // work.rooms))
         case "read":
             return lambda stub, number: stub.read(key_of(0))
         case "ring":

@@ -43,7 +43,8 @@ class Ours:
 
     async def evict(self) -> None:
         """Have no instance in memory. The sockets stay."""
-        await self.ask(do="evict")
+        left: int = (await self.ask(do="evict"))["left"]
+        assert not left, f"{left} objects are still in memory"
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import signal
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from .work import Work, Worker
 SYNC = re.compile(rb"\b(?:fsync|fdatasync|sync_file_range|msync)\(")
 TRACE = "trace=fsync,fdatasync,sync_file_range,msync"
 
-Start = Callable[[Sequence[str]], AbstractAsyncContextManager[Worker]]  # with a command before it
+Start = Callable[
+    ..., AbstractAsyncContextManager[Worker]
+]  # `prefix`: a command that runs the command
 
 
 class Traced:
@@ -46,7 +48,7 @@ def missing() -> str:
 async def traced(start: Start, log: Path) -> AsyncGenerator[Traced]:
     """What `start` starts, under strace, which stops it at these calls alone."""
     prefix = ["strace", "-f", "--seccomp-bpf", "--quiet=all", "-e", TRACE, "-o", str(log)]
-    async with start(prefix) as worker:
+    async with start(prefix=prefix) as worker:
         try:
             yield Traced(worker, log)
         finally:

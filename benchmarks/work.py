@@ -10,7 +10,8 @@ from typing import Literal, Protocol
 @dataclass(frozen=True, slots=True)
 class Work:
     """Steps of `callers` that each do one after the other, over `rooms` objects in turn, beginning
-    with the one numbered `first`: for so many seconds or, where it is given, this count.
+    with the one numbered `first`, `stride` apart: for so many seconds or, where it is given, this
+    count.
 
     `increment` adds one in memory, `store` puts 100 bytes, `read` gets what the first `store` of an
     object put, `ring` sets its alarm: that of step n is due `spread_ms * n / count` after `due_ms`.
@@ -22,6 +23,7 @@ class Work:
     seconds: float = 0.0
     count: int = 0
     first: int = 0
+    stride: int = 1
     due_ms: int = 0
     spread_ms: int = 0
 

@@ -54,7 +54,7 @@ export class Counter extends DurableObject {
 
 const steps = {
   increment: (stub) => stub.increment(),
-  store: (stub, number) => stub.store(`key-${number % KEYS}`),
+  store: (stub, number, query) => stub.store(`key-${Math.floor(number / query.rooms) % KEYS}`),
   read: (stub) => stub.read("key-0"),
   ring: (stub, number, query) => stub.ring(query.due_ms + Math.floor((number * query.spread_ms) / query.count)),
 };
@@ -63,7 +63,7 @@ const steps = {
 async function run(env, query) {
   const step = steps[query.do];
   const stubs = [];
-  const stubOf = (number) => env.COUNTER.getByName(String(query.first + (number % query.rooms)));
+  const stubOf = (number) => env.COUNTER.getByName(String(query.first + (number % query.rooms) * query.stride));
   const keepsStubs = query.rooms <= 100;
   for (let number = 0; keepsStubs && number < query.rooms; number++) stubs.push(stubOf(number));
   const deadline = Date.now() + query.seconds * 1000;
