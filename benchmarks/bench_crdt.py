@@ -27,7 +27,7 @@ CASES = ((1, 1), (512, 10), (512, 50))  # updates in flight, readers
 WARM_UP = 0.3  # of the time of a figure
 DOCUMENTS, DOCUMENT_UPDATES = 100, 1_000
 WARM_DOCUMENTS = 20  # that are open before memory is looked at
-LOGS = (10_000, 100_000)  # updates in the document of a cold load
+LOGS = (10_000, 50_000)  # updates in the document of a cold load
 
 
 @dataclass(frozen=True, slots=True)
