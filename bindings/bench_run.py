@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -13,7 +15,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..runtime import Host, HostError
 from . import limits
-from .bench_app import app as builtin
 from .bench_load import Load, activation, calls, memory
 from .bench_sockets import Sockets, exchange, serving
 from .bench_target import Call, Target, of_class
@@ -57,17 +58,18 @@ def builtin_rows(options: Options) -> list[Measure]:
     ]
 
 
-def rows_of(target: Target, options: Options, sockets: Sockets | None) -> list[Measure]:
-    """Of an application that was named."""
-    rows: list[Measure] = [
+def target_rows(target: Target, options: Options) -> list[Measure]:
+    """Of what an application's rooms are called for."""
+    return [
         lambda host, _: memory(host, target),
         *call_rows(target, options, rooms=True),
         lambda host, _: activation(host, target, options.seconds, prepare=target),
     ]
-    if sockets is not None:
-        given = sockets
-        rows.append(lambda _, address: exchange(address, "messages", given, options.seconds))
-    return rows
+
+
+def socket_rows(sockets: Sockets, options: Options) -> list[Measure]:
+    """Of its WebSockets."""
+    return [lambda _, address: exchange(address, "messages", sockets, options.seconds)]
 
 
 def call_rows(target: Target, options: Options, *, rooms: bool) -> list[Measure]:
@@ -84,6 +86,9 @@ def call_row(target: Target, load: Load) -> Measure:
 async def run(app: App, settings: HostSettings, rows: list[Measure], seconds: float) -> list[Row]:
     """Measure them on one host. HostError: what is called fails; the message says how."""
     found: list[Row] = []
+    # Told to end, it cleans up as for Ctrl-C.
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
     async with Host(app, settings=settings) as host, serving(host) as address:
         with bar() as progress:
             task = progress.add_task(app.name, total=len(rows))
@@ -131,13 +136,3 @@ async def tick(progress: Progress, task: Any, rows: int, seconds: float) -> None
         share = min(0.95, (time.perf_counter() - begun) / seconds)
         progress.update(task, completed=rows + share, refresh=True)
         await anyio.sleep(TICK_SECONDS)
-
-
-def plan(
-    app: App | None, target: Target | None, options: Options, sockets: Sockets | None
-) -> tuple[App, list[Measure]]:
-    """The application, and its rows: the built-in one where none is named."""
-    if app is None or target is None:
-        return builtin, builtin_rows(options)
-
-    return app, rows_of(target, options, sockets)
