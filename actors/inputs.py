@@ -19,7 +19,7 @@ from .crdt_types import (
     RealtimeYjsUpdateOptions,
 )
 from .errors import InvalidArgument, PayloadTooLarge
-from .json_values import check, encode, encode_within, parse
+from .json_values import check, decoder, encode, encode_within, is_shallow, parse
 from .members import check_member_fields
 from .messages import check_message
 from .principals import check_id, check_principal
@@ -67,6 +67,24 @@ class Input:
         value = parse(data, self.kind, root)
         self.check(value, f"{root}." if root else "")
         return value
+
+    def take(self, given: msgspec.Struct) -> tuple[bytes, Any]:
+        """An input that code gives: as JSON, and what is read there, checked. InvalidArgument, also of
+        a value that JSON has not, which would become another. PayloadTooLarge."""
+        try:
+            body = encode(given)
+            value = decoder(self.kind).decode(body)
+        except Exception:
+            plain = False
+        else:
+            # What is read back as it was given has nothing that JSON has not.
+            plain = value == given and is_shallow(body) and len(body) <= self.max_bytes
+        if plain:
+            self.check(value, "")
+        else:
+            body = plain_json(given)
+            value = self.parse(body)
+        return body, value
 
     def decode(self, data: bytes) -> Any:
         """The input from JSON that `parse` has seen before."""

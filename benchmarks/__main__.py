@@ -6,23 +6,33 @@ import argparse
 import json
 import os
 import platform
-from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from . import bench_calls, bench_crdt, bench_durable, bench_realtime
-from .measure import Figure, ratio
+from . import (
+    bench_calls,
+    bench_crdt,
+    bench_durable,
+    bench_echo,
+    bench_fan_out,
+    bench_history,
+    bench_http,
+    bench_realtime,
+)
+from .measure import Bench, Results
+from .report import fields, table
 
-FIELDS = ("name", "unit", "median", "slowest", "fastest", "ratio", "beside", "note")
-Results = list[tuple[Figure, Figure | None]]
-Bench = Callable[[int, float], Awaitable[Results]]
 BENCHES: dict[str, Bench] = {
     "calls": bench_calls.run,
     "durable": bench_durable.run,
+    "http": bench_http.run,
+    "echo": bench_echo.run,
+    "fan-out": bench_fan_out.run,
     "realtime": bench_realtime.run,
+    "history": bench_history.run,
     "crdt": bench_crdt.run,
 }
 LOOPS: dict[str, dict[str, Any]] = {
@@ -47,50 +57,13 @@ def main() -> None:
         results += anyio.run(BENCHES[name], options.rounds, options.seconds, **LOOPS[options.loop])
     print(table(results))
     if options.json is not None:
-        options.json.write_text(json.dumps([row(*result) for result in results], indent=2) + "\n")
+        options.json.write_text(json.dumps([fields(row) for row in results], indent=2) + "\n")
 
 
 def machine() -> str:
     """What it ran on."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("roomhost", "lmdb", "uvloop"))
     return f"{os.cpu_count()} CPUs, CPython {platform.python_version()}, {versions}"
-
-
-def row(figure: Figure, reference: Figure | None) -> dict[str, Any]:
-    """One figure; without rounds, why there are none."""
-    if not figure.rates:
-        return dict.fromkeys(FIELDS) | {
-            "name": figure.name,
-            "unit": figure.unit,
-            "note": figure.notes[-1],
-        }
-
-    low, high = figure.spread
-    return {
-        "name": figure.name,
-        "unit": figure.unit,
-        "median": round(figure.median),
-        "slowest": round(low),
-        "fastest": round(high),
-        "ratio": None if reference is None else round(ratio(figure, reference), 3),
-        "beside": None if reference is None else reference.name,
-        "note": figure.notes[-1] if figure.notes else "",
-    }
-
-
-def table(results: Results) -> str:
-    """The figures for people."""
-    lines = [f"{'':50}{'median':>10}  {'slowest - fastest':>19}  {'ratio':>6}"]
-    for found in (row(*result) for result in results):
-        if found["median"] is None:
-            lines.append(f"{found['name']} ({found['unit']}): {found['note']}")
-            continue
-
-        spread = f"{found['slowest']:,} - {found['fastest']:,}"
-        beside = "" if found["ratio"] is None else f"{found['ratio']:.2f}"
-        name = f"{found['name']} ({found['unit']})"
-        lines.append(f"{name:50}{found['median']:>10,}  {spread:>19}  {beside:>6}  {found['note']}")
-    return "\n".join(lines)
 
 
 if __name__ == "__main__":

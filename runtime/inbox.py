@@ -36,6 +36,11 @@ class Inbox:
         return self._bytes
 
     @property
+    def holds_messages(self) -> bool:
+        """Whether a message waits."""
+        return bool(self._frames)
+
+    @property
     def crowded(self) -> bool:
         """Whether the reader should take something before more comes from another process."""
         overhead = len(self._frames) * limits.REMOTE_MESSAGE_OVERHEAD_BYTES
@@ -73,14 +78,19 @@ class Inbox:
 
             self._waiter = current_backend().waiter()
             await self._waiter
-        if self._frames:
-            frame = self._frames.popleft()
-            self._bytes -= size_of(frame)
-            self.wake()
-            return frame
+        frame = self.take()
+        assert frame is not None
+        return frame
 
-        assert self._close is not None
-        return self._close
+    def take(self) -> Frame | None:
+        """The next frame; None: there is none yet."""
+        if not self._frames:
+            return self._close
+
+        frame = self._frames.popleft()
+        self._bytes -= size_of(frame)
+        self.wake()
+        return frame
 
     async def taken(self) -> None:
         """Return when a frame was taken, or none will come any more."""
