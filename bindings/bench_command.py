@@ -26,7 +26,7 @@ from .bench_sockets import Sockets
 from .bench_target import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from .bench_run import Measure
 
@@ -164,7 +164,7 @@ def sockets_of(given: dict[str, Any], options: Options) -> Sockets | None:
         raise HostError(f"--socket is a path, as in /chat/{{room}}/, not {path!r}")
 
     headers = dict(header_of(text) for text in given["headers"])
-    return Sockets(path, 1, options.sockets, given["message"], headers)
+    return Sockets(path, options.sockets, message=given["message"], headers=headers)
 
 
 def header_of(text: str) -> tuple[str, str]:
@@ -177,7 +177,7 @@ def header_of(text: str) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def directory(given: Path | None) -> Iterator[Path]:
+def directory(given: Path | None) -> Generator[Path]:
     """Where the rooms are stored: the empty directory that was named, or one that is removed."""
     if given is None:
         with tempfile.TemporaryDirectory(prefix="roomhost-bench-", dir=Path.cwd()) as temporary:

@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from rich.console import Console
@@ -45,9 +45,8 @@ class Options:
 def builtin_rows(options: Options) -> list[Measure]:
     """Of the built-in application."""
     call, store, read = (of_class("ROOM", Call(name)) for name in ("call", "store", "read"))
-    said = {"rooms": 1, "message": "hello", "headers": dict[str, str]()}
-    echo = Sockets("/room/{room}/", sockets=limits.BENCH_ECHO_SOCKETS, **said)
-    crowd = Sockets("/crowd/{room}/", sockets=options.sockets, **said)
+    echo = Sockets("/room/{room}/", limits.BENCH_ECHO_SOCKETS)
+    crowd = Sockets("/crowd/{room}/", options.sockets)
     return [
         lambda host, _: memory(host, call),
         *call_rows(call, options, rooms=False),
@@ -95,24 +94,32 @@ async def run(app: App, settings: HostSettings, rows: list[Measure], seconds: fl
             for number, measure in enumerate(rows):
                 async with anyio.create_task_group() as group:
                     group.start_soon(tick, progress, task, number, seconds)
-                    row = await told(measure(host, address))
+                    found += await told(measure(host, address))
                     group.cancel_scope.cancel()
-                found += [] if row is None else [row]
     return found
 
 
-async def told(measured: Awaitable[Row | None]) -> Row | None:
-    """Its row. HostError: one line about what failed, which is the application's."""
+async def told(measured: Awaitable[Row | None]) -> list[Row]:
+    """Its row, if there is one. HostError: one line about what failed, which is the application's."""
     try:
-        return await measured
+        row = await measured
     except Exception as error:
-        cause: BaseException = error
-        while isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
+        cause = first_of(error)
         if isinstance(cause, HostError):
             raise cause from None
 
         raise HostError(f"what is measured fails: {type(cause).__name__}: {cause}") from error
+
+    return [] if row is None else [row]
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What a group of errors begins with."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return first_of(group.exceptions[0])
+
+    return error
 
 
 def bar() -> Progress:

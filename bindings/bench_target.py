@@ -81,7 +81,8 @@ def parse_call(text: str) -> Call:
     if isinstance(value, dict):
         return Call(method, keywords=cast("dict[str, Any]", value))
 
-    return Call(method, tuple(cast("list[Any]", value)) if isinstance(value, list) else (value,))
+    arguments: list[Any] = value if isinstance(value, list) else [value]
+    return Call(method, tuple(arguments))
 
 
 def target_of(app: App, binding: str | None, call: str | None) -> Target:
