@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -34,10 +34,10 @@ class Sockets:
     """So many for each room, at this path, and what is said over them."""
 
     path: str
-    rooms: int
     sockets: int
-    message: str
-    headers: Mapping[str, str]
+    rooms: int = 1
+    message: str = "hello"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def paths(self) -> list[str]:
         """Of the rooms."""
