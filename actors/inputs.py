@@ -75,16 +75,14 @@ class Input:
             body = encode(given)
             value = decoder(cast("Any", self.kind)).decode(body)
         except Exception:
-            plain = False
-        else:
-            # What is read back as it was given has nothing that JSON has not.
-            plain = value == given and is_shallow(body) and len(body) <= self.max_bytes
-        if plain:
+            body, value = b"", None  # what is wrong is said below
+        # What is read back as it was given has nothing that JSON has not.
+        if value == given and is_shallow(body) and len(body) <= self.max_bytes:
             self.check(value, "")
-        else:
-            body = plain_json(given)
-            value = self.parse(body)
-        return body, value
+            return body, value
+
+        body = plain_json(given)
+        return body, self.parse(body)
 
     def decode(self, data: bytes) -> Any:
         """The input from JSON that `parse` has seen before."""
