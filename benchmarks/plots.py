@@ -100,7 +100,7 @@ def draw_unit(axis: Any, unit: str, figures: Sequence[Figure]) -> None:
 
 def tick(value: float, place: int) -> str:
     """What stands below a line of the grid."""
-    return f"{value:,g}"
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def scale(axis: Any, medians: Sequence[float], greatest: float) -> None:
