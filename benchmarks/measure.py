@@ -51,11 +51,12 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Ours divided by what it stands beside; None without rounds of both."""
+        """Ours divided by what it stands beside; None without rounds of both, or beside nothing."""
         if self.beside is None or not self.figure.rates or not self.beside.rates:
             return None
 
-        return ratio(self.figure, self.beside)
+        found = ratio(self.figure, self.beside)
+        return found if math.isfinite(found) else None
 
     @property
     def met(self) -> bool | None:

@@ -89,13 +89,18 @@ def draw_unit(axis: Any, unit: str, figures: Sequence[Figure]) -> None:
         text = f"  {number(figure.median)}"
         axis.text(high, place, text, va="center", fontsize=8, color=INK)
     axis.set_title(unit, loc="right", fontsize=8, color=INK)
-    axis.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axis.xaxis.set_major_formatter(tick)
     axis.tick_params(length=0, labelsize=8, colors=INK)
     axis.grid(axis="x", color="#e6e8eb", linewidth=0.6)
     axis.set_axisbelow(True)
     for side in ("top", "right", "left"):
         axis.spines[side].set_visible(False)
     axis.spines["bottom"].set_color("#d0d4d9")
+
+
+def tick(value: float, place: int) -> str:
+    """What stands below a line of the grid."""
+    return f"{value:,.0f}" if value >= 1 else f"{value:g}"
 
 
 def scale(axis: Any, medians: Sequence[float], greatest: float) -> None:
