@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -73,7 +73,7 @@ class Input:
         a value that JSON has not, which would become another. PayloadTooLarge."""
         try:
             body = encode(given)
-            value = decoder(self.kind).decode(body)
+            value = decoder(cast("Any", self.kind)).decode(body)
         except Exception:
             plain = False
         else:

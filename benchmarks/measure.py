@@ -137,6 +137,11 @@ def skipped(name: str, reason: str) -> Figure:
     return Figure(name, "skipped", notes=[reason])
 
 
+def many(count: int, word: str) -> str:
+    """So many of something."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
 def quantile(values: Sequence[float], share: float) -> float:
     """The value that this share of the values does not exceed."""
     ordered = sorted(values)
