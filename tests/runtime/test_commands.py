@@ -17,7 +17,8 @@ def typed(
     with pytest.raises(SystemExit) as ended:
         commands.main()
     assert isinstance(ended.value.code, int)
-    return ended.value.code, *capsys.readouterr()
+    printed = capsys.readouterr()
+    return ended.value.code, printed.out, printed.err
 
 
 @pytest.mark.parametrize(
