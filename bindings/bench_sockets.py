@@ -96,7 +96,8 @@ async def exchange(address: tuple[str, int], name: str, sockets: Sockets, second
 
     kind = f"{name}, {many(sockets.sockets, 'socket')} in {many(sockets.rooms, 'room')}"
     heard, sent = outcome.heard / outcome.seconds, outcome.sent / outcome.seconds
-    note = f"{sent:,.0f} messages, each heard {many(outcome.reach, 'time')}; client {outcome.busy:.0%} busy"
+    reach = many(outcome.reach, "time")
+    note = f"{sent:,.0f} messages/s, each heard {reach}; client {outcome.busy:.0%} busy"
     counted = {
         "messages_per_second": round(sent, 1),
         "heard_by": outcome.reach,

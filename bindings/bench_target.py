@@ -74,15 +74,14 @@ def parse_call(text: str) -> Call:
         return Call(method)
 
     try:
-        value: Any = json.loads(data)
+        value: list[Any] | dict[str, Any] | str | float | None = json.loads(data)
     except ValueError as error:
         raise HostError(f"--call: the arguments of {method} are no JSON: {error}") from None
 
     if isinstance(value, dict):
-        return Call(method, keywords=cast("dict[str, Any]", value))
+        return Call(method, keywords=value)
 
-    arguments: list[Any] = value if isinstance(value, list) else [value]
-    return Call(method, tuple(arguments))
+    return Call(method, tuple(value) if isinstance(value, list) else (value,))
 
 
 def target_of(app: App, binding: str | None, call: str | None) -> Target:
