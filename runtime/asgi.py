@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from .connection import Connection
+from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
 from .http import Request, Response
 from .remote_server import RemoteCalls, is_remote
@@ -72,7 +73,11 @@ async def serve_fetch(scope: Scope, receive: Receive, send: Send, fetch: Fetch) 
             response = Response("this path is a WebSocket: ask for an upgrade\n", status=426)
         await send_response(send, response)
     elif response.web_socket is not None:
-        await Connection(scope, receive, send, response).run()
+        link = direct_link(scope, receive, send)
+        if link is None:
+            await Connection(scope, receive, send, response).run()
+        else:
+            await DirectConnection(link, response).run()
     else:
         await deny(scope, send, response)
 

@@ -61,18 +61,10 @@ class Connection:
 
     async def run(self) -> None:
         """Accept the upgrade and serve it to its end."""
-        headers = self._response.headers
-        protocol = headers.get("sec-websocket-protocol")
-        await self._send(
-            {
-                "type": "websocket.accept",
-                "subprotocol": protocol,
-                "headers": [pair for pair in headers.raw if pair[0] != b"sec-websocket-protocol"],
-            }
-        )
-        self._socket.on_overflow = self._sending.cancel
-        self._socket.accept()
         try:
+            await self._send(accept_message(self._response))
+            self._socket.on_overflow = self._sending.cancel
+            self._socket.accept()
             async with anyio.create_task_group() as group:
                 group.start_soon(self._outgoing, group.cancel_scope)
                 await self._incoming()
@@ -101,15 +93,9 @@ class Connection:
     def _disconnected(self, code: int, reason: str) -> bool:
         """Tell the object; whether that is all."""
         end = None if self._link is None else self._link.end
-        if end is End.FAILED:
-            self._socket.failed(code, "Message is too large" if code == TOO_BIG else reason)
-        elif end is End.LOST or code == LOST or self._closing:
-            self._socket.terminate()
-        else:
-            self._closing = True
-            self._socket.closed_by_peer(code, reason)
-            return end is None
-        return True
+        over = tell_object(self._socket, end, self._closing, code, reason)
+        self._closing = True
+        return over
 
     async def _outgoing(self, scope: anyio.CancelScope) -> None:
         try:
@@ -147,3 +133,26 @@ class Connection:
             link.abort()
         else:
             link.close(None if close.code == NO_CODE else close.code, close.reason)
+
+
+def accept_message(response: Response) -> dict[str, Any]:
+    """ASGI's message that accepts the upgrade that `response` answers."""
+    headers = response.headers
+    return {
+        "type": "websocket.accept",
+        "subprotocol": headers.get("sec-websocket-protocol"),
+        "headers": [pair for pair in headers.raw if pair[0] != b"sec-websocket-protocol"],
+    }
+
+
+def tell_object(socket: WebSocket, end: End | None, closing: bool, code: int, reason: str) -> bool:
+    """Tell the object how its client left; `closing`: it has heard a close before. Whether that is
+    all: else the client waits for the object's answer."""
+    if end is End.FAILED:
+        socket.failed(code, "Message is too large" if code == TOO_BIG else reason)
+    elif end is End.LOST or code == LOST or closing:
+        socket.terminate()
+    else:
+        socket.closed_by_peer(code, reason)
+        return end is None
+    return True

@@ -10,9 +10,11 @@ from . import limits
 from .close import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 from .errors import DurableObjectError, LimitError
 from .events import Event
+from .leaving import Leaving
+from .text import size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from .auto_response import WebSocketRequestResponsePair
     from .output_gate import OutputGate
@@ -28,18 +30,20 @@ class HibernationManager:
 
     __slots__ = (
         "_by_tag",
-        "_slot",
+        "_leaving",
         "_sockets",
         "_standard",
         "auto_response",
         "event_timeout_ms",
+        "slot",
     )
 
     def __init__(self, slot: Slot) -> None:
-        self._slot = slot
+        self.slot = slot
         self._sockets: dict[WebSocket, None] = {}  # in order of acceptance
         self._by_tag: dict[str, dict[WebSocket, None]] = {}
         self._standard: dict[WebSocket, None] = {}  # not listed: they end with the instance
+        self._leaving: Leaving | None = None  # what waits for the gate, and may be joined
         self.auto_response: WebSocketRequestResponsePair | None = None
         self.event_timeout_ms: int | None = None
 
@@ -54,7 +58,7 @@ class HibernationManager:
     @property
     def output_gate(self) -> OutputGate | None:
         """The gate that frames to the clients leave through: the running instance's."""
-        activation = self._slot.activation
+        activation = self.slot.activation
         return None if activation is None else activation.commits.gate
 
     def accept(self, ws: WebSocket, tags: Iterable[str]) -> None:
@@ -80,7 +84,7 @@ class HibernationManager:
                 del tagged[ws]
                 if not tagged:
                     del self._by_tag[tag]
-            self._slot.release()
+            self.slot.release()
 
     def pinned(self, ws: WebSocket) -> None:
         """The object's code took an end by `accept()`: it drops when the object is reset."""
@@ -107,38 +111,56 @@ class HibernationManager:
 
         self.event_timeout_ms = ms or None
 
+    def emit(
+        self,
+        gate: OutputGate,
+        sockets: Sequence[WebSocket],
+        size: int,
+        frame: str | bytes | Close,
+    ) -> None:
+        """Have a frame of each of `sockets` leave when the gate lets out what is emitted now."""
+        leaving = self._leaving
+        if leaving is not None and leaving.takes(gate):
+            leaving.add(sockets, size, frame)
+            return
+
+        self._leaving = leaving = Leaving(gate)
+        leaving.add(sockets, size, frame)
+        gate.when_open(leaving, leaving)
+
     def arrived(self, ws: WebSocket, message: str | bytes) -> None:
         """A message from a client: answered here, or an event for the object."""
-        if self._slot.engine.refusal is not None:
+        slot = self.slot
+        if slot.engine.refusal is not None:
             return
 
         pair = self.auto_response
         if pair is not None and type(message) is str and message == pair.request:
-            ws.auto_response_at = datetime.fromtimestamp(
-                self._slot.engine.clock.now_ms() / 1000, UTC
-            )
+            ws.auto_response_at = datetime.fromtimestamp(slot.engine.clock.now_ms() / 1000, UTC)
             ws.bypass(pair.response)
             return
 
-        if is_too_large(message):
+        # Four bytes a character at most: only a huge message has to be measured.
+        most = limits.MAX_MESSAGE_BYTES
+        if len(message) * 4 > most and size_of(message) > most:
             self.failed(ws, Close(TOO_BIG, "Message is too large"))
             return
 
         ws.unstarted += 1
-        self._slot.deliver(MessageEvent(self, ws, message))
+        slot.deliver(MessageEvent(self, ws, message))
 
     def closed(self, ws: WebSocket, close: Close) -> None:
         """A close from a client, or its loss: an event for the object."""
-        if self._slot.engine.refusal is not None:
+        if self.slot.engine.refusal is not None:
             ws.answer_close(close)
             return
 
-        self._slot.deliver(CloseEvent(self, ws, close))
+        self.slot.deliver(CloseEvent(self, ws, close))
 
     def failed(self, ws: WebSocket, close: Close) -> None:
         """A client broke the protocol: an error for the object, the end of the connection."""
-        if self._slot.engine.refusal is None:
-            self._slot.deliver(ErrorEvent(self, ws, DurableObjectError(close.reason)))
+        if self.slot.engine.refusal is None:
+            self.slot.deliver(ErrorEvent(self, ws, DurableObjectError(close.reason)))
         self.remove(ws)
         ws.end(close)
 
@@ -162,10 +184,11 @@ class HibernationManager:
 class SocketEvent(Event):
     """A handler run for a socket. Nobody waits for it: an error is logged, the socket lives on."""
 
+    _timer: Timer | None = None
+
     def __init__(self, manager: HibernationManager, ws: WebSocket) -> None:
         self.ws = ws
         self._manager = manager
-        self._timer: Timer | None = None
 
     def invoke(self) -> Any:
         timeout_ms = self._manager.event_timeout_ms
@@ -207,7 +230,8 @@ class MessageEvent(SocketEvent):
     refusable = True
 
     def __init__(self, manager: HibernationManager, ws: WebSocket, message: str | bytes) -> None:
-        super().__init__(manager, ws)
+        self.ws = ws
+        self._manager = manager
         self.size = len(message)
         self._message = message
         self._started = False
@@ -271,19 +295,6 @@ class ErrorEvent(SocketEvent):
             return actor.web_socket_error(self.ws, self._error)
 
         return None
-
-
-def is_too_large(message: str | bytes) -> bool:
-    """Whether a message has over 32 MiB, a text in UTF-8 (7.8)."""
-    if len(message) > limits.MAX_MESSAGE_BYTES:
-        return True
-
-    # Four bytes a character at most: only a huge text has to be looked at.
-    return (
-        isinstance(message, str)
-        and len(message) * 4 > limits.MAX_MESSAGE_BYTES
-        and len(message.encode(errors="replace")) > limits.MAX_MESSAGE_BYTES
-    )
 
 
 def check_tags(tags: object) -> tuple[str, ...]:

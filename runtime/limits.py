@@ -46,6 +46,7 @@ MAX_CLOSE_REASON_BYTES = 123
 MAX_UNSTARTED_MESSAGES = 64  # received from one connection and not yet begun by a handler
 MAX_OUTGOING_BYTES = 16 * 1024 * 1024  # waiting for one slow reader, then it is closed with 1013
 MAX_OUTGOING_FRAMES = 65_536  # likewise
+MAX_KEPT_FRAME_BYTES = 65_536  # of the message that was sent last, for the next reader of it
 MAX_JOINED_BYTES = 65_536  # that wait for the end of a turn, to be written at once
 CLOSE_SECONDS = 10.0  # that a client gets to answer a close frame
 LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is read for nothing

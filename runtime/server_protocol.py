@@ -12,13 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import State
-from websockets.server import ServerProtocol
 
 from . import limits
 from .connection import LINK_EXTENSION, End
+from .direct_connection import DIRECT_EXTENSION
+from .direct_protocol import DirectProtocol
 from .joined_writes import JoinedWrites
 from .remote_server import DRAIN_EXTENSION
 
@@ -27,37 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-INVALID_DATA = 1007  # RFC 6455, 7.4.1
-
-
-class FrameProtocol(ServerProtocol):
-    """The frames of one connection, as RFC 6455 has them."""
-
-    def recv_frame(self, frame: Frame) -> None:
-        if frame.opcode is Opcode.CLOSE:
-            # A close may come in the middle of a fragmented message (5.4), and ends the connection as
-            # any other does (5.5.1); websockets takes it for an error of the client.
-            self.current_size = None
-        super().recv_frame(frame)
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
+class WebSocketProtocol(DirectProtocol):
     """One connection; to a `Connection` it is its `Link`."""
 
-    end: End | None = None
     _drain: Callable[[], None] | None = None
-    _heard = False  # anything of the client, since it was last asked or waited for
-
-    def __init__(self, *arguments: Any, **keywords: Any) -> None:
-        super().__init__(*arguments, **keywords)
-        self.conn = FrameProtocol(max_size=self.config.ws_max_size, logger=self.conn.logger)
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(JoinedWrites(cast("Transport", transport), self.loop))
 
     async def run_asgi(self) -> None:
         extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
-        extensions[LINK_EXTENSION] = self
+        extensions[LINK_EXTENSION] = extensions[DIRECT_EXTENSION] = self
         extensions[DRAIN_EXTENSION] = self._drain_with
         await super().run_asgi()
         if not self.disconnected and self.close_timer is None:
@@ -100,22 +80,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.conn.data_to_send()
         self._ended(End.CLOSED, self.conn.close_rcvd)
         self._close_after(limits.CLOSE_SECONDS)
-
-    def data_received(self, data: bytes) -> None:
-        self._heard = True
-        if self.end is None:
-            super().data_received(data)
-
-    def send_receive_event_to_app(self) -> None:
-        # What is no UTF-8 closes with 1007 (8.1). uvicorn does that too, with a traceback in the log
-        # each time: a client must not be able to fill it.
-        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
-            self.frames = []
-            self.conn.send_close(INVALID_DATA)
-            self.handle_parser_exception()
-            return
-
-        super().send_receive_event_to_app()
 
     def handle_parser_exception(self) -> None:
         # uvicorn closes at once. With input unread that resets the connection, and the client may
@@ -170,11 +134,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             {"type": "websocket.disconnect", "code": int(close.code), "reason": close.reason}
         )
 
-    def _read_on(self) -> None:
-        if self.read_paused:
-            self.read_paused = False
-            self.transport.resume_reading()
-
     def _close_after(self, seconds: float) -> None:
         self._set_timer(seconds, self._hang_up)
 
@@ -187,12 +146,3 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.close_timer is not None:
             self.close_timer.cancel()
         self.close_timer = self.loop.call_later(seconds, then)
-
-
-def _is_text(frames: list[bytes]) -> bool:
-    try:
-        b"".join(frames).decode()
-    except UnicodeDecodeError:
-        return False
-
-    return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from enum import Enum, IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from ..storage import decode, encode
 from . import limits
@@ -19,6 +19,7 @@ from .close import LOST, LOST_REASON, NO_CODE, TRY_AGAIN_LATER, Close, check_clo
 from .errors import DurableObjectError, LimitError, WebSocketClosed
 from .events import CURRENT
 from .inbox import Inbox
+from .leaving import Leaving
 from .outgoing_limit import REASON, outgoing_limit
 from .text import size_of, well_formed
 
@@ -39,6 +40,10 @@ class ReadyState(IntEnum):
     OPEN = 1  # Next: CLOSING, CLOSED.
     CLOSING = 2  # One side has closed. Next: CLOSED.
     CLOSED = 3  # No next.
+
+
+OPEN = ReadyState.OPEN  # names of the module, because every message asks
+CLOSED = ReadyState.CLOSED
 
 
 class Mode(Enum):
@@ -69,9 +74,11 @@ class WebSocket:
         "_inbox",
         "_manager",
         "_mode",
+        "_on_close",
         "_peer",
         "_pinned",
         "_room",
+        "_write",
         "auto_response_at",
         "on_overflow",
         "protocol",
@@ -100,7 +107,9 @@ class WebSocket:
         self._gated = 0  # frames that wait for the output gate
         self._gated_bytes = 0
         self._pinned: Activation | None = None  # the instance whose code accepted this end
-        self._room: Waiter | None = None  # of the other end, which waits to send more
+        self._room: Callable[[], object] | None = None  # of the other end, which waits to send more
+        self._write: Callable[[str | bytes], bool] | None = None  # see `carry_out`
+        self._on_close: Callable[[], object] | None = None  # likewise
 
     def __repr__(self) -> str:
         return f"<WebSocket {self._mode.value}, {self.ready_state.name}>"
@@ -143,6 +152,28 @@ class WebSocket:
         self._mode = Mode.STANDARD
         self._carried = True
         self.opened()
+
+    def carry_out(self, write: Callable[[str | bytes], bool], closed: Callable[[], object]) -> None:
+        """As `accept()`, for a connection that takes what arrives at once, and now takes what came
+        before. `write(message)` is False when it cannot: then the message waits, until it is taken.
+        `closed()`: a close waits, behind the messages that do."""
+        self.accept()
+        self._write = write
+        self._on_close = closed
+
+    def let_go(self) -> None:
+        """The connection that this end was carried out by is over, which the other end is told."""
+        self._write = self._on_close = None
+        self.terminate()
+
+    @property
+    def holds_messages(self) -> bool:
+        """Whether a message waits here."""
+        return self._inbox.holds_messages
+
+    def take(self) -> str | bytes | Close | None:
+        """What waits longest. None: nothing does."""
+        return self._inbox.take()
 
     def claim(self, manager: HibernationManager, tags: tuple[str, ...]) -> None:
         """Take this end for an object, which calls `opened` next. DurableObjectError: it is taken."""
@@ -191,19 +222,24 @@ class WebSocket:
         U+FFFD, as in JavaScript. TypeError: not str or bytes, this end is not accepted, or it was
         closed.
         """
-        if isinstance(message, (bytearray, memoryview)):
-            message = bytes(message)
-        if not isinstance(message, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"send() takes str or bytes, not {type(message).__name__}")
+        if type(message) is str:
+            if not message.isascii():
+                message = well_formed(message)
+        elif type(message) is not bytes:
+            message = _as_message(message)
+        if self.ready_state is not OPEN and not self._may_send():
+            return
 
-        if isinstance(message, str) and not message.isascii():
-            message = well_formed(message)
-        self._check_accepted()
-        if self._close_sent:
-            raise TypeError("Can't call WebSocket send() after close().")
-
-        if self.ready_state is not ReadyState.CLOSED:
+        if self._manager is None or self._gated:
             self._emit(message)
+            return
+
+        # As `_emit`, without its calls: an object may send each message to thousands.
+        activation = self._manager.slot.activation
+        if activation is None or activation.commits.gate.is_open:
+            self._peer.arrive(message)
+        else:
+            self._wait(activation.commits.gate, message)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close the connection; a second call does nothing (semantics.md 7.7).
@@ -232,6 +268,14 @@ class WebSocket:
             self.ready_state = ReadyState.CLOSED
             self._peer.arrive(Close(LOST, LOST_REASON, was_clean=False))
             self._ended(Close(LOST, LOST_REASON, was_clean=False))
+
+    def forward(self, message: str | bytes) -> bool:
+        """A message came from a client out in the network; its text is valid. Whether there is room
+        for more."""
+        peer = self._peer
+        if self.ready_state is not CLOSED and not self._close_sent:
+            peer.arrive(message)
+        return peer.unstarted < limits.MAX_UNSTARTED_MESSAGES
 
     def closed_by_peer(self, code: int, reason: str) -> None:
         """A client out in the network closed, with a code that a frame may have: tell the object."""
@@ -329,12 +373,14 @@ class WebSocket:
         return list(self.tags)
 
     def arrive(self, frame: str | bytes | Close) -> None:
-        """Something came from the other end. It is the object's, the inbox's, or waits."""
-        if self.ready_state is ReadyState.CLOSED:
+        """Something came from the other end. It is the object's, the connection's, or waits."""
+        if self.ready_state is CLOSED:
             return
 
         if isinstance(frame, Close):
             self._arrive_close(frame)
+        elif self._write is not None and self._write(frame):
+            return
         elif self._manager is not None:
             self._manager.arrived(self, frame)
         elif not self._inbox.put(frame):
@@ -342,10 +388,14 @@ class WebSocket:
 
     async def room(self) -> None:
         """Return when the other end may get more: its object has begun most of what came."""
-        peer = self._peer
-        while peer.unstarted >= limits.MAX_UNSTARTED_MESSAGES:
-            peer._room = current_backend().waiter()
-            await peer._room
+        while self._peer.unstarted >= limits.MAX_UNSTARTED_MESSAGES:
+            waiter = current_backend().waiter()
+            self.when_room(partial(_wake, waiter))
+            await waiter
+
+    def when_room(self, callback: Callable[[], object]) -> None:
+        """Call `callback()` once, when the other end may get more."""
+        self._peer._room = callback
 
     async def read(self) -> None:
         """Return when a reader of the other end has taken most of what came, or closed."""
@@ -357,8 +407,9 @@ class WebSocket:
         """A handler began with a message of this end, or never will."""
         self.unstarted -= 1
         room = self._room
-        if room is not None and not room.done():
-            room.set_result(None)
+        if room is not None and self.unstarted < limits.MAX_UNSTARTED_MESSAGES:
+            self._room = None
+            room()
 
     def bypass(self, message: str) -> None:
         """Send an auto-response: past the output gate, but behind what waits there already."""
@@ -401,20 +452,35 @@ class WebSocket:
                 "sending messages."
             )
 
+    def _may_send(self) -> bool:
+        """Whether the connection is there. TypeError: this end is not accepted, or was closed."""
+        self._check_accepted()
+        if self._close_sent:
+            raise TypeError("Can't call WebSocket send() after close().")
+
+        return self.ready_state is not CLOSED
+
     def _emit(self, frame: str | bytes | Close) -> None:
         gate = self._output_gate()
         if gate is None or (gate.is_open and not self._gated):
             self._peer.arrive(frame)
-            return
+        else:
+            self._wait(gate, frame)
 
+    def _wait(self, gate: OutputGate, frame: str | bytes | Close) -> None:
         size = 0 if isinstance(frame, Close) else size_of(frame)
         self._gated += 1
         self._gated_bytes += size
-        leaving = _Leaving(self, size, frame)
-        gate.when_open(leaving, leaving)
+        if self._manager is None:
+            leaving = Leaving(gate)
+            leaving.add((self,), size, frame)
+            gate.when_open(leaving, leaving)
+        else:
+            self._manager.emit(gate, (self,), size, frame)
 
-    def _leave(self, size: int, frame: str | bytes | Close | None) -> None:
-        """A frame of so many bytes waits for the gate no more: it leaves, or None was refused."""
+    def leave(self, size: int, frame: str | bytes | Close | None) -> None:
+        """A frame of so many bytes waits for the gate no more: it leaves, or None was refused. Called
+        by `Leaving` alone."""
         self._gated -= 1
         self._gated_bytes -= size
         if frame is not None:
@@ -467,6 +533,8 @@ class WebSocket:
 
     def _ended(self, close: Close) -> None:
         self._inbox.put(close)
+        if self._on_close is not None:
+            self._on_close()
         self._unpin()
 
     def _unpin(self) -> None:
@@ -477,17 +545,20 @@ class WebSocket:
             pinned.pin(-1)
 
 
-class _Leaving:
-    """A frame that waits for the output gate; called when that opens, or with the cause when it
-    refuses. One object, not two closures: in a room with many readers thousands wait at once."""
+def _as_message(message: object) -> str | bytes:
+    """A message that is of another type than str and bytes alone. TypeError: it is none."""
+    if isinstance(message, (bytearray, memoryview)):
+        return bytes(cast("memoryview", message))
 
-    __slots__ = ("_frame", "_size", "_socket")
+    if isinstance(message, str):
+        return well_formed(message)
 
-    def __init__(self, socket: WebSocket, size: int, frame: str | bytes | Close) -> None:
-        self._socket = socket
-        self._size = size
-        self._frame = frame
+    if isinstance(message, bytes):
+        return message
 
-    def __call__(self, refused: BaseException | None = None) -> None:
-        frame = self._frame if refused is None else None
-        self._socket._leave(self._size, frame)  # pyright: ignore[reportPrivateUsage]
+    raise TypeError(f"send() takes str or bytes, not {type(message).__name__}")
+
+
+def _wake(waiter: Waiter) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,4 +1,7 @@
-"""Durability: bytes and keys on a commit log with LMDB behind it. Knows no actor, no gate, no clock, no event loop."""
+"""Durability: bytes and keys on a commit log with LMDB behind it.
+
+Knows no actor, no gate, no clock, no event loop.
+"""
 
 from __future__ import annotations
 

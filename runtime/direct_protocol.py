@@ -1,0 +1,167 @@
+"""uvicorn's WebSocket protocol, with frames that go straight to a `DirectConnection`, and from it."""
+
+from __future__ import annotations
+
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, cast
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame, Opcode
+from websockets.server import ServerProtocol
+
+from .close import NO_CODE
+from .message_frames import OTHER, TEXT, FrameReader, frame_of
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from .connection import End
+    from .direct_connection import DirectConnection
+
+INVALID_DATA = 1007  # RFC 6455, 7.4.1
+
+
+class FrameProtocol(ServerProtocol):
+    """The frames of one connection, as RFC 6455 has them."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        if frame.opcode is Opcode.CLOSE:
+            # A close may come in the middle of a fragmented message (5.4), and ends the connection as
+            # any other does (5.5.1); websockets takes it for an error of the client.
+            self.current_size = None
+        super().recv_frame(frame)
+
+
+class DirectProtocol(WebSocketsSansIOProtocol):
+    """One connection. Without a `DirectConnection` its messages are ASGI's, as uvicorn has them."""
+
+    end: End | None = None
+    blocked = False  # the client has to read before more is written
+    _direct: DirectConnection | None = None
+    _heard = False  # anything of the client, since it was last asked or waited for
+
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        size = self.config.ws_max_size
+        # Without extensions: a frame's payload is the message's.
+        self.conn = FrameProtocol(max_size=size, logger=self.conn.logger)
+        self._reader = FrameReader(size)
+
+    def attach(self, connection: DirectConnection) -> None:
+        """Give `connection` what the client sends; first what it has sent before it was accepted."""
+        before, self._direct = self.queue, connection
+        # Of use for the upgrade alone, and a sixth of what an idle connection takes.
+        del self.request, self.response
+        # uvicorn puts in what is no message, how the connection ended: nobody else reads it.
+        self.queue = cast("asyncio.Queue[Any]", DisconnectQueue(connection, self.loop))
+        while not before.empty():
+            event = cast("dict[str, Any]", before.get_nowait())
+            if event["type"] == "websocket.receive":
+                text = event.get("text")
+                connection.received(event["bytes"] if text is None else text)
+            else:
+                self.queue.put_nowait(cast("Any", event))
+        self._read_on()
+
+    def write(self, message: str | bytes) -> bool:
+        """Send a message, or drop it once either side has closed. False: the client is `blocked`."""
+        if self.blocked:
+            return False
+
+        if self.end is None and not self.close_sent:
+            self.transport.write(frame_of(message))
+        return True
+
+    def pause_writing(self) -> None:
+        self.blocked = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self.blocked = False
+        super().resume_writing()
+        if self._direct is not None:
+            self._direct.writable()
+
+    def data_received(self, data: bytes) -> None:
+        self._heard = True
+        if self.end is not None:
+            return
+
+        if self.handshake_initiated:
+            self._reader.feed(data)
+            self._read()
+        else:
+            super().data_received(data)
+
+    def read_on(self) -> None:
+        """Read further, soon: now an object's code may be running, whose context this is not."""
+        self.loop.call_soon(self._read_on, context=Context())
+
+    def send_receive_event_to_app(self) -> None:
+        """A message in several frames is whole; `frames` are their payloads."""
+        payload = b"".join(self.frames)
+        self.frames = []
+        self._message(self.curr_msg_data_type == "text", payload)
+
+    def _read(self) -> None:
+        """Take the frames that came, until a direct connection wants no more."""
+        while self.end is None and not (self.read_paused and self._direct is not None):
+            cut = self._reader.next()
+            if cut is None:
+                return
+
+            first, data = cut
+            if first == OTHER:
+                super().data_received(bytes(data))
+            else:
+                self._message(first == TEXT, data)
+
+    def _read_on(self) -> None:
+        """Read again: first what came before it was paused."""
+        if self.read_paused and not self.transport.is_closing():
+            self.read_paused = False
+            self.transport.resume_reading()
+        self._read()
+
+    def _message(self, text: bool, payload: bytes) -> None:
+        direct = self._direct
+        if self.close_sent:
+            return  # the connection is read for the client's close alone
+
+        message: str | bytes = payload
+        if text:
+            try:
+                message = payload.decode()
+            except UnicodeDecodeError:
+                # What is no UTF-8 closes with 1007 (8.1). uvicorn does that too, with a traceback in
+                # the log each time: a client must not be able to fill it.
+                self.conn.send_close(INVALID_DATA)
+                self.handle_parser_exception()
+                return
+
+        if direct is None:
+            self.curr_msg_data_type = "text" if text else "bytes"
+            self.frames = [payload]
+            super().send_receive_event_to_app()
+        elif not direct.received(message) and not self.close_sent:
+            self.read_paused = True
+            self.transport.pause_reading()
+
+
+class DisconnectQueue:
+    """The queue of uvicorn's protocol, once messages do not go through it.
+
+    What it is told comes to the connection in the next turn of the loop, as from a queue: what the
+    protocol is about to do comes first.
+    """
+
+    __slots__ = ("_connection", "_loop")
+
+    def __init__(self, connection: DirectConnection, loop: asyncio.AbstractEventLoop) -> None:
+        self._connection = connection
+        self._loop = loop
+
+    def put_nowait(self, event: Any) -> None:
+        """Take ASGI's `websocket.disconnect`."""
+        code, reason = event.get("code", NO_CODE), event.get("reason") or ""
+        self._loop.call_soon(self._connection.disconnected, code, reason, context=Context())
