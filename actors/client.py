@@ -25,7 +25,7 @@ from ..runtime import DurableObjectError, HostError, WebSocketClosed
 from . import limits
 from .errors import RateLimited, RealtimeError, error_of
 from .events import RealtimeEvent, Wire, event_of, read_wire, refusal_of
-from .inputs import NOTHING, plain_json
+from .inputs import NOTHING
 from .operations import OPERATIONS
 from .pending import Pending, pause_seconds
 from .types import (
@@ -182,8 +182,7 @@ class RealtimeConnection:
     async def _request(self, kind: type[T], name: str, /, **fields: Any) -> T:
         operation = OPERATIONS[name]
         given = operation.input.kind(**fields) if fields else NOTHING
-        body = plain_json(given)
-        operation.input.parse(body)
+        body, _ = operation.input.take(given)
         result = await self._ask(operation.frame_type, body)
         return msgspec.json.decode(result, type=kind)
 

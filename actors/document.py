@@ -7,8 +7,9 @@ differs when updates come out of order (realtime.md 0.3, 5.7).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from . import ids, limits
 from .document_store import DocumentStore
@@ -28,8 +29,7 @@ if TYPE_CHECKING:
     from .yjs_guard import Shape
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Where an update comes from, as its record says."""
 
     client_id: str | None = None
@@ -37,8 +37,10 @@ class Origin:
     actor: RealtimePrincipal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+NOBODY = Origin()
+
+
+class Applied(msgspec.Struct, frozen=True):
     """What became of an update. `integrated`: what others have to hear, in this order. `stored`: it has
     a record of its own; else it was known already, and `record` is the one that was stored of the
     same bytes, if there is one."""
@@ -101,7 +103,7 @@ class Document:
         state: RoomState,
         update: bytes,
         now_ms: int,
-        origin: Origin = Origin(),
+        origin: Origin = NOBODY,
         *,
         trusted: bool = False,
     ) -> Applied:

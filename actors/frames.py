@@ -5,7 +5,6 @@ Pure. What comes is taken apart without a look at its fields; those are the oper
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -38,8 +37,7 @@ class Protocol(Enum):
 OBJECTS = (Protocol.JSON, Protocol.MSGPACK)  # whose frames are objects
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True):
     """What a client sent: `kind` is its `type`, `id` the JSON of its id if it has one, `body` the
     JSON of its input, whose fields are below `root` of the frame."""
 

@@ -16,7 +16,8 @@ from .caller import encode_caller
 from .client import RealtimeConnection
 from .errors import InvalidArgument
 from .identity import caller_for, caller_of_connection
-from .inputs import NOTHING, plain_json
+from .inputs import NOTHING
+from .json_values import decoder
 from .operations import OPERATIONS
 from .socket_request import socket_request
 from .types import (
@@ -205,7 +206,7 @@ class ChannelHandle:
         given = RealtimeAuthorizeOptions(
             member_id=member_id, client_id=client_id, presence=presence, actor=actor
         )
-        value = inputs.AUTHORIZE.parse(plain_json(given))
+        _, value = inputs.AUTHORIZE.take(given)
         return RealtimeConnection(partial(self._open, caller_of_connection(self._options, value)))
 
     async def _operate(self, kind: type[T], name: str, given: msgspec.Struct) -> T:
@@ -217,11 +218,11 @@ class ChannelHandle:
                 f"not {type(given).__name__}"
             )
 
-        body = plain_json(given)
-        value = operation.input.parse(body)
+        body, value = operation.input.take(given)
         caller = encode_caller(caller_for(self._options, value))
         result = await self._find().operate(name, body, caller)
-        return msgspec.json.decode(result, type=kind)
+        decoded: T = decoder(cast("Any", kind)).decode(result)
+        return decoded
 
     async def _open(self, caller: Caller, epoch: str | None, seq: int) -> WebSocket:
         response = await self._find().fetch(socket_request(caller, epoch, seq))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ..bindings import current_request
-from .caller import Caller
+from .caller import TRUSTED, Caller
 from .errors import Unauthenticated
 from .headers import identity_of
 from .principals import actor_for, member_for
@@ -41,13 +41,13 @@ def caller_for(options: ModuleConfig, value: Any) -> Caller:
             "actor, or allow anonymous ones"
         )
 
-    return Caller(trusted=True, actor=actor)
+    return TRUSTED if actor is None else Caller.trusted_caller(actor)
 
 
 def caller_of_connection(options: ModuleConfig, value: RealtimeAuthorizeOptions) -> Caller:
     """Who opens a connection from code: as `caller_for` in a request; outside of one whom the input
     names, else nobody, who only listens."""
-    caller = Caller(trusted=True)
+    caller = TRUSTED
     if current_request() is not None:
         caller = caller_for(options, value)
     actor = actor_for(caller, value.actor, secrets.token_hex(8))

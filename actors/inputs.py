@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -19,7 +19,7 @@ from .crdt_types import (
     RealtimeYjsUpdateOptions,
 )
 from .errors import InvalidArgument, PayloadTooLarge
-from .json_values import check, encode, encode_within, parse
+from .json_values import check, decoder, encode, encode_within, is_shallow, parse
 from .members import check_member_fields
 from .messages import check_message
 from .principals import check_id, check_principal
@@ -67,6 +67,22 @@ class Input:
         value = parse(data, self.kind, root)
         self.check(value, f"{root}." if root else "")
         return value
+
+    def take(self, given: msgspec.Struct) -> tuple[bytes, Any]:
+        """An input that code gives: as JSON, and what is read there, checked. InvalidArgument, also of
+        a value that JSON has not, which would become another. PayloadTooLarge."""
+        try:
+            body = encode(given)
+            value = decoder(cast("Any", self.kind)).decode(body)
+        except Exception:
+            body, value = b"", None  # what is wrong is said below
+        # What is read back as it was given has nothing that JSON has not.
+        if value == given and is_shallow(body) and len(body) <= self.max_bytes:
+            self.check(value, "")
+            return body, value
+
+        body = plain_json(given)
+        return body, self.parse(body)
 
     def decode(self, data: bytes) -> Any:
         """The input from JSON that `parse` has seen before."""

@@ -127,13 +127,12 @@ class LoadedDocument:
 
     def note(self, seq: int, update: bytes, shape: Shape, integrated: list[bytes]) -> None:
         """The update is in the log at `seq`. Know whether it waits, and who still does."""
-        inside = shape.follows(self._clocks)
         self._seqs[update] = seq
         self.size += len(update)
         if integrated == [update] and not self.waiting:
             return
 
-        self.waiting[seq] = Waiting(update, shape, inside)
+        self.waiting[seq] = Waiting(update, shape, shape.follows(self._clocks))
         if not self._loading:
             self._forget_released()
 

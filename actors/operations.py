@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from . import (
     crdt_types,
     documents,
@@ -40,8 +42,7 @@ if TYPE_CHECKING:
     from .turns import Turns
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One call of an operation, as the functions below get it. `public_url`: how clients reach the
     host. `connection_id`: of the connection that it came by, which a broadcast leaves out."""
 

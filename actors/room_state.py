@@ -6,8 +6,9 @@ it in one turn: what it wrote is one batch, and what it says leaves when that is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from . import keys
 from .awareness import Awareness
@@ -28,16 +29,14 @@ if TYPE_CHECKING:
     from .types import Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Push:
+class Push(msgspec.Struct, frozen=True):
     """A frame for everyone who listens, but for one connection."""
 
     frame: bytes
     but: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DocumentPush:
+class DocumentPush(msgspec.Struct, frozen=True):
     """What everyone who reads the document is told, but for one connection: `yjs`, a frame for those
     who speak y-protocols, and what `frame` makes for the others."""
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..runtime.fan_out import send_to_all
 from . import limits
-from .connection import Connection, document_tag, member_tag, reader_tag, send_frame, tags_of
+from .connection import Connection, document_tag, member_tag, reader_tag, tags_of
 from .errors import RateLimited, Unauthenticated
 from .frames import OBJECTS, Protocol, written
 from .room_state import DocumentPush, Push
@@ -141,9 +142,9 @@ class Sockets:
 def _send_all(
     listeners: Iterable[WebSocket], frame: str | bytes, left_out: WebSocket | None
 ) -> None:
-    for ws in listeners:
-        if ws is not left_out:
-            send_frame(ws, frame)
+    if left_out is not None:
+        listeners = [ws for ws in listeners if ws is not left_out]
+    send_to_all(listeners, frame)
 
 
 def ends_at(connection: Connection) -> int | None:

@@ -13,8 +13,9 @@ The format is that of yjs 13.6, version 1: `readClientsStructRefs`, `readItemCon
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from .errors import InvalidArgument
 from .limits import MAX_STATE_VECTOR_BYTES, MAX_UPDATE_BYTES, MAX_UPDATE_CLIENTS, MAX_YJS_CLOCK
@@ -58,8 +59,7 @@ RANGE_BYTES: Final = 2
 VECTOR_ENTRY_BYTES: Final = 2
 
 
-@dataclass(slots=True)
-class Shape:
+class Shape(msgspec.Struct):
     """What an update holds, as far as the room needs to know.
 
     `starts` and `ends`: by client, the first clock of its last structs without a gap between them,
@@ -70,10 +70,11 @@ class Shape:
     delete set begins.
     """
 
-    starts: dict[int, int] = field(default_factory=dict[int, int])
-    ends: dict[int, int] = field(default_factory=dict[int, int])
-    deletes: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    needs: dict[int, int] = field(default_factory=dict[int, int])
+    # Each has its own: the library copies an empty default.
+    starts: dict[int, int] = {}
+    ends: dict[int, int] = {}
+    deletes: list[tuple[int, int]] = []
+    needs: dict[int, int] = {}
     nests: bool = False
     deletes_at: int = 0
 
@@ -98,6 +99,9 @@ class Shape:
             if known(client, 0) < start:
                 return client, start
 
+        if not self.needs and not self.deletes:
+            return None  # as with most keystrokes
+
         ends = self.ends.get
         for client, clock in (*self.needs.items(), *self.deletes):
             if known(client, 0) < clock > ends(client, 0):
@@ -108,10 +112,12 @@ class Shape:
     def overlaps(self, vector: dict[int, int]) -> bool:
         """A document with that state vector has the first of its structs, or part of one, and not
         all of them."""
-        return any(
-            start < vector.get(client, 0) < self.ends[client]
-            for client, start in self.starts.items()
-        )
+        known = vector.get
+        for client, start in self.starts.items():
+            if start < known(client, 0) < self.ends[client]:
+                return True
+
+        return False
 
     def covered_by(self, vector: dict[int, int]) -> bool:
         """A document with that state vector has all structs, and all that is deleted; whether it
@@ -121,7 +127,11 @@ class Shape:
             if known(client, 0) < end:
                 return False
 
-        return all(known(client, 0) >= end for client, end in self.deletes)
+        for client, end in self.deletes:
+            if known(client, 0) < end:
+                return False
+
+        return True
 
 
 def check_update(

@@ -4,93 +4,98 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-from collections.abc import Awaitable, Callable
-from importlib.metadata import version
+import sys
+import time
+import traceback
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import anyio
 
-from . import bench_calls, bench_crdt, bench_durable, bench_realtime
-from .measure import Figure, ratio
+from . import (
+    bench_activation,
+    bench_alarms,
+    bench_calls,
+    bench_crdt,
+    bench_durable,
+    bench_echo,
+    bench_fan_out,
+    bench_growth,
+    bench_history,
+    bench_http,
+    bench_memory,
+    bench_realtime,
+    plots,
+    scoreboard,
+)
+from .loops import LOOPS
+from .machine import machine, versions
+from .measure import Bench, Results, Row, skipped
+from .report import fields, table
 
-FIELDS = ("name", "unit", "median", "slowest", "fastest", "ratio", "beside", "note")
-Results = list[tuple[Figure, Figure | None]]
-Bench = Callable[[int, float], Awaitable[Results]]
-BENCHES: dict[str, Bench] = {
-    "calls": bench_calls.run,
-    "durable": bench_durable.run,
-    "realtime": bench_realtime.run,
-    "crdt": bench_crdt.run,
-}
-LOOPS: dict[str, dict[str, Any]] = {
-    "uvloop": {"backend": "asyncio", "backend_options": {"use_uvloop": True}},
-    "asyncio": {"backend": "asyncio"},
-    "trio": {"backend": "trio"},
+BENCHES: dict[str, tuple[str, Bench]] = {
+    "calls": ("a", bench_calls.run),
+    "durable": ("b", bench_durable.run),
+    "http": ("c", bench_http.run),
+    "echo": ("d", bench_echo.run),
+    "fan-out": ("e", bench_fan_out.run),
+    "activation": ("f", bench_activation.run),
+    "memory": ("g", bench_memory.run),
+    "alarms": ("h", bench_alarms.run),
+    "realtime": ("i", bench_realtime.run),
+    "crdt": ("j", bench_crdt.run),
+    "growth": ("k", bench_growth.run),
+    "history": ("k", bench_history.run),
 }
 
 
 def main() -> None:
     """Run what was asked for and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which ones; all without")
-    parser.add_argument("--loop", choices=LOOPS, default="uvloop")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0, help="of one figure in one round")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
-    options = parser.parse_args()
-    print(f"{machine()}, {options.loop}, {options.rounds} rounds of {options.seconds} s")
+    options = parser().parse_args()
+    names: list[str] = options.names or list(BENCHES)
+    about = [
+        machine(),
+        versions(),
+        f"{datetime.now(UTC):%Y-%m-%d}, `python -m benchmarks {' '.join(sys.argv[1:])}`: "
+        f"{options.loop}, {options.rounds} rounds of {options.seconds:g} s",
+    ]
+    print(*about, sep="\n")
     results: Results = []
-    for name in options.names or BENCHES:
-        results += anyio.run(BENCHES[name], options.rounds, options.seconds, **LOOPS[options.loop])
+    begun = time.perf_counter()
+    for name in names:
+        results += measured(name, options)
+    about.append(f"{(time.perf_counter() - begun) / 60:.0f} minutes")
     print(table(results))
     if options.json is not None:
-        options.json.write_text(json.dumps([row(*result) for result in results], indent=2) + "\n")
+        options.json.write_text(json.dumps([fields(row) for row in results], indent=2) + "\n")
+    if options.results:
+        reason = plots.missing()
+        drawn = [] if reason else plots.draw(results)
+        scoreboard.RESULTS.write_text(scoreboard.page(results, about, drawn))
+        print(f"{scoreboard.RESULTS} is written{f', without plots: {reason}' if reason else ''}")
 
 
-def machine() -> str:
-    """What it ran on."""
-    versions = ", ".join(f"{name} {version(name)}" for name in ("roomhost", "lmdb", "uvloop"))
-    return f"{os.cpu_count()} CPUs, CPython {platform.python_version()}, {versions}"
+def measured(name: str, options: argparse.Namespace) -> Results:
+    """The rows of one of them; where it fails, one that says so: the others are worth having."""
+    print(f"-- {name}", file=sys.stderr, flush=True)
+    letter, bench = BENCHES[name]
+    try:
+        return anyio.run(bench, options.rounds, options.seconds, **LOOPS[options.loop])
+    except Exception as error:
+        traceback.print_exc()
+        return [Row(letter, skipped(name, f"failed: {error!r}"))]
 
 
-def row(figure: Figure, reference: Figure | None) -> dict[str, Any]:
-    """One figure; without rounds, why there are none."""
-    if not figure.rates:
-        return dict.fromkeys(FIELDS) | {
-            "name": figure.name,
-            "unit": figure.unit,
-            "note": figure.notes[-1],
-        }
-
-    low, high = figure.spread
-    return {
-        "name": figure.name,
-        "unit": figure.unit,
-        "median": round(figure.median),
-        "slowest": round(low),
-        "fastest": round(high),
-        "ratio": None if reference is None else round(ratio(figure, reference), 3),
-        "beside": None if reference is None else reference.name,
-        "note": figure.notes[-1] if figure.notes else "",
-    }
-
-
-def table(results: Results) -> str:
-    """The figures for people."""
-    lines = [f"{'':50}{'median':>10}  {'slowest - fastest':>19}  {'ratio':>6}"]
-    for found in (row(*result) for result in results):
-        if found["median"] is None:
-            lines.append(f"{found['name']} ({found['unit']}): {found['note']}")
-            continue
-
-        spread = f"{found['slowest']:,} - {found['fastest']:,}"
-        beside = "" if found["ratio"] is None else f"{found['ratio']:.2f}"
-        name = f"{found['name']} ({found['unit']})"
-        lines.append(f"{name:50}{found['median']:>10,}  {spread:>19}  {beside:>6}  {found['note']}")
-    return "\n".join(lines)
+def parser() -> argparse.ArgumentParser:
+    """What can be asked for."""
+    found = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    found.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which ones; all without")
+    found.add_argument("--loop", choices=LOOPS, default="uvloop")
+    found.add_argument("--rounds", type=int, default=3)
+    found.add_argument("--seconds", type=float, default=1.0, help="of one figure in one round")
+    found.add_argument("--json", type=Path, metavar="FILE", help="also write the figures there")
+    found.add_argument("--results", action="store_true", help="also write RESULTS.md and its plots")
+    return found
 
 
 if __name__ == "__main__":

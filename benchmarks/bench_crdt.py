@@ -1,32 +1,33 @@
-"""Documents over real sockets, ours beside pycrdt-websocket and y-websocket.
+"""(j) Documents over real sockets, ours beside pycrdt-websocket and y-websocket.
 
-Every server is a process of its own, started anew for each measurement; one load generator, another
-process, is the client of all. Ours has every update on disk before anybody sees it; the others have
-it in memory, and the one with SQLite writes it at some later time.
+Every server is a process of its own, started once, with a new document for each measurement; and anew
+where memory is measured. One load generator, another process, is the client of all. Ours has every
+update on disk before anybody sees it; the others have it in memory, and the one with SQLite writes it
+at some later time.
 """
 
 from __future__ import annotations
 
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from . import children, crdt_cold, yjs_updates
 from .children import Child
-from .measure import Figure
-from .yjs_peers import KEY, OURS, PEERS, PYCRDT, Peer
-
-Results = list[tuple[Figure, Figure | None]]
+from .measure import Figure, Results, Row, progress, skipped
+from .network import in_turn
+from .serve_ours import KEY
+from .yjs_peers import EVICTABLE, OURS, PEERS, PYCRDT, Peer
 
 UPDATES_A_SECOND = 60_000  # that no server exceeds
-CASES = ((1, 1), (512, 1), (512, 10), (512, 50))  # updates in flight, readers
+CASES = ((1, 1), (512, 10), (512, 50))  # updates in flight, readers
 WARM_UP = 0.3  # of the time of a figure
-DOCUMENTS, DOCUMENT_UPDATES = 200, 1_000
+DOCUMENTS, DOCUMENT_UPDATES = 100, 1_000
 WARM_DOCUMENTS = 20  # that are open before memory is looked at
-LOGS = (10_000, 260_000)  # updates in the document of a cold load
+LOGS = (10_000, 50_000)  # updates in the document of a cold load
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,36 +61,61 @@ async def run(rounds: int, seconds: float) -> Results:
             results = await spread(bench)
             results += await memory(bench)
         results += await crdt_cold.run(directory, [int(log * bench.scale) for log in LOGS], rounds)
-    return [*results, *((skipped(peer), None) for peer in PEERS if peer.missing())]
+    absent = [skipped(peer.name, peer.missing()) for peer in PEERS if peer.missing()]
+    return [*results, *(Row("j", figure) for figure in absent)]
 
 
 async def spread(bench: Bench) -> Results:
     """One writer's updates to all readers: how many, and how late they are."""
     results: Results = []
-    for window, readers in CASES:
-        name = f"{readers} reader(s), {window} in flight"
-        rates = {peer.name: Figure(f"{peer.name}, {name}", "updates/s") for peer in bench.peers}
-        late = {peer.name: Figure(f"{peer.name}, {name}, p99", "µs") for peer in bench.peers}
-        work = {peer.name: Figure(f"{peer.name}, {name}, CPU", "µs/update") for peer in bench.peers}
-        for _ in range(bench.rounds):
-            for peer in bench.peers:
-                found = await spread_once(bench, peer, window, readers)
-                rates[peer.name].rates.append(found["rate"])
-                rates[peer.name].notes.append(busy(found))
-                late[peer.name].rates.append(found["p99"] * 1e6)
-                late[peer.name].notes.append(f"p50 {found['p50'] * 1e6:,.0f} µs")
-                work[peer.name].rates.append(found["server"] / found["rate"] * 1e6)
-        results += beside(rates) + beside(late) + beside(work)
+    async with AsyncExitStack() as stack:
+        running = [
+            (peer, await stack.enter_async_context(serving(bench, peer))) for peer in bench.peers
+        ]
+        for window, readers in CASES:
+            results += await Spread(bench, window, readers).measured(running)
     return results
 
 
-async def spread_once(bench: Bench, peer: Peer, window: int, readers: int) -> dict[str, Any]:
-    """In a new process, once it is warm."""
-    async with serving(bench, peer) as (server, url):
-        common = {"do": "spread", "key": KEY, "pid": server.pid, "readers": readers}
-        warm = bench.seconds * WARM_UP
-        await bench.load.ask(**common, url=f"{url}warm", window=window, seconds=warm)
-        return await bench.load.ask(**common, url=f"{url}one", window=window, seconds=bench.seconds)
+class Spread:
+    """So many updates in flight to so many readers."""
+
+    def __init__(self, bench: Bench, window: int, readers: int) -> None:
+        name = f"{readers} reader(s), {window} in flight"
+        names = [peer.name for peer in bench.peers]
+        self._bench = bench
+        self._window = window
+        self._readers = readers
+        self._rates = {peer: Figure(f"{peer}, {name}", "updates/s") for peer in names}
+        self._late = {peer: Figure(f"{peer}, {name}, p99", "µs") for peer in names}
+        self._work = {peer: Figure(f"{peer}, {name}, CPU", "µs/update") for peer in names}
+
+    async def measured(self, running: Sequence[tuple[Peer, tuple[Child, str]]]) -> Results:
+        """The figures of all, who take turns."""
+        for number in range(self._bench.rounds):
+            for peer, (server, url) in in_turn(running, number):
+                found = await self._once(
+                    server.pid, f"{url}{self._window}-{self._readers}-{number}"
+                )
+                self._rates[peer.name].rates.append(found["rate"])
+                self._rates[peer.name].notes.append(busy(found))
+                progress(self._rates[peer.name])
+                self._late[peer.name].rates.append(found["p99"] * 1e6)
+                self._late[peer.name].notes.append(f"p50 {found['p50'] * 1e6:,.0f} µs")
+                self._work[peer.name].rates.append(found["server"] / found["rate"] * 1e6)
+        return [
+            *beside(self._rates, less_is_better=False),
+            *beside(self._late),
+            *beside(self._work),
+        ]
+
+    async def _once(self, pid: int, url: str) -> dict[str, Any]:
+        """Of a new document, once the server is warm."""
+        bench = self._bench
+        common = {"do": "spread", "key": KEY, "pid": pid, "readers": self._readers}
+        common["window"] = self._window
+        await bench.load.ask(**common, url=f"{url}-warm", seconds=bench.seconds * WARM_UP)
+        return await bench.load.ask(**common, url=url, seconds=bench.seconds)
 
 
 def busy(found: dict[str, Any]) -> str:
@@ -107,6 +133,8 @@ async def memory(bench: Bench) -> Results:
     figures = {peer.name: Figure(f"{peer.name}, {name}", "KiB each") for peer in bench.peers}
     evicted = Figure(f"{OURS}, {name}, evicted", "KiB each")
     for peer in bench.peers:
+        if peer.name == OURS:
+            peer = replace(peer, command=EVICTABLE)
         async with serving(bench, peer) as (server, url):
             common = {"do": "fill", "key": KEY, "updates": updates}
             await bench.load.ask(**common, url=f"{url}warm", documents=WARM_DOCUMENTS)
@@ -117,7 +145,7 @@ async def memory(bench: Bench) -> Results:
                 await server.ask(do="evict")
                 grown(evicted, server, before, documents)
             await bench.load.ask(do="drop")
-    return [*beside(figures), (evicted, figures.get(PYCRDT))]
+    return [*beside(figures), Row("j", evicted, figures.get(PYCRDT), less_is_better=True)]
 
 
 def grown(figure: Figure, server: Child, before: dict[str, int], documents: int) -> None:
@@ -127,15 +155,13 @@ def grown(figure: Figure, server: Child, before: dict[str, int], documents: int)
     figure.notes.append(f"{(now['all'] - before['all']) / documents:.0f} with pages of files")
 
 
-def beside(figures: dict[str, Figure]) -> Results:
+def beside(figures: dict[str, Figure], less_is_better: bool = True) -> Results:
     """Each beside pycrdt-websocket, where that is there."""
     reference = figures.get(PYCRDT)
-    return [(figure, None if figure is reference else reference) for figure in figures.values()]
-
-
-def skipped(peer: Peer) -> Figure:
-    """A figure without rounds that says why."""
-    return Figure(peer.name, "skipped", notes=[peer.missing()])
+    return [
+        Row("j", figure, None if figure is reference else reference, None, less_is_better)
+        for figure in figures.values()
+    ]
 
 
 @asynccontextmanager

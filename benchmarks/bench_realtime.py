@@ -1,4 +1,5 @@
-"""Messages published to rooms and delivered to their subscribers, beside plain durable puts."""
+"""(i) Messages published to rooms and delivered to their subscribers, beside plain durable puts: within
+the process, then over real sockets."""
 
 from __future__ import annotations
 
@@ -14,9 +15,9 @@ from roomhost.actors import realtime
 from roomhost.bindings import App
 from roomhost.runtime import Host
 
-from .bench_durable import Put
-from .measure import Figure, quantile, rate
-from .workloads import Counter
+from . import realtime_sockets
+from .measure import Figure, Results, Row, progress, quantile, rate
+from .workloads import Counter, Put
 
 if TYPE_CHECKING:
     from roomhost.actors import RealtimeInstance, RoomHandle
@@ -30,9 +31,9 @@ SENT = '"at":'
 app = App(name="bench", bindings={"COUNTER": Counter, "COLLAB": realtime(name="collab")})
 
 
-async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]:
+async def run(rounds: int, seconds: float) -> Results:
     """The figures, each with its reference."""
-    results: list[tuple[Figure, Figure | None]] = []
+    results: Results = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as directory:
         async with Host(app, data_dir=Path(directory) / "state") as host:
             stubs = [host.env.COUNTER.get_by_name(str(number)) for number in range(100)]
@@ -48,8 +49,12 @@ async def run(rounds: int, seconds: float) -> list[tuple[Figure, Figure | None]]
                         puts.rates.append((await rate(Put(stubs[:rooms]), CALLERS, seconds))[0])
                         await audience.hear(handles, seconds, acked, heard)
                     group.cancel_scope.cancel()
-                results += [(puts, None), (acked, puts), (heard, puts)]
-    return results
+                results += [Row("i", puts), Row("i", acked, puts), Row("i", heard, puts)]
+
+            async def put(rooms: int) -> float:
+                return (await rate(Put(stubs[:rooms]), CALLERS, seconds))[0]
+
+            return results + await realtime_sockets.run(rounds, seconds, put)
 
 
 class Audience:
@@ -86,6 +91,7 @@ class Audience:
         heard.rates.append(self._delivered / (time.perf_counter() - begun))
         p50, p99 = (quantile(self._latencies, share) * 1000 for share in (0.5, 0.99))
         heard.notes.append(f"sent to heard: p50 {p50:.1f} ms, p99 {p99:.1f} ms")
+        progress(heard)
 
     async def _listen(self, ws: WebSocket, looks: bool) -> None:
         while True:

@@ -23,9 +23,8 @@ import uvloop
 
 from . import children, yjs_updates
 from .crdt_rooms import filled
-from .measure import Figure
+from .measure import Figure, Results, Row, progress
 
-Results = list[tuple[Figure, Figure | None]]
 Answered = Callable[
     [], Awaitable[tuple[bytes, float]]
 ]  # all of the document, after so many seconds
@@ -56,7 +55,11 @@ async def run(directory: Path, logs: list[int], rounds: int) -> Results:
                     answer = await child.ask(do="load")
                     figures[key].rates.append(answer["seconds"] * 1e6)
                     figures[key].notes.append(f"{answer['bytes']:,} bytes")
-        results += [(figure, reference(key, figures)) for key, figure in figures.items()]
+                    progress(figures[key])
+        results += [
+            Row("j", figure, reference(key, figures), less_is_better=True)
+            for key, figure in figures.items()
+        ]
     return results
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import lmdb as untyped_lmdb  # pyright: ignore[reportMissingTypeStubs]
 
 from roomhost.runtime.backend import current_backend
 
-from .workloads import VALUE, key_of
+from .workloads import key_of, new_value
 
 lmdb: Any = untyped_lmdb
 
@@ -52,16 +51,8 @@ def raw_lmdb(directory: Path, group: int, rooms: int) -> Generator[Any]:
         with environment.begin(write=True) as transaction:
             for _ in range(group):
                 number = next(numbers)
-                key = (number % rooms).to_bytes(8, "big") + key_of(number).encode()
-                transaction.put(key, VALUE, db=table)
+                key = (number % rooms).to_bytes(8, "big") + key_of(number // rooms).encode()
+                transaction.put(key, new_value(), db=table)
 
     yield commit
     environment.close()
-
-
-def loop_name() -> str:
-    """Which event loop runs."""
-    try:
-        return type(asyncio.get_running_loop()).__module__.split(".")[0]
-    except RuntimeError:
-        return "trio"

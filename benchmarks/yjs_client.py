@@ -1,19 +1,15 @@
-"""A WebSocket client that is as cheap as it can be: it masks with zeros, checks no UTF-8, and of the
-update of one character it reads the clock."""
+"""A client of one document, as cheap as it can be: of the update of one character it reads the clock."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import os
 from collections.abc import Callable
 from typing import cast
-from urllib.parse import urlsplit
 
-BINARY, CLOSE, PING, PONG = 2, 8, 9, 10
+from .web_socket import BINARY, CLOSE, PING, PONG, SHORT, connect, framed, payload_of
+
 SYNC, STEP_1, STEP_2, UPDATE = 0, 0, 1, 2
 EMPTY_STATE_VECTOR = b"\x00"
-SHORT, MEDIUM = 126, 127  # lengths that say that two, or eight, bytes of length follow
 TYPED = (
     b"\x01\x01\x01"  # how the update of one character by client 1 begins: one client, one struct
 )
@@ -22,12 +18,10 @@ TYPED = (
 class Client(asyncio.Protocol):
     """A socket of one document."""
 
-    def __init__(self, request: bytes, heard: Callable[[int], None]) -> None:
-        self._request = request
+    def __init__(self, heard: Callable[[int], None]) -> None:
         self._heard = heard
         self._rest: bytes = b""
         self._transport: asyncio.Transport | None = None
-        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._synced: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._lost = asyncio.Event()
 
@@ -39,13 +33,8 @@ class Client(asyncio.Protocol):
 
         :raises ConnectionError: the server does not answer 101, or closes
         """
-        parts = urlsplit(url)
-        assert parts.hostname is not None
-        assert parts.port is not None
-        loop = asyncio.get_running_loop()
-        client = cls(upgrade(parts.netloc, parts.path, key), heard)
-        await loop.create_connection(lambda: client, parts.hostname, parts.port)
-        await client._opened
+        client = cls(heard)
+        await connect(url, client, key=key)
         return client
 
     async def synced(self) -> None:
@@ -73,48 +62,32 @@ class Client(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         self._transport = cast("asyncio.Transport", transport)  # which uvloop's is not by name
-        self._transport.write(self._request)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         self._lost.set()
-        for waiter in (self._opened, self._synced):
-            if not waiter.done():
-                waiter.set_exception(ConnectionError("the server closed the connection"))
-                waiter.exception()  # nobody need wait for it
+        if not self._synced.done():
+            self._synced.set_exception(ConnectionError("the server closed the connection"))
+            self._synced.exception()  # nobody need wait for it
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
         data = self._rest + data if self._rest else data
-        if self._opened.done():
-            self._rest = data[self._read_frames(data, 0) :]
-        elif (end := data.find(b"\r\n\r\n")) >= 0:
-            self._answered(data[:end])
-            self._rest = data[self._read_frames(data, end + 4) :]
-        else:
-            self._rest = data
-
-    def _answered(self, head: bytes) -> None:
-        status = head.split(b"\r\n", 1)[0]
-        if b" 101 " in status:
-            self._opened.set_result(None)
-        else:
-            self._opened.set_exception(ConnectionError(status.decode()))
+        self._rest = data[self._read_frames(data, 0) :]
 
     def _read_frames(self, data: bytes, at: int) -> int:
         """Read the whole frames from there; where the rest begins."""
         end = len(data)
         while end - at >= 2:
-            length, start = data[at + 1], at + 2
-            if length == SHORT:
-                start, length = at + 4, int.from_bytes(data[at + 2 : at + 4], "big")
-            elif length == MEDIUM:
-                start, length = at + 10, int.from_bytes(data[at + 2 : at + 10], "big")
-            if start > end or start + length > end:
+            start = at + 2
+            stop = start + data[at + 1]
+            if data[at + 1] >= SHORT:
+                start, stop = payload_of(data, at)
+            if start > end or stop > end:
                 break
 
             opcode = data[at] & 15
-            at = start + length
+            at = stop
             if opcode == BINARY:
                 self._read_message(data, start)
             else:
@@ -140,30 +113,6 @@ class Client(asyncio.Protocol):
         elif opcode == CLOSE:
             assert self._transport is not None
             self._transport.close()
-
-
-def upgrade(host: str, path: str, key: str) -> bytes:
-    """The request that opens the socket, with the API key."""
-    lines = (
-        f"GET {path} HTTP/1.1",
-        f"Host: {host}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
-        f"Authorization: Bearer {key}",
-    )
-    return "\r\n".join((*lines, "", "")).encode()
-
-
-def framed(payload: bytes, opcode: int = BINARY) -> bytes:
-    """One WebSocket frame of a client (RFC 6455 5.2), at most 64 KiB, under a mask of zeros."""
-    size = len(payload)
-    if size < SHORT:
-        length = bytes([0x80 | size])
-    else:
-        length = bytes([0x80 | SHORT]) + size.to_bytes(2, "big")
-    return bytes([0x80 | opcode]) + length + bytes(4) + payload
 
 
 def sync_update(update: bytes) -> bytes:

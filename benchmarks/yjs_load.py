@@ -1,4 +1,4 @@
-"""The one load generator of all servers of documents: `python -m benchmarks.yjs_load FILE`.
+"""The load generator of all servers of documents: `python -m benchmarks.yjs_load FILE`.
 
 A process of its own that speaks y-protocols over bare WebSocket frames, so that it costs as little
 as it can: updates are framed before the time is taken, and of a frame that arrives only the clock
@@ -19,9 +19,10 @@ import uvloop
 
 from . import children, yjs_updates
 from .measure import quantile
-from .yjs_client import Client, framed, sync_update
+from .meter import Meter, quiet
+from .web_socket import framed
+from .yjs_client import Client, sync_update
 
-CLIENT_LIMITED = 0.9  # share of the time at which the generator, not the server, is the limit
 FILLED_AT_ONCE = 8
 
 
@@ -48,20 +49,16 @@ class Load:
         for client in (*clients, writer):
             await client.synced()
 
-        used = time.process_time(), children.cpu_seconds(pid)
-        elapsed = await run.over(writer, seconds)
-        busy = (time.process_time() - used[0]) / elapsed
-        server = (children.cpu_seconds(pid) - used[1]) / elapsed
+        await quiet(pid)
+        meter = Meter(pid)
+        await run.over(writer, seconds)
+        found = meter.result(len(run.latencies))
         for client in (*clients, writer):
             await client.close()
-
-        return {
-            "rate": len(run.latencies) / elapsed,
+        await quiet(pid)
+        return found | {
             "p50": quantile(run.latencies, 0.5),
             "p99": quantile(run.latencies, 0.99),
-            "busy": busy,
-            "server": server,
-            "limited": busy >= CLIENT_LIMITED,
         }
 
     async def fill(self, url: str, key: str, documents: int, updates: int) -> dict[str, Any]:
@@ -106,15 +103,13 @@ class Spread:
         self._done = asyncio.Event()
         self.latencies: list[float] = []
 
-    async def over(self, writer: Client, seconds: float) -> float:
-        """Send until the time is up, or the updates are; seconds until everybody has everything."""
+    async def over(self, writer: Client, seconds: float) -> None:
+        """Send until the time is up, or the updates are, and everybody has everything."""
         self._writer = writer
-        begun = time.perf_counter()
-        self._deadline = begun + seconds
+        self._deadline = time.perf_counter() + seconds
         self._due = self._window
         self._send()
         await self._done.wait()
-        return time.perf_counter() - begun
 
     def heard(self, reader: int) -> Callable[[int], None]:
         """What a reader calls with the clock of each update it gets."""

@@ -58,13 +58,8 @@ class DurableObjectNamespace:
         if not isinstance(object_id, DurableObjectId):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"get() takes a DurableObjectId, not {type(object_id).__name__}")
 
-        if object_id.jurisdiction != self._ids.jurisdiction and self._ids.jurisdiction is not None:
-            raise TypeError(
-                "get called on jurisdictional subnamespace with an ID from a different jurisdiction"
-            )
-
-        ids = self._ids if object_id.jurisdiction is None else self._ids_of(object_id.jurisdiction)
-        ids.check(bytes(object_id))
+        if object_id.maker is not self._ids:
+            self._check(object_id)
         return DurableObjectStub(self._connect(object_id))
 
     def get_by_name(self, name: str, location_hint: str | None = None) -> DurableObjectStub:
@@ -78,6 +73,16 @@ class DurableObjectNamespace:
             raise TypeError(f"jurisdiction is one of {', '.join(JURISDICTIONS)}, not {name!r}")
 
         return DurableObjectNamespace(self._ids_of, self._connect, name)
+
+    def _check(self, object_id: DurableObjectId) -> None:
+        """Whether another's id is one of this namespace; its signature costs more than a call."""
+        if object_id.jurisdiction != self._ids.jurisdiction and self._ids.jurisdiction is not None:
+            raise TypeError(
+                "get called on jurisdictional subnamespace with an ID from a different jurisdiction"
+            )
+
+        ids = self._ids if object_id.jurisdiction is None else self._ids_of(object_id.jurisdiction)
+        ids.check(bytes(object_id))
 
 
 def _text(value: Any, what: str) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from anyio import CancelScope
 
+    from ..storage import ObjectRecord
     from .commits import Commits
     from .durable_object import ActorClass
     from .engine import Engine
@@ -93,9 +94,8 @@ class Activation:
         self.events: set[Event] = set()  # from delivery until the outcome has left
         self.pins = 0  # accepted sockets that cannot hibernate
         self.turn: Event | None = None  # whose code runs right now
-        self._idleness = Idleness(self, engine)
-        commits.on_failed = self.reset
-        commits.on_settled = self._settled
+        self._idleness = Idleness(self)
+        commits.owner = self
 
     def __repr__(self) -> str:
         what = f"{self.actor_class.name} {self.slot.id}"
@@ -159,9 +159,13 @@ class Activation:
 
     def begin(self, event: Event) -> Suspended | None:
         """Run the first turn of an event that has entered. When that is all, its outcome leaves;
-        otherwise `go_on` with what is returned, in the same task."""
+        otherwise `go_on` with what is returned, in the same task.
+
+        The caller sets `CURRENT` to None before the task waits again: else it would keep the event,
+        and all that holds.
+        """
         CURRENT.set(event)
-        self.begin_turn(event)
+        self.turn = event  # `begin_turn`
         try:
             try:
                 result = first_turn(event)
@@ -177,7 +181,6 @@ class Activation:
                 raise
         else:
             self._ended(event, result)
-        CURRENT.set(None)  # or a task that waits would keep the event, and all it holds
         return None
 
     async def go_on(self, event: Event, suspended: Suspended, scope: CancelScope) -> None:
@@ -216,12 +219,12 @@ class Activation:
     def begin_turn(self, event: Event) -> None:
         """Code for `event` runs from here on, synchronously, until `end_turn`."""
         self.turn = event
-        self.commits.begin_turn()
 
     def end_turn(self, event: Event) -> None:
         """It suspended or ended: its writes become one batch, and the next in line may enter."""
         self.turn = None
-        self.commits.end_turn()
+        if self.commits.written:
+            self.commits.flush()
         if event.after_turn is not None:
             event.after_turn()
             event.after_turn = None
@@ -262,7 +265,7 @@ class Activation:
         self._idleness.end()
         self.commits.close(no_longer_accessible(broken=False))
         # Cut the circles through the instance, so that its memory is free now, not at a collection.
-        self.commits.on_failed = self.commits.on_settled = None
+        self.commits.owner = None
         self.instance = None
         self.slot.evicted(self)
         return True
@@ -313,13 +316,19 @@ class Activation:
         if gate.is_open or event.internal:
             self.events.discard(event)
             event.succeed(result)
-            self._check_idle()
+            if not self.events:
+                self._check_idle()
         else:
-            gate.when_open(partial(self._succeed, event, result), partial(self._fail, event))
+            leaving = Leaving(self, event, result)
+            gate.when_open(leaving, leaving)
 
-    def _succeed(self, event: Event, result: Any) -> None:
+    def left(self, event: Event, result: Any, cause: BaseException | None) -> None:
+        """The output gate opened for the outcome of `event`, or refused it with a cause."""
         self.events.discard(event)
-        event.succeed(result)
+        if cause is None:
+            event.succeed(result)
+        else:
+            event.fail(cause)
         self._check_idle()
 
     def _fail(self, event: Event, error: BaseException) -> None:
@@ -356,23 +365,47 @@ class Activation:
 
         self.state = state
 
-    def _settled(self) -> None:
+    def unstored(self) -> ObjectRecord | None:
+        """What is not stored about the object yet; asked once, for the first batch."""
+        return self.slot.unstored()
+
+    def alarm_changed(self, due_ms: int | None) -> None:
+        """A batch that changed the alarm is durable."""
+        self.engine.alarms.changed(self.commits.number, due_ms)
+
+    def settled_all(self) -> None:
+        """Nothing is in flight any more."""
         if self.broken is not None:
             self.engine.settled(self)
         else:
             self._check_idle()
 
     def _check_idle(self) -> None:
-        if self.events or self.slot.queue:
+        if self.events or self.slot.queue or not self.commits.settled:
             return
 
-        if self.state is not ActivationState.RUNNING or self.busy:
+        if self.state is not ActivationState.RUNNING:
             return
 
         if self.pins:
             self._idleness.pinned()
         else:
             self._idleness.begin()
+
+
+class Leaving:
+    """The outcome of one event at the output gate: both what is called when that opens, and what is
+    called with the cause when it refuses."""
+
+    __slots__ = ("_activation", "_event", "_result")
+
+    def __init__(self, activation: Activation, event: Event, result: Any) -> None:
+        self._activation = activation
+        self._event = event
+        self._result = result
+
+    def __call__(self, cause: BaseException | None = None) -> None:
+        self._activation.left(self._event, self._result, cause)
 
 
 class Launch:
@@ -396,7 +429,9 @@ class Launch:
             return
 
         suspended = activation.begin(event)
-        if suspended is not None:
+        if suspended is None:
+            CURRENT.set(None)
+        else:
             await activation.go_on(event, suspended, scope)
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from .alarm_retry import Retries
     from .object_id import DurableObjectId
+    from .timers import Timer
 
 logger = logging.getLogger("roomhost.runtime")
 
@@ -35,6 +36,10 @@ class AlarmOutcome:
     replaced: bool = False
 
 
+RAN = AlarmOutcome(ran=True)
+PASSED_OVER = AlarmOutcome(ran=False)
+
+
 class AlarmEvent(Event):
     """`alarm(info)`. `finished(outcome)` is called once, when its outcome is durable."""
 
@@ -51,6 +56,8 @@ class AlarmEvent(Event):
         self._raised: Exception | None = None
         self._ran = False
         self._replaced = False
+        self._ended = False
+        self._timer: Timer | None = None
         self._finished = finished
 
     @property
@@ -79,7 +86,7 @@ class AlarmEvent(Event):
 
     async def _run(self) -> None:
         activation = self.activation
-        timer = activation.call_later(limits.ALARM_TIMEOUT_SECONDS, self._expire)
+        self.after_turn = self._limit_time
         retries = self._retries
         info = AlarmInfo(self._due_ms, retries.counted, retries.total > 0)
         try:
@@ -93,7 +100,9 @@ class AlarmEvent(Event):
                 self._replaced = not hidden
             raise
         finally:
-            timer.cancel()
+            self._ended = True
+            if self._timer is not None:
+                self._timer.cancel()
 
         commits = activation.commits
         commits.overlay.finish_alarm(succeeded=True)
@@ -101,11 +110,16 @@ class AlarmEvent(Event):
             # The deletion is durable together with what the handler wrote last, or not at all.
             commits.wrote(True)
 
+    def _limit_time(self) -> None:
+        """The first turn is over: what has not ended in it may take too long."""
+        if not self._ended:
+            self._timer = self.activation.call_later(limits.ALARM_TIMEOUT_SECONDS, self._expire)
+
     def _expire(self) -> None:
         self.activation.reset(DurableObjectError("Alarm exceeded its allowed execution time"))
 
     def succeed(self, result: Any) -> None:
-        self._finish(AlarmOutcome(self._ran))
+        self._finish(RAN if self._ran else PASSED_OVER)
 
     def fail(self, error: BaseException) -> None:
         if not self.finished:

@@ -19,6 +19,9 @@ class Retries:
     last_counted: bool = True
 
 
+NO_RETRIES = Retries()
+
+
 def is_counted(error: BaseException, own: bool) -> bool:
     """Whether a failure counts towards the seven runs. `own`: the handler raised it, and its object
     stood; that counts, whatever it raised. A reset counts too, unless a commit failed. What else

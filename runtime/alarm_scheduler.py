@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import limits
-from .alarm_retry import Retries, after_failure, delay_seconds, is_counted
+from .alarm_retry import NO_RETRIES, Retries, after_failure, delay_seconds, is_counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +57,8 @@ class AlarmScheduler:
         self._jitter = jitter
         self._position: tuple[int, int] | None = None  # every alarm up to here has been looked at
         self._running: dict[int, int] = {}  # number -> due time of the run in progress
+        # Of those, number -> the alarm that was committed since the run began; None: no alarm.
+        self._changed: dict[int, int | None] = {}
         self._retries: dict[int, Retry] = {}
         self._timer: Timer | None = None
         self._stopped = False
@@ -89,15 +91,13 @@ class AlarmScheduler:
 
     def changed(self, number: int, due_ms: int | None) -> None:
         """The alarm of an object was committed; None: it has none any more."""
+        if number in self._running:
+            self._changed[number] = due_ms
         retry = self._retries.get(number)
         if retry is not None and retry.due_ms != due_ms:
             self._forget(number)
-        if due_ms is None:
-            return
-
-        if self._position is not None and (due_ms, number) <= self._position:
-            self._position = (due_ms, number - 1)
-        self._set_timer()
+        if due_ms is not None:
+            self._see(number, due_ms)
 
     def run_due(self) -> int:
         """Start every alarm that is due, as far as the limit of runs in progress allows; how many.
@@ -120,9 +120,16 @@ class AlarmScheduler:
             for callback in quiet:
                 callback()
 
+    def _see(self, number: int, due_ms: int) -> None:
+        """An alarm is there that the next scan must not miss."""
+        if self._position is not None and (due_ms, number) <= self._position:
+            self._position = (due_ms, number - 1)
+        self._wake_at(due_ms)
+
     def _decide(self, number: int, due_ms: int, outcome: AlarmOutcome) -> None:
         """What follows a run: a retry, the end, or the alarm that took its place."""
-        stored_ms = self._partition.store(number).alarm()
+        # What is stored is what the run was for, unless a change was committed: no need to read it.
+        stored_ms = self._changed.pop(number, due_ms)
         same = stored_ms == due_ms
         if outcome.error is not None and same and not outcome.replaced:
             self._failed(number, due_ms, outcome)
@@ -130,15 +137,16 @@ class AlarmScheduler:
             self._forget(number)
             # A wake-up for nothing: the change that made it so is on its way to the disk, and is
             # told when it is there. Unless it was too early, by a clock that was set back.
-            if outcome.ran or not same or due_ms > self._clock.now_ms():
-                self.changed(number, stored_ms)
+            again = outcome.ran or not same or due_ms > self._clock.now_ms()
+            if again and stored_ms is not None:
+                self._see(number, stored_ms)
         if len(self._running) == limits.MAX_ALARMS_IN_FLIGHT - 1:
             self._set_timer()
 
     def _failed(self, number: int, due_ms: int, outcome: AlarmOutcome) -> None:
         assert outcome.error is not None
         waiting = self._retries.get(number)
-        before = waiting.retries if waiting is not None else Retries()
+        before = waiting.retries if waiting is not None else NO_RETRIES
         counted = is_counted(outcome.error, outcome.own)
         retries = after_failure(before, counted) if outcome.retries else None
         self._forget(number)
@@ -168,7 +176,7 @@ class AlarmScheduler:
         for due_ms, number in rows:
             self._position = (due_ms, number)
             if number not in self._running and number not in self._retries:
-                self._run(number, due_ms, Retries())
+                self._run(number, due_ms, NO_RETRIES)
                 started += 1
         self._set_timer()
         return started
@@ -179,14 +187,19 @@ class AlarmScheduler:
             return
 
         first = self._partition.alarms.first(after=self._position)
-        if first is None:
+        if first is not None:
+            self._wake_at(first[0])
+
+    def _wake_at(self, when_ms: int) -> None:
+        """Scan at this time, or before. Not without room: `finished` scans then."""
+        if self._stopped or len(self._running) >= limits.MAX_ALARMS_IN_FLIGHT:
             return
 
         if self._timer is not None and not self._timer.cancelled:
-            if self._timer.when_ms <= first[0]:
+            if self._timer.when_ms <= when_ms:
                 return
             self._timer.cancel()
-        self._timer = self._timers.at(first[0], self._scan)
+        self._timer = self._timers.at(when_ms, self._scan)
 
     def _forget(self, number: int) -> None:
         retry = self._retries.pop(number, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
@@ -17,7 +18,24 @@ if TYPE_CHECKING:
     from .application import Application
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+GROUP = "roomhost.commands"  # of entry points: commands that are made above the runtime
+
+
+class Commands(click.Group):
+    """The commands of this module, and those that are installed as entry points."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Their names."""
+        return sorted({*super().list_commands(ctx), *entry_points(group=GROUP).names})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, which is imported only when it is asked for."""
+        own = super().get_command(ctx, cmd_name)
+        found = () if own is not None else tuple(entry_points(group=GROUP, name=cmd_name))
+        return found[0].load() if found else own
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="roomhost")
 def roomhost() -> None:
     """An actor host for rooms: Durable Objects in Python.
@@ -81,8 +99,11 @@ def main() -> NoReturn:
     """The console script: a mistake is one line on stderr and exit status 2."""
     try:
         roomhost(standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"roomhost: {error.format_message()}", err=True)
         sys.exit(2)
     except click.Abort:
         sys.exit(130)

@@ -8,26 +8,45 @@ order of the turns, and that whatever the object emits after a write waits until
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from ..storage import UNCHANGED, Batch, ObjectRecord, Overlay, Partition, StorageError
+from ..storage import UNCHANGED, Overlay
 from .errors import Aborted, DurableObjectError, reset_error
 from .output_gate import OutputGate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from ..storage import Batch, ObjectRecord, Partition, StorageError
     from ..storage.limits import EntryLimits
     from .backend import Backend
+    from .events import Event
     from .output_gate import OutputLock
 
 
-class Commits:
-    """The uncommitted writes of one activation, and its output gate.
+class Owner(Protocol):
+    """Whose commits they are: the activation. `turn` is the event whose code runs now, if any: what
+    that writes is one batch, which the owner flushes at its end."""
 
-    `on_failed(cause)` is called when a commit fails, `on_alarm(number, due)` when one that changed
-    the alarm is durable, `on_settled()` each time nothing is left in flight.
-    """
+    turn: Event | None
+
+    def unstored(self) -> ObjectRecord | None:
+        """What is not stored about the object yet; asked once, for the first batch."""
+        ...
+
+    def alarm_changed(self, due_ms: int | None) -> None:
+        """A batch that changed the alarm is durable."""
+        ...
+
+    def reset(self, cause: BaseException) -> None:
+        """A commit failed."""
+        ...
+
+    def settled_all(self) -> None:
+        """Nothing is in flight any more."""
+        ...
+
+
+class Commits:
+    """The uncommitted writes of one activation, its `owner` until it is evicted, and its output gate."""
 
     __slots__ = (
         "_backend",
@@ -36,14 +55,11 @@ class Commits:
         "_in_flight",
         "_lock",
         "_partition",
-        "_record",
-        "_turn",
+        "_recorded",
         "gate",
         "number",
-        "on_alarm",
-        "on_failed",
-        "on_settled",
         "overlay",
+        "owner",
     )
 
     def __init__(
@@ -51,32 +67,31 @@ class Commits:
         partition: Partition,
         backend: Backend,
         number: int,
-        record: ObjectRecord | None,
         entry_limits: EntryLimits,
-        on_alarm: Callable[[int, int | None], object],
     ) -> None:
         self.overlay = Overlay(partition.store(number), number, entry_limits)
         self.gate = OutputGate()
         self.number = number
         self._partition = partition
         self._backend = backend
-        # What is not stored about the object yet; it goes with the first batch.
-        self._record = record
+        self._recorded = False  # what is not stored about the object goes with the first batch
         self._in_flight = 0
         self._lock: OutputLock | None = None  # of the open batch
         self._confirmed: list[
             bool
         ] = []  # for each open savepoint: a confirmed write was made in it
-        self._turn = False
         self._closed: BaseException | None = None
-        self.on_alarm = on_alarm
-        self.on_failed: Callable[[BaseException], object] | None = None
-        self.on_settled: Callable[[], object] | None = None
+        self.owner: Owner | None = None
 
     @property
     def settled(self) -> bool:
         """Whether everything written is durable, or failed."""
         return self._in_flight == 0 and not self.overlay.open
+
+    @property
+    def written(self) -> bool:
+        """Whether a turn that ends now has to `flush`."""
+        return self._lock is not None
 
     @property
     def in_flight(self) -> int:
@@ -90,16 +105,6 @@ class Commits:
 
         return self.overlay
 
-    def begin_turn(self) -> None:
-        """Code of the object runs now; what it writes is one batch until `end_turn`."""
-        self._turn = True
-
-    def end_turn(self) -> None:
-        """The code suspended or ended: hand its writes over, unless a transaction holds them."""
-        self._turn = False
-        if self.overlay.open:
-            self.flush()
-
     def wrote(self, confirmed: bool) -> None:
         """A write joined the open batch. Call it after each, or output would not wait for it."""
         if self._confirmed:
@@ -108,7 +113,7 @@ class Commits:
 
         if self._lock is None:
             self._lock = self.gate.lock(confirmed)
-            if not self._turn:
+            if self.owner is None or self.owner.turn is None:
                 # Written by a task of the object's own, of which we do not see the turns.
                 self._backend.call_soon(self.flush)
         elif confirmed:
@@ -120,8 +125,11 @@ class Commits:
         if self._closed is not None or self._confirmed or not overlay.open:
             return
 
-        batch = overlay.take(self._record)
-        self._record = None
+        record = None
+        if not self._recorded:
+            self._recorded = True
+            record = self.owner.unstored() if self.owner is not None else None
+        batch = overlay.take(record)
         lock = self._lock or self.gate.lock(confirmed=False)
         self._lock = None
         self._in_flight += 1
@@ -162,19 +170,22 @@ class Commits:
             self.gate.break_with(broken)
 
     def _done(self, batch: Batch, lock: OutputLock, error: StorageError | None) -> None:
-        self._in_flight -= 1
+        owner = self.owner
         if error is None:
+            self._in_flight -= 1
             self.overlay.settle(batch)
-            if batch.alarm is not UNCHANGED:
-                self.on_alarm(self.number, batch.alarm)
+            if batch.alarm is not UNCHANGED and owner is not None:
+                owner.alarm_changed(batch.alarm)
             lock.release()
         else:
             cause = reset_error(error)
             lock.fail(cause)
-            if self.on_failed is not None:
-                self.on_failed(cause)
-        if self._in_flight == 0 and self.on_settled is not None:
-            self.on_settled()
+            if owner is not None:
+                owner.reset(cause)
+            # Not before: those who were refused might have left it idle, and free to be evicted.
+            self._in_flight -= 1
+        if self._in_flight == 0 and owner is not None:
+            owner.settled_all()
 
 
 def no_longer_accessible(broken: bool) -> BaseException:

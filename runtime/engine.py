@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from ..storage import Batch, ObjectRecord, Partition
+from ..storage import Batch, Partition
 from ..storage.limits import EntryLimits
 from .activation import Activation
 from .alarm_event import AlarmEvent, AlarmOutcome
@@ -19,7 +19,7 @@ from .alarm_scheduler import AlarmScheduler
 from .commits import Commits
 from .errors import OverloadedError
 from .events import CURRENT, RunEvent
-from .object_id import DurableObjectId, maker_of, visible_name
+from .object_id import DurableObjectId, maker_of
 from .slot import Slot
 from .task_pool import TaskPool
 from .timers import Timers
@@ -57,7 +57,7 @@ class Engine:
         self.partition = partition
         self.settings = settings
         self._entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
-        self.idle_eviction_seconds = settings.idle_eviction_seconds
+        self.idle_eviction_ms = round(settings.idle_eviction_seconds * 1000)
         self.env: Any = None
         self.pool = TaskPool(group, backend)
         self.timers = Timers(clock, backend)
@@ -104,18 +104,13 @@ class Engine:
 
     def activation(self, slot: Slot) -> Activation:
         """A new activation for a slot that has none."""
-        record = ObjectRecord(slot.namespace, bytes(slot.id), visible_name(slot.id.name))
-        number = self.partition.find(slot.namespace, record.id)
-        unstored: ObjectRecord | None = record
+        number = slot.number
         if number is None:
-            number = self.partition.allocate()
-        else:
-            stored = self.partition.record(number)
-            if stored is not None and (record.name is None or stored.name == record.name):
-                unstored = None
-        commits = Commits(
-            self.partition, self.backend, number, unstored, self._entry_limits, self.alarms.changed
-        )
+            number = self.partition.find(slot.namespace, bytes(slot.id))
+            if number is None:
+                number = self.partition.allocate()
+            slot.number = number
+        commits = Commits(self.partition, self.backend, number, self._entry_limits)
         return Activation(slot, self, slot.actor_class, commits)
 
     def may_start(self, slot: Slot) -> bool:
@@ -198,7 +193,9 @@ class Engine:
         event = AlarmEvent(
             object_id, due_ms, retries, partial(self.alarms.finished, number, due_ms)
         )
-        self.slot(record.namespace, object_id).deliver(event)
+        slot = self.slot(record.namespace, object_id)
+        slot.number = number
+        slot.deliver(event)
 
     def _give_up_alarm(self, number: int, due_ms: int) -> None:
         """Delete an alarm that failed too often, unless a newer one took its place."""

@@ -14,7 +14,7 @@ from .leaving import Leaving
 from .text import size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from .auto_response import WebSocketRequestResponsePair
     from .output_gate import OutputGate
@@ -111,15 +111,21 @@ class HibernationManager:
 
         self.event_timeout_ms = ms or None
 
-    def emit(self, gate: OutputGate, ws: WebSocket, size: int, frame: str | bytes | Close) -> None:
-        """Have a frame of `ws` leave when the gate lets out what is emitted now."""
+    def emit(
+        self,
+        gate: OutputGate,
+        sockets: Sequence[WebSocket],
+        size: int,
+        frame: str | bytes | Close,
+    ) -> None:
+        """Have a frame of each of `sockets` leave when the gate lets out what is emitted now."""
         leaving = self._leaving
         if leaving is not None and leaving.takes(gate):
-            leaving.add(ws, size, frame)
+            leaving.add(sockets, size, frame)
             return
 
         self._leaving = leaving = Leaving(gate)
-        leaving.add(ws, size, frame)
+        leaving.add(sockets, size, frame)
         gate.when_open(leaving, leaving)
 
     def arrived(self, ws: WebSocket, message: str | bytes) -> None:

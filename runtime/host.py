@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
@@ -290,7 +290,7 @@ class Host:
         for declared in self.app.namespaces():
             record = partition.namespace(declared.name, declared.unique_key)
             actor_class = engine.classes[record.number] = ActorClass(declared.actor)
-            engine.ids_of[record.number] = partial(self.ids, declared.name)
+            engine.ids_of[record.number] = cache(partial(self.ids, declared.name))
             self.namespaces[declared.name] = Namespace(
                 record.number, declared.name, record.unique_key, actor_class
             )

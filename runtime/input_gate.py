@@ -42,10 +42,16 @@ class Lock:
 
 if TYPE_CHECKING:
     Admit = Callable[[Lock], object]
+    Wait = tuple[Admit, Refuse]
+    Waits = deque[Wait]
 
 
 class InputGate:
-    """The gate of one object, and the base of the critical sections inside it."""
+    """The gate of one object, and the base of the critical sections inside it.
+
+    Its queues are made when somebody has to wait: most objects never have a critical section, and
+    three empty containers would take more memory than all else of an idle object's gates.
+    """
 
     __slots__ = ("_broken", "_holds", "_sections_waiting", "_waiting", "on_broken", "sections")
 
@@ -54,10 +60,10 @@ class InputGate:
     def __init__(self) -> None:
         self._holds = 0
         # Sections that start inside this gate go before ordinary events of the same gate.
-        self._sections_waiting: deque[tuple[Admit, Refuse]] = deque()
-        self._waiting: deque[tuple[Admit, Refuse]] = deque()
+        self._sections_waiting: Waits | None = None
+        self._waiting: Waits | None = None
         self._broken: BaseException | None = None
-        self.sections: set[CriticalSection] = set()
+        self.sections: set[CriticalSection] | None = None
         self.on_broken: Callable[[BaseException], object] | None = None
 
     @property
@@ -80,11 +86,13 @@ class InputGate:
 
     def wait(self, admit: Admit, refuse: Refuse) -> None:
         """Call `admit(lock)` once in turn, at once when the gate is open, or `refuse(cause)`."""
-        self._enqueue(self._waiting, admit, refuse)
+        if self._enters(admit, refuse):
+            self._waiting = _with(self._waiting, (admit, refuse))
 
     def wait_for_section(self, admit: Admit, refuse: Refuse) -> None:
         """As `wait`, ahead of ordinary waits: only a `CriticalSection` that starts here calls it."""
-        self._enqueue(self._sections_waiting, admit, refuse)
+        if self._enters(admit, refuse):
+            self._sections_waiting = _with(self._sections_waiting, (admit, refuse))
 
     def start_section(self) -> CriticalSection:
         """A new critical section inside this gate; it begins with its first `wait`."""
@@ -98,12 +106,12 @@ class InputGate:
 
         root._broken = cause
         refused: list[Refuse] = []
-        for gate in (root, *root.sections):
+        for gate in (root, *(root.sections or ())):
             gate._broken = cause
-            refused += [refuse for _, refuse in (*gate._sections_waiting, *gate._waiting)]
-            gate._sections_waiting.clear()
-            gate._waiting.clear()
-        root.sections.clear()
+            for queue in (gate._sections_waiting, gate._waiting):
+                refused += [refuse for _, refuse in queue or ()]
+            gate._sections_waiting = gate._waiting = None
+        root.sections = None
         if root.on_broken is not None:
             root.on_broken(cause)
         for refuse in refused:
@@ -123,23 +131,33 @@ class InputGate:
                 admit, _ = queue.popleft()
                 admit(self.hold())
 
-    def _enqueue(self, queue: deque[tuple[Admit, Refuse]], admit: Admit, refuse: Refuse) -> None:
+    def _enters(self, admit: Admit, refuse: Refuse) -> bool:
+        """Let it in or refuse it, if that can be said now; whether it has to queue."""
         cause = self.broken
         if cause is not None:
             refuse(cause)
         elif self._holds:
-            queue.append((admit, refuse))
+            return True
         else:
             admit(self.hold())
+        return False
 
     def _adopt(self, child: InputGate) -> None:
         """Take over what a section that ends leaves behind: its holds and its queues."""
         self._holds += child._holds
-        self._sections_waiting.extend(child._sections_waiting)
-        self._waiting.extend(child._waiting)
+        self._sections_waiting = _with(self._sections_waiting, *(child._sections_waiting or ()))
+        self._waiting = _with(self._waiting, *(child._waiting or ()))
         child._holds = 0
-        child._sections_waiting.clear()
-        child._waiting.clear()
+        child._sections_waiting = child._waiting = None
+
+
+def _with(queue: Waits | None, *waits: Wait) -> Waits | None:
+    """The queue with these at its end; still None when nobody ever waited in it."""
+    if waits and queue is None:
+        queue = deque()
+    if queue is not None:
+        queue.extend(waits)
+    return queue
 
 
 class SectionState(Enum):
@@ -165,6 +183,8 @@ class CriticalSection(InputGate):
         self.depth = parent.depth + 1
         self.state = SectionState.NOT_STARTED
         if self._broken is None:
+            if self._root.sections is None:
+                self._root.sections = set()
             self._root.sections.add(self)
 
     @property
@@ -192,7 +212,7 @@ class CriticalSection(InputGate):
         elif self.state is SectionState.NOT_STARTED:
             self._start(admit, refuse)
         elif self.state is SectionState.INITIAL_WAIT and self._broken is None:
-            self._waiting.append((admit, refuse))
+            self._waiting = _with(self._waiting, (admit, refuse))
         else:
             super().wait(admit, refuse)
 
@@ -214,7 +234,7 @@ class CriticalSection(InputGate):
             )
 
         self._parent_lock = None
-        self._root.sections.discard(self)
+        self._forget()
         self.state = SectionState.REPARENTED
         self._parent = self._parent.live()
         self._parent._adopt(self)
@@ -233,7 +253,11 @@ class CriticalSection(InputGate):
             admit(self.hold())
 
         def give_up(cause: BaseException) -> None:
-            self._root.sections.discard(self)
+            self._forget()
             refuse(cause)
 
         self._parent.live().wait_for_section(begin, give_up)
+
+    def _forget(self) -> None:
+        if self._root.sections is not None:
+            self._root.sections.discard(self)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .close import Close
     from .output_gate import OutputGate
     from .web_socket import WebSocket
@@ -22,19 +24,20 @@ class Leaving:
     def __init__(self, gate: OutputGate) -> None:
         self._gate = gate
         self._target = gate.target
-        self._frames: list[tuple[WebSocket, int, str | bytes | Close]] = []
+        self._frames: list[tuple[Sequence[WebSocket], int, str | bytes | Close]] = []
         self.gone = False
 
     def takes(self, gate: OutputGate) -> bool:
         """Whether what is emitted through `gate` now waits for the same."""
         return not self.gone and gate is self._gate and gate.target == self._target
 
-    def add(self, socket: WebSocket, size: int, frame: str | bytes | Close) -> None:
-        """A frame of `size` bytes leaves from `socket`."""
-        self._frames.append((socket, size, frame))
+    def add(self, sockets: Sequence[WebSocket], size: int, frame: str | bytes | Close) -> None:
+        """A frame of `size` bytes leaves from each of `sockets`."""
+        self._frames.append((sockets, size, frame))
 
     def __call__(self, refused: BaseException | None = None) -> None:
         self.gone = True
-        for socket, size, frame in self._frames:
-            socket.leave(size, frame if refused is None else None)
+        for sockets, size, frame in self._frames:
+            for socket in sockets:
+                socket.leave(size, frame if refused is None else None)
         self._frames.clear()

@@ -24,14 +24,19 @@ class DurableObjectId:
     for ids made under one. Two ids are equal when their bytes are, whatever their names.
     """
 
-    __slots__ = ("_bytes", "_jurisdiction", "_name")
+    __slots__ = ("_bytes", "_jurisdiction", "_maker", "_name")
 
     def __init__(
-        self, data: bytes, name: str | None = None, jurisdiction: str | None = None
+        self,
+        data: bytes,
+        name: str | None = None,
+        jurisdiction: str | None = None,
+        maker: IdFactory | None = None,
     ) -> None:
         self._bytes = data
         self._name = name
         self._jurisdiction = jurisdiction
+        self._maker = maker  # who knows that it is one of theirs
 
     @property
     def name(self) -> str | None:
@@ -42,6 +47,11 @@ class DurableObjectId:
     def jurisdiction(self) -> str | None:
         """The jurisdiction this id was made under, if any."""
         return self._jurisdiction
+
+    @property
+    def maker(self) -> IdFactory | None:
+        """Whoever made it, or checked it."""
+        return self._maker
 
     def equals(self, other: DurableObjectId) -> bool:
         """Whether both name the same object. TypeError: `other` is not an id (semantics.md 1.3)."""
@@ -85,12 +95,12 @@ class IdFactory:
     def from_name(self, name: str) -> DurableObjectId:
         """The id of `name`, always the same one. ValueError: a lone surrogate, no UTF-8 has it."""
         body = self._mac(name.encode())
-        return DurableObjectId(body + self._mac(body), name, self._jurisdiction)
+        return DurableObjectId(body + self._mac(body), name, self._jurisdiction, self)
 
     def from_bytes(self, data: bytes, name: str | None = None) -> DurableObjectId:
         """The id of these bytes. TypeError: they are none of this namespace."""
         self.check(data)
-        return DurableObjectId(data, name, self._jurisdiction)
+        return DurableObjectId(data, name, self._jurisdiction, self)
 
     def from_string(self, digits: str) -> DurableObjectId:
         """The id printed as `digits`, without a name. TypeError as in semantics.md 1.2."""
@@ -99,7 +109,7 @@ class IdFactory:
     def unique(self) -> DurableObjectId:
         """A new random id."""
         body = os.urandom(BODY_BYTES)
-        return DurableObjectId(body + self._mac(body), None, self._jurisdiction)
+        return DurableObjectId(body + self._mac(body), None, self._jurisdiction, self)
 
     def owns(self, data: bytes) -> bool:
         """Whether these bytes are an id of this namespace: its second half signs the first."""

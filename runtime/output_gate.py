@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     Open = Callable[[], object]
     Refuse = Callable[[BaseException], object]
+    Waits = deque[tuple[int, Open, Refuse]]
 
 
 class OutputLock:
@@ -69,13 +70,14 @@ class OutputGate:
         self._issued = 0  # sequence of the newest lock
         self._confirmed = 0  # sequence of the newest lock that outputs wait for
         self._settled = 0  # every lock up to here is released
-        self._early: set[int] = set()  # released while an earlier one is not
+        # The containers are made when they are needed: an idle object's would be most of its memory.
+        self._early: set[int] | None = None  # released while an earlier one is not
         self._failed_at = 0
         self.broken: BaseException | None = None
         self.is_open = True  # whether output would leave at once
         # Within each queue the targets never decrease, so only its head needs a look.
-        self._waiting: deque[tuple[int, Open, Refuse]] = deque()
-        self._syncing: deque[tuple[int, Open, Refuse]] = deque()
+        self._waiting: Waits | None = None
+        self._syncing: Waits | None = None
 
     @property
     def target(self) -> int:
@@ -99,11 +101,17 @@ class OutputGate:
 
     def when_open(self, opened: Open, refuse: Refuse) -> None:
         """Call `opened()` when every confirmed lock taken so far is released, or `refuse(cause)`."""
-        self._when(self._waiting, self._confirmed, opened, refuse)
+        if self._must_wait(self._confirmed, opened, refuse):
+            if self._waiting is None:
+                self._waiting = deque()
+            self._waiting.append((self._confirmed, opened, refuse))
 
     def when_settled(self, opened: Open, refuse: Refuse) -> None:
         """As `when_open`, for every lock taken so far, confirmed or not: what `sync()` waits for."""
-        self._when(self._syncing, self._issued, opened, refuse)
+        if self._must_wait(self._issued, opened, refuse):
+            if self._syncing is None:
+                self._syncing = deque()
+            self._syncing.append((self._issued, opened, refuse))
 
     def break_with(self, cause: BaseException) -> None:
         """The object is reset: whatever waits is refused, and whatever comes."""
@@ -113,6 +121,8 @@ class OutputGate:
     def released(self, sequence: int) -> None:
         """Called by `OutputLock.release` alone."""
         if sequence != self._settled + 1:
+            if self._early is None:
+                self._early = set()
             self._early.add(sequence)
             return
 
@@ -143,12 +153,12 @@ class OutputGate:
         for refuse in reversed(refused):
             refuse(cause)
 
-    def _when(
-        self, queue: deque[tuple[int, Open, Refuse]], target: int, opened: Open, refuse: Refuse
-    ) -> None:
+    def _must_wait(self, target: int, opened: Open, refuse: Refuse) -> bool:
+        """Tell the outcome, if it is known; whether it is not."""
         if self.broken is not None and target >= self._failed_at:
             refuse(self.broken)
         elif self._settled >= target:
             opened()
         else:
-            queue.append((target, opened, refuse))
+            return True
+        return False

@@ -7,13 +7,14 @@ first of them to be served starts the one instance for all.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING
 
-from ..storage import StorageError
+from ..storage import ObjectRecord, StorageError
 from . import limits
 from .backlog import Backlog
+from .events import CURRENT
 from .hibernation import HibernationManager
+from .object_id import visible_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,6 +45,7 @@ class Slot:
         "engine",
         "id",
         "namespace",
+        "number",
         "queue",
         "sockets",
     )
@@ -55,8 +57,11 @@ class Slot:
         self.namespace = namespace
         self.actor_class = actor_class
         self.id = object_id
+        self.number: int | None = None  # in the partition, once it is known: it stays
         self.activation: Activation | None = None
-        self.queue: deque[Event] = deque()  # delivered, not begun, in order of delivery
+        # Delivered, not begun, in order of delivery. A list, which is nearly always short: an empty
+        # deque would take more memory than the rest of the slot.
+        self.queue: list[Event] = []
         self._served = False  # a task takes from the queue, or will
         self._starting_late = False  # see `Engine.may_start`
         self.backlog = Backlog(engine.settings, engine.timers)
@@ -97,15 +102,16 @@ class Slot:
         for _ in range(limits.MAX_EVENTS_AT_ONCE):
             if not self.queue:
                 self._served = False
-                return
+                break
 
             activation = self.activation or self._start()
             if activation is None or activation.broken is not None:
-                return
+                break
 
-            event = self.queue.popleft()
+            event = self.queue.pop(0)
             event.gate = gate = activation.input_gate
-            activation.adopt(event)
+            event.activation = activation  # `adopt`
+            activation.events.add(event)
             if gate.closed:
                 activation.wait_at_gate(event)
                 continue
@@ -119,7 +125,9 @@ class Slot:
                 await activation.go_on(event, suspended, scope)
                 return
 
-        self._serve_on()
+        else:
+            self._serve_on()
+        CURRENT.set(None)
 
     def _serve_on(self) -> None:
         """Let another task take the queue, if there is one."""
@@ -136,6 +144,18 @@ class Slot:
         if self.sockets is None:
             self.sockets = HibernationManager(self)
         return self.sockets
+
+    def unstored(self) -> ObjectRecord | None:
+        """What is not stored about the object: who it is, or only its name."""
+        record = ObjectRecord(self.namespace, bytes(self.id), visible_name(self.id.name))
+        partition = self.engine.partition
+        try:
+            stored = None if self.number is None else partition.record(self.number)
+        except StorageError:
+            return record  # the batch will fail too, in its turn
+
+        known = stored is not None and (record.name is None or stored.name == record.name)
+        return None if known else record
 
     def evicted(self, activation: Activation) -> None:
         """The activation has ended; what hibernates stays."""
@@ -173,7 +193,7 @@ class Slot:
 
     def fail_queue(self, cause: BaseException) -> None:
         """Nothing that was delivered and has not begun will begin."""
-        waiting, self.queue = self.queue, deque()
+        waiting, self.queue = self.queue, []
         for event in waiting:
             self.backlog.leave(event)
             event.fail(cause)

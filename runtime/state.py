@@ -30,8 +30,10 @@ class DurableObjectState:
 
     def __init__(self, activation: Activation, object_id: DurableObjectId) -> None:
         name = visible_name(object_id.name)
+        if name != object_id.name:
+            object_id = DurableObjectId(bytes(object_id), name, object_id.jurisdiction)
         self._activation = activation
-        self._id = DurableObjectId(bytes(object_id), name, object_id.jurisdiction)
+        self._id = object_id
         self._storage = DurableObjectStorage(activation, activation.commits)
 
     @property

@@ -59,6 +59,12 @@ class Timers:
     def at(self, when_ms: int, callback: Callable[[], object]) -> Timer:
         """Call `callback()` once the clock shows `when_ms`, never before."""
         timer = Timer(when_ms, callback)
+        self.add(timer)
+        return timer
+
+    def add(self, timer: Timer) -> None:
+        """Fire a timer of the caller's own making at its `when_ms`; it may be added again then."""
+        when_ms = timer.when_ms
         if len(self._heap) >= self._compact_at:
             self._compact()
         heapq.heappush(self._heap, (when_ms, next(self._order), timer))
@@ -66,7 +72,6 @@ class Timers:
             self._sleep.cancel()
         elif self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
-        return timer
 
     def after(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Call `callback()` in `seconds` from now."""

@@ -473,10 +473,10 @@ class WebSocket:
         self._gated_bytes += size
         if self._manager is None:
             leaving = Leaving(gate)
-            leaving.add(self, size, frame)
+            leaving.add((self,), size, frame)
             gate.when_open(leaving, leaving)
         else:
-            self._manager.emit(gate, self, size, frame)
+            self._manager.emit(gate, (self,), size, frame)
 
     def leave(self, size: int, frame: str | bytes | Close | None) -> None:
         """A frame of so many bytes waits for the gate no more: it leaves, or None was refused. Called

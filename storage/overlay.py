@@ -7,11 +7,10 @@ trace. Batches that were taken stay visible until `settle` says that the store h
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from .alarm_state import AlarmState
+from .alarm_state import UNASKED, AlarmState
 from .batch import UNCHANGED, Batch, ObjectRecord, Unchanged
 from .limits import DEFAULT_ENTRY_LIMITS, EntryLimits
 
@@ -68,11 +67,12 @@ class Overlay:
         # Every value the store does not have, of the open batch and of those in flight. None: deleted.
         self._dirty: dict[bytes, bytes | None] = {}
         self._open: dict[bytes, bytes | None] = {}  # the open batch
-        self._taken: deque[Batch] = deque()  # in flight
+        # In flight. A list, which is short: an empty deque takes ten times its memory.
+        self._taken: list[Batch] = []
         self._taken_in: dict[bytes, Batch] = {}  # which batch in flight wrote a key last
         self._clear = False  # the open batch begins by deleting everything
         self._clears_in_flight = 0
-        self._alarm = AlarmState()
+        self._alarm = UNASKED
         self._savepoints: list[Savepoint] = []
 
     @property
@@ -92,16 +92,21 @@ class Overlay:
 
         return None if self._cleared else self._store.get(key)
 
-    def put(self, key: bytes, value: bytes) -> None:
-        """Write a value."""
-        self._write(key, value)
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Write a value; None is none."""
+        if self._savepoints:
+            before = self._savepoints[-1].before
+            if key not in before:
+                before[key] = (self._dirty.get(key, UNCHANGED), self._open.get(key, UNCHANGED))
+        self._dirty[key] = value
+        self._open[key] = value
 
     def delete(self, key: bytes) -> bool:
         """Delete a key; whether it existed."""
         if self.get(key) is None:
             return False
 
-        self._write(key, None)
+        self.put(key, None)
         return True
 
     def list(
@@ -149,7 +154,7 @@ class Overlay:
         due = alarm.due
         if due is UNCHANGED:
             due = self._store.alarm()
-            self._alarm = replace(alarm, due=due)
+            self._alarm = AlarmState(due, alarm.written, alarm.deferred)
         return None if alarm.deferred else due
 
     def set_alarm(self, due_ms: int | None) -> None:
@@ -226,7 +231,7 @@ class Overlay:
         if not self._taken or self._taken[0] is not batch:
             raise RuntimeError("batches settle in the order they were taken")
 
-        self._taken.popleft()
+        del self._taken[0]
         self._clears_in_flight -= batch.clear
         for key in batch.writes:
             # A later batch, or the open one, may have written the key again: then that value stays.
@@ -238,14 +243,6 @@ class Overlay:
     @property
     def _cleared(self) -> bool:
         return self._clear or self._clears_in_flight > 0
-
-    def _write(self, key: bytes, value: bytes | None) -> None:
-        if self._savepoints:
-            before = self._savepoints[-1].before
-            if key not in before:
-                before[key] = (self._dirty.get(key, UNCHANGED), self._open.get(key, UNCHANGED))
-        self._dirty[key] = value
-        self._open[key] = value
 
     def _innermost(self) -> Savepoint:
         if not self._savepoints:

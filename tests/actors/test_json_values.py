@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any
 
 import msgpack
@@ -118,6 +119,32 @@ def test_a_value_has_a_bound_in_bytes() -> None:
     with pytest.raises(PayloadTooLarge) as caught:
         encode_within("é" * 5, "data", 10)
     assert caught.value.field == "data"
+
+
+def refused(work: Callable[[], object]) -> tuple[str, str | None, str] | None:
+    """How work was refused: code, field and message."""
+    try:
+        work()
+    except InvalidArgument as error:
+        return error.code, error.field, error.message
+    return None
+
+
+DECODED = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text("[{a", max_size=70),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text("[a"), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(DECODED | st.integers(MAX_JSON_DEPTH - 2, MAX_JSON_DEPTH + 2).map(nested))
+def test_a_decoded_value_is_encoded_or_refused_as_if_all_of_it_was_looked_at(value: Any) -> None:
+    """Deep ones, large integers, and texts full of brackets."""
+    given = msgspec.json.decode(json.dumps(value))
+    wrong = refused(lambda: check(given, "data"))
+    assert refused(lambda: encode_within(given, "data", 10**6)) == wrong
+    if wrong is None:
+        assert encode_within(given, "data", 10**6) == encode(given)
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b'{"a":}', b"\xff", b'"\xff"', b"NaN", b"[1e999]"])

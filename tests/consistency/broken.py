@@ -6,7 +6,6 @@ that change least: the two gates, the commits, the writer, a slot's queue.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -68,7 +67,9 @@ class PrivateGate(OutputGate):
         return lock
 
     def when_open(self, opened: Open, refuse: Refuse) -> None:
-        self._when(self._waiting, self._own.get(CURRENT.get(), 0), opened, refuse)
+        confirmed, self._confirmed = self._confirmed, self._own.get(CURRENT.get(), 0)
+        super().when_open(opened, refuse)
+        self._confirmed = max(confirmed, self._confirmed)
 
 
 @contextmanager
@@ -157,11 +158,11 @@ def a_reset_that_waits_for_no_batch() -> Generator[None]:
         yield
 
 
-class Stack(deque[Any]):
+class Stack(list[Any]):
     """A queue whose head is what came last."""
 
     def append(self, item: Any, /) -> None:
-        self.appendleft(item)
+        self.insert(0, item)
 
 
 @contextmanager
