@@ -14,7 +14,7 @@ help:
 	@echo "make editor  the same with the shared editor, whose page it builds; needs npm"
 	@echo "make test    run the whole suite, real clients included"
 	@echo "make check   lint, types and packaging"
-	@echo "make bench   measure this machine"
+	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make clean   remove what these made; never the data"
@@ -42,8 +42,9 @@ check: $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest $(GUARDS)
 
-bench: $(VENV)/.benched benchmarks/node_modules/.installed
-	$(BIN)/python -m benchmarks
+# Measure this machine, beside the peers that can be installed; write benchmarks/RESULTS.md.
+bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/.installed
+	$(BIN)/python -m benchmarks --results
 
 # Count the instructions of each kind of event, and record them: what `test` compares with.
 instructions: $(VENV)/.developed
@@ -75,12 +76,21 @@ node_modules/.installed: package.json
 		echo "npm is not installed: the tests that need a browser, Yjs clients or workerd are skipped"; \
 	fi
 
-# The servers that documents are measured beside; the ones that are missing are left out, and named.
+# The servers that ours is measured beside; the ones that are missing are left out, and named.
 benchmarks/node_modules/.installed: benchmarks/package.json
 	@if command -v npm > /dev/null; then \
 		npm install --silent --no-package-lock --prefix benchmarks && touch $@; \
 	else \
-		echo "npm is not installed: documents are not measured beside y-websocket"; \
+		echo "npm is not installed: nothing is measured beside workerd, Socket.IO and y-websocket"; \
+	fi
+
+build/durable-actors/.installed: benchmarks/durable_actors.txt
+	@python3 -m venv build/durable-actors
+	@if build/durable-actors/bin/pip install --quiet --requirement $<; then \
+		touch $@; \
+	else \
+		rm -rf build/durable-actors; \
+		echo "durable-actors cannot be installed: nothing is measured beside it"; \
 	fi
 
 clean:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from . import ours, workerd
-from .measure import Figure, Results, Row, Side, skipped, take_turns
+from .measure import Figure, Results, Row, Side, many, skipped, take_turns
 from .ours import Ours
 from .seeding import seeded
 from .work import Work, rate_of
@@ -24,8 +24,12 @@ BAR = 20.0  # times workerd
 async def run(rounds: int, seconds: float) -> Results:
     """The figures, each with what it stands beside."""
     scale = min(1.0, seconds)
-    figures = {callers: Figure(f"ours, {callers} caller(s)", "objects/s") for callers in CALLERS}
-    theirs = {callers: Figure(f"workerd, {callers} caller(s)", "objects/s") for callers in CALLERS}
+    figures = {
+        callers: Figure(f"ours, {many(callers, 'caller')}", "objects/s") for callers in CALLERS
+    }
+    theirs = {
+        callers: Figure(f"workerd, {many(callers, 'caller')}", "objects/s") for callers in CALLERS
+    }
     with tempfile.TemporaryDirectory(dir=Path.cwd(), ignore_cleanup_errors=True) as name:
         directory = Path(name)
         await seeded(directory / "ours", objects := int(OBJECTS * scale))
@@ -47,8 +51,11 @@ async def run(rounds: int, seconds: float) -> Results:
     if reason := workerd.missing():
         return [*(Row("f", own) for own in figures.values()), Row("f", skipped("workerd", reason))]
 
-    rows = [Row("f", figures[callers], theirs[callers], BAR) for callers in CALLERS]
-    return [*rows, *(Row("f", figure) for figure in theirs.values())]
+    pairs = [
+        (Row("f", figures[callers], theirs[callers], BAR), Row("f", theirs[callers]))
+        for callers in CALLERS
+    ]
+    return [row for pair in pairs for row in pair]
 
 
 async def activated(mine: Ours, objects: int, callers: int, first: int = 0) -> tuple[float, str]:

@@ -12,7 +12,7 @@ import anyio
 
 from . import ours, peers
 from .floor import HandOver
-from .measure import Figure, Results, Row, Side, rate, take_turns
+from .measure import Figure, Results, Row, Side, many, rate, take_turns
 from .work import Work, Worker, rate_of
 
 CALLERS = (1, 64)
@@ -36,7 +36,7 @@ async def run(rounds: int, seconds: float) -> Results:
                 await worker.run(Work("increment", seconds=WARM_UP_SECONDS * seconds))
             for who, callers in itertools.product(workers, CALLERS):
                 if callers <= peers.MAX_CALLERS.get(who, callers):
-                    figures[who, callers] = Figure(f"{who}, {callers} caller(s)", "calls/s")
+                    figures[who, callers] = Figure(f"{who}, {many(callers, 'caller')}", "calls/s")
             sides = [Side(floor, partial(by_hand, hand_over, seconds))]
             for (who, callers), figure in figures.items():
                 work = Work("increment", callers=callers, seconds=seconds)
@@ -47,15 +47,14 @@ async def run(rounds: int, seconds: float) -> Results:
 
 
 def rows(figures: dict[tuple[str, int], Figure], floor: Figure) -> Results:
-    """Ours beside each of the others, then the others."""
+    """Ours beside each of the others, and the others; by callers."""
     found: Results = []
     for callers in CALLERS:
         mine = figures[ours.NAME, callers]
         found.append(Row("a", mine, figures.get((peers.WORKERD, callers)), BAR))
         found.append(Row("a", mine, floor))
-    for (who, _), figure in figures.items():
-        if who != ours.NAME:
-            found.append(Row("a", figure))
+        others = (who for who, count in figures if count == callers and who != ours.NAME)
+        found += [Row("a", figures[who, callers]) for who in others]
     return [*found, Row("a", floor)]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +19,15 @@ from . import children, crdt_cold, yjs_updates
 from .children import Child
 from .measure import Figure, Results, Row, progress, skipped
 from .network import in_turn
-from .yjs_peers import KEY, OURS, PEERS, PYCRDT, Peer
+from .serve_ours import KEY
+from .yjs_peers import EVICTABLE, OURS, PEERS, PYCRDT, Peer
 
 UPDATES_A_SECOND = 60_000  # that no server exceeds
 CASES = ((1, 1), (512, 10), (512, 50))  # updates in flight, readers
 WARM_UP = 0.3  # of the time of a figure
 DOCUMENTS, DOCUMENT_UPDATES = 100, 1_000
 WARM_DOCUMENTS = 20  # that are open before memory is looked at
-LOGS = (10_000, 100_000)  # updates in the document of a cold load
+LOGS = (10_000, 50_000)  # updates in the document of a cold load
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +133,8 @@ async def memory(bench: Bench) -> Results:
     figures = {peer.name: Figure(f"{peer.name}, {name}", "KiB each") for peer in bench.peers}
     evicted = Figure(f"{OURS}, {name}, evicted", "KiB each")
     for peer in bench.peers:
+        if peer.name == OURS:
+            peer = replace(peer, command=EVICTABLE)
         async with serving(bench, peer) as (server, url):
             common = {"do": "fill", "key": KEY, "updates": updates}
             await bench.load.ask(**common, url=f"{url}warm", documents=WARM_DOCUMENTS)

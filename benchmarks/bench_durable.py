@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import ours, peers, syncs, workerd
 from .floor import raw_lmdb
-from .measure import Figure, Results, Row, Side, rate, skipped, take_turns
+from .measure import Figure, Results, Row, Side, many, rate, skipped, take_turns
 from .ours import Ours
 from .work import Work, Worker, rate_of
 
@@ -70,15 +70,17 @@ class Puts:
         return sides
 
     def rows(self) -> Results:
-        """Ours beside each of the others, then the others."""
+        """Ours beside each of the others, and the others; by cases."""
         found: Results = []
         for case in CASES:
             mine = self._figures[ours.NAME, case]
             theirs = self._figures.get((peers.WORKERD, case))
             found.append(Row("b", mine, theirs, BARS[case]))
             found.append(Row("b", mine, self._raw[case], RAW_BAR))
-        figures = [figure for (who, _), figure in self._figures.items() if who != ours.NAME]
-        return [*found, *(Row("b", figure) for figure in [*figures, *self._raw.values()])]
+            others = [who for who, other in self._figures if other == case and who != ours.NAME]
+            found += [Row("b", self._figures[who, case]) for who in others]
+            found.append(Row("b", self._raw[case]))
+        return found
 
     async def _once(self, who: str, case: Case) -> tuple[float, str]:
         """Puts per second of one of them; of ours, how many share an fsync."""
@@ -134,4 +136,5 @@ def beside_workerd(figures: dict[tuple[str, Case], Figure], who: str, case: Case
 
 def name_of(case: Case) -> str:
     """What a case is called."""
-    return f"{case[0]} caller(s), {case[1]} room(s)"
+    callers, rooms = case
+    return f"{many(callers, 'caller')}, {many(rooms, 'room')}"

@@ -1,5 +1,6 @@
-"""`python -m benchmarks.host_child LOOP DIRECTORY [serve]`: our host in a process of its own, with
-its callers, which does what it is told; with `serve`, it is reached by HTTP too."""
+"""`python -m benchmarks.host_child LOOP DIRECTORY SHIFT_MS [serve]`: our host in a process of its
+own, with its callers, which does what it is told; its clock is so much ahead. With `serve`, it is
+reached by HTTP too."""
 
 from __future__ import annotations
 
@@ -9,7 +10,6 @@ import gc
 import itertools
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -20,9 +20,9 @@ from roomhost.runtime.settings import make_settings
 
 from . import children
 from .loops import LOOPS
-from .measure import rate
+from .measure import quantile, rate
 from .work import Work
-from .workloads import app, key_of, lateness_ms
+from .workloads import app, clock, key_of, lateness_ms
 from .yjs_peers import listening, say_port, serve
 
 NEVER_SECONDS = 86_400  # that an actor may be idle: it is evicted when the benchmark says so
@@ -58,6 +58,7 @@ class HostChild:
         self._commands = {
             "commits": self._commits,
             "evict": self._evict,
+            "late": self._late,
             "rung": self._rung,
             "trim": self._trim,
         }
@@ -99,10 +100,13 @@ class HostChild:
         return {}
 
     async def _rung(self) -> dict[str, Any]:
-        """How late the alarms were that have run since the last time."""
-        found = list(lateness_ms)
-        lateness_ms.clear()
-        return {"lateness": found}
+        """How many alarms have run."""
+        return {"count": len(lateness_ms)}
+
+    async def _late(self) -> dict[str, Any]:
+        """How late they were, in milliseconds."""
+        p50, p99 = (quantile(lateness_ms, share) for share in (0.5, 0.99))
+        return {"count": len(lateness_ms), "p50": p50, "p99": p99, "last": max(lateness_ms)}
 
     async def _commits(self) -> dict[str, Any]:
         """How many there were."""
@@ -122,10 +126,11 @@ def call_of(work: Work) -> Call:
             return lambda stub, number: stub.ring(work.due_of(number))
 
 
-async def main(directory: str, serving: bool) -> None:
+async def main(directory: str, shift_ms: int, serving: bool) -> None:
     """Do what is told until there are no more commands."""
     settings = make_settings({"data_dir": directory, "idle_eviction_seconds": NEVER_SECONDS})
-    async with Host(app, settings=settings) as host:
+    clock.shift_ms = shift_ms
+    async with Host(app, settings=settings, clock=clock) as host:
         child = HostChild(host)
         if serving:
             with listening() as listener:
@@ -137,4 +142,5 @@ async def main(directory: str, serving: bool) -> None:
 
 
 if __name__ == "__main__":
-    anyio.run(main, str(Path(sys.argv[2])), "serve" in sys.argv[3:], **LOOPS[sys.argv[1]])
+    loop, directory, shift_ms, *rest = sys.argv[1:]
+    anyio.run(main, directory, int(shift_ms), "serve" in rest, **LOOPS[loop])

@@ -1,4 +1,5 @@
-"""The one load generator of all servers: `python -m benchmarks.load`. Commands are those of `Load`.
+"""The one load generator of all servers: `python -m benchmarks.load`. Each of its commands is a
+function that measures one thing.
 
 A process of its own that must cost less than any server it drives: what it sends is in frames before
 the time is taken, and what comes is counted by its bytes where all of it is of one size. So every
@@ -24,7 +25,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
 
 
 async def answer(command: dict[str, Any]) -> dict[str, Any]:
-    """Obey."""
+    """What one command finds: `do` names it, the rest are its arguments."""
     result: dict[str, Any] = await COMMANDS[command.pop("do")](**command)
     return result
 

@@ -51,11 +51,12 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Ours divided by what it stands beside; None without rounds of both."""
+        """Ours divided by what it stands beside; None without rounds of both, or beside nothing."""
         if self.beside is None or not self.figure.rates or not self.beside.rates:
             return None
 
-        return ratio(self.figure, self.beside)
+        found = ratio(self.figure, self.beside)
+        return found if math.isfinite(found) else None
 
     @property
     def met(self) -> bool | None:
@@ -135,6 +136,11 @@ def target(value: float, figure: Figure) -> Figure:
 def skipped(name: str, reason: str) -> Figure:
     """A figure without rounds that says why."""
     return Figure(name, "skipped", notes=[reason])
+
+
+def many(count: int, word: str) -> str:
+    """So many of something."""
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def quantile(values: Sequence[float], share: float) -> float:

@@ -49,12 +49,12 @@ class Ours:
 
 @asynccontextmanager
 async def started(
-    directory: Path, *, serve: bool = False, prefix: Sequence[str] = ()
+    directory: Path, *, serve: bool = False, shift_ms: int = 0, prefix: Sequence[str] = ()
 ) -> AsyncGenerator[Ours]:
     """It, with this data directory, until the block ends. `serve`: it is reached by HTTP too.
-    `prefix`: a command that runs the command."""
+    `shift_ms`: its clock is so much ahead. `prefix`: a command that runs the command."""
     loop = "uvloop" if serve else loop_name()
-    arguments = [loop, str(directory), *(["serve"] if serve else [])]
+    arguments = [loop, str(directory), str(shift_ms), *(["serve"] if serve else [])]
     command = [*prefix, *children.module("host_child", *arguments)]
     async with children.started(command) as child:
         yield Ours(child, (await child.answer())["port"])

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import Any
 
-from .measure import Results, Row
+from .measure import Figure, Results, Row
 
+PEERS = (
+    "FileYStore",
+    "LMDB alone",
+    "SQLiteYStore",
+    "Socket.IO",
+    "bare hand-over",
+    "durable-actors",
+    "pycrdt-websocket",
+    "raw uvicorn",
+    "workerd",
+    "y-websocket",
+)
 FIELDS = (
     "letter",
     "name",
@@ -19,6 +32,17 @@ FIELDS = (
     "met",
     "note",
 )
+
+
+def by_letter(results: Results) -> dict[str, Results]:
+    """The rows of each letter, in the order of the letters; within one as they came."""
+    ordered = sorted(results, key=lambda row: row.letter)
+    return {letter: list(rows) for letter, rows in groupby(ordered, lambda row: row.letter)}
+
+
+def is_peer(figure: Figure) -> bool:
+    """Whether it is of something else than ours."""
+    return figure.name.startswith(PEERS)
 
 
 def fields(row: Row) -> dict[str, Any]:

@@ -6,8 +6,7 @@ const BATCH = 16; // steps between two looks at the time
 const KEYS = 10_000; // that durable writes go round
 
 // Of all objects: they share an isolate.
-const dueTimes = new Map();
-let lateness = [];
+const lateness = [];
 let writes = 0;
 
 // What no write had before: SQLite writes nothing where a value is what it was.
@@ -33,12 +32,11 @@ export class Counter extends DurableObject {
   }
 
   async ring(due) {
-    dueTimes.set(this.ctx.id.toString(), due);
     await this.ctx.storage.setAlarm(due);
   }
 
-  async alarm() {
-    lateness.push(Date.now() - dueTimes.get(this.ctx.id.toString()));
+  async alarm(info) {
+    lateness.push(Date.now() - info.scheduledTime);
   }
 
   async fetch() {
@@ -91,10 +89,11 @@ async function run(env, query) {
   return { done };
 }
 
-function rung() {
-  const found = lateness;
-  lateness = [];
-  return { lateness: found };
+// How late the alarms were that have run, in milliseconds.
+function late() {
+  const ordered = [...lateness].sort((a, b) => a - b);
+  const at = (share) => ordered[Math.min(ordered.length - 1, Math.floor(ordered.length * share))];
+  return { count: ordered.length, p50: at(0.5), p99: at(0.99), last: ordered.at(-1) };
 }
 
 export default {
@@ -103,6 +102,8 @@ export default {
     if (request.headers.has("upgrade")) return env.COUNTER.getByName(url.pathname.slice(1)).fetch(request);
 
     const query = await request.json();
-    return Response.json(query.do === "rung" ? rung() : await run(env, query));
+    if (query.do === "rung") return Response.json({ count: lateness.length });
+    if (query.do === "late") return Response.json(late());
+    return Response.json(await run(env, query));
   },
 };

@@ -30,9 +30,9 @@ from roomhost.runtime.server import Server
 from roomhost.runtime.settings import make_settings
 
 from . import children
+from .serve_ours import KEY
 
 NEVER_SECONDS = 86_400  # that a room may be idle: it is evicted when the benchmark says so
-KEY = "benchmark"  # the API key of ours; the others take everybody
 HERE = Path(__file__).parent
 Y_WEBSOCKET = HERE / "y_websocket.mjs"
 
@@ -74,14 +74,20 @@ def own(name: str) -> Callable[[Path], list[str]]:
     return lambda directory: children.module("yjs_peers", name, str(directory))
 
 
+def as_served(directory: Path) -> list[str]:
+    """The command that starts ours as `roomhost serve` does."""
+    return children.module("serve_ours", str(directory))
+
+
 OURS, PYCRDT, PYCRDT_SQLITE, Y_WEBSOCKET_NAME = (
     "ours",
     "pycrdt-websocket",
     "pycrdt-websocket, SQLite",
     "y-websocket",
 )
+EVICTABLE = own(OURS)  # ours, which drops its rooms when it is told to
 PEERS = (
-    Peer(OURS, "/realtime/collab/yjs/", lambda: "", own(OURS)),
+    Peer(OURS, "/realtime/collab/yjs/", lambda: "", as_served),
     Peer(PYCRDT, "/", with_pycrdt, own(PYCRDT)),
     Peer(PYCRDT_SQLITE, "/", with_pycrdt, own(PYCRDT_SQLITE)),
     Peer(Y_WEBSOCKET_NAME, "/", with_node, lambda directory: ["node", str(Y_WEBSOCKET)]),

@@ -18,14 +18,17 @@ from ..runtime import HostError, load_settings
 from ..runtime.commands import load_application
 from . import limits
 from .app import App
+from .bench_app import app as bench_app
 from .bench_plot import check_plot, plot
 from .bench_rows import report, table
-from .bench_run import Options, plan, run
+from .bench_run import Options, builtin_rows, run, socket_rows, target_rows
 from .bench_sockets import Sockets
 from .bench_target import target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
+
+    from .bench_run import Measure
 
 WIDTH = 120  # characters of a table that goes into a file
 
@@ -98,20 +101,14 @@ def bench(application: str | None, **given: Any) -> None:
 
     Durable calls wait for the disk of the current directory, or of --data-dir. Sockets are real
     ones, from another process; where one of a room speaks and all hear it, that is fan-out, and where
-    only the speaker hears it, all of them speak.
+    only the speaker hears it, all of them speak. With --socket alone nothing else is measured.
     """
     if given["picture"] is not None:
         check_plot(given["picture"])
     options = Options(**{name: given[name] for name in ("callers", "rooms", "sockets", "seconds")})
-    app = None if application is None else application_of(application)
-    target, sockets = None, None
-    if app is not None:
-        target = target_of(app, given["binding"], given["call"])
-        sockets = sockets_of(given, options)
-    elif given["binding"] or given["call"] or given["socket"]:
-        raise HostError("--binding, --call and --socket are for an application: name MODULE:APP")
-
-    app, rows = plan(app, target, options, sockets)
+    app, rows = (
+        builtin(given, options) if application is None else named(application, given, options)
+    )
     with directory(given["data_dir"]) as path:
         settings = load_settings({"data_dir": str(path)})
         found = uvloop.run(run(app, settings, rows, options.seconds))
@@ -126,6 +123,26 @@ def bench(application: str | None, **given: Any) -> None:
         shown.print(table(f"roomhost bench: {app.name}", found))
     if given["picture"] is not None:
         plot(f"roomhost bench: {app.name}", found, given["picture"])
+
+
+def builtin(given: dict[str, Any], options: Options) -> tuple[App, list[Measure]]:
+    """The built-in application, and its rows. HostError: an option is for another one."""
+    for name in ("binding", "call", "socket", "headers"):
+        if given[name]:
+            raise HostError(f"--{name.removesuffix('s')} is for an application: name MODULE:APP")
+
+    return bench_app, builtin_rows(options)
+
+
+def named(reference: str, given: dict[str, Any], options: Options) -> tuple[App, list[Measure]]:
+    """The application of this name, and the rows that are asked for. HostError: none is, or what
+    is asked for is not there."""
+    app = application_of(reference)
+    sockets = sockets_of(given, options)
+    rows = [] if sockets is None else socket_rows(sockets, options)
+    if sockets is None or given["binding"] is not None or given["call"] is not None:
+        rows = [*target_rows(target_of(app, given["binding"], given["call"]), options), *rows]
+    return app, rows
 
 
 def application_of(reference: str) -> App:
@@ -147,7 +164,7 @@ def sockets_of(given: dict[str, Any], options: Options) -> Sockets | None:
         raise HostError(f"--socket is a path, as in /chat/{{room}}/, not {path!r}")
 
     headers = dict(header_of(text) for text in given["headers"])
-    return Sockets(path, 1, options.sockets, given["message"], headers)
+    return Sockets(path, options.sockets, message=given["message"], headers=headers)
 
 
 def header_of(text: str) -> tuple[str, str]:
@@ -160,7 +177,7 @@ def header_of(text: str) -> tuple[str, str]:
 
 
 @contextlib.contextmanager
-def directory(given: Path | None) -> Iterator[Path]:
+def directory(given: Path | None) -> Generator[Path]:
     """Where the rooms are stored: the empty directory that was named, or one that is removed."""
     if given is None:
         with tempfile.TemporaryDirectory(prefix="roomhost-bench-", dir=Path.cwd()) as temporary:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import sys
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from rich.console import Console
@@ -13,7 +15,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from ..runtime import Host, HostError
 from . import limits
-from .bench_app import app as builtin
 from .bench_load import Load, activation, calls, memory
 from .bench_sockets import Sockets, exchange, serving
 from .bench_target import Call, Target, of_class
@@ -44,9 +45,8 @@ class Options:
 def builtin_rows(options: Options) -> list[Measure]:
     """Of the built-in application."""
     call, store, read = (of_class("ROOM", Call(name)) for name in ("call", "store", "read"))
-    said = {"rooms": 1, "message": "hello", "headers": dict[str, str]()}
-    echo = Sockets("/room/{room}/", sockets=limits.BENCH_ECHO_SOCKETS, **said)
-    crowd = Sockets("/crowd/{room}/", sockets=options.sockets, **said)
+    echo = Sockets("/room/{room}/", limits.BENCH_ECHO_SOCKETS)
+    crowd = Sockets("/crowd/{room}/", options.sockets)
     return [
         lambda host, _: memory(host, call),
         *call_rows(call, options, rooms=False),
@@ -57,17 +57,18 @@ def builtin_rows(options: Options) -> list[Measure]:
     ]
 
 
-def rows_of(target: Target, options: Options, sockets: Sockets | None) -> list[Measure]:
-    """Of an application that was named."""
-    rows: list[Measure] = [
+def target_rows(target: Target, options: Options) -> list[Measure]:
+    """Of what an application's rooms are called for."""
+    return [
         lambda host, _: memory(host, target),
         *call_rows(target, options, rooms=True),
         lambda host, _: activation(host, target, options.seconds, prepare=target),
     ]
-    if sockets is not None:
-        given = sockets
-        rows.append(lambda _, address: exchange(address, "messages", given, options.seconds))
-    return rows
+
+
+def socket_rows(sockets: Sockets, options: Options) -> list[Measure]:
+    """Of its WebSockets."""
+    return [lambda _, address: exchange(address, "messages", sockets, options.seconds)]
 
 
 def call_rows(target: Target, options: Options, *, rooms: bool) -> list[Measure]:
@@ -84,30 +85,41 @@ def call_row(target: Target, load: Load) -> Measure:
 async def run(app: App, settings: HostSettings, rows: list[Measure], seconds: float) -> list[Row]:
     """Measure them on one host. HostError: what is called fails; the message says how."""
     found: list[Row] = []
+    # Told to end, it cleans up as for Ctrl-C.
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
     async with Host(app, settings=settings) as host, serving(host) as address:
         with bar() as progress:
             task = progress.add_task(app.name, total=len(rows))
             for number, measure in enumerate(rows):
                 async with anyio.create_task_group() as group:
                     group.start_soon(tick, progress, task, number, seconds)
-                    row = await told(measure(host, address))
+                    found += await told(measure(host, address))
                     group.cancel_scope.cancel()
-                found += [] if row is None else [row]
     return found
 
 
-async def told(measured: Awaitable[Row | None]) -> Row | None:
-    """Its row. HostError: one line about what failed, which is the application's."""
+async def told(measured: Awaitable[Row | None]) -> list[Row]:
+    """Its row, if there is one. HostError: one line about what failed, which is the application's."""
     try:
-        return await measured
+        row = await measured
     except Exception as error:
-        cause: BaseException = error
-        while isinstance(cause, BaseExceptionGroup):
-            cause = cause.exceptions[0]
+        cause = first_of(error)
         if isinstance(cause, HostError):
             raise cause from None
 
         raise HostError(f"what is measured fails: {type(cause).__name__}: {cause}") from error
+
+    return [] if row is None else [row]
+
+
+def first_of(error: BaseException) -> BaseException:
+    """What a group of errors begins with."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return first_of(group.exceptions[0])
+
+    return error
 
 
 def bar() -> Progress:
@@ -131,13 +143,3 @@ async def tick(progress: Progress, task: Any, rows: int, seconds: float) -> None
         share = min(0.95, (time.perf_counter() - begun) / seconds)
         progress.update(task, completed=rows + share, refresh=True)
         await anyio.sleep(TICK_SECONDS)
-
-
-def plan(
-    app: App | None, target: Target | None, options: Options, sockets: Sockets | None
-) -> tuple[App, list[Measure]]:
-    """The application, and its rows: the built-in one where none is named."""
-    if app is None or target is None:
-        return builtin, builtin_rows(options)
-
-    return app, rows_of(target, options, sockets)

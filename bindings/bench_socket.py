@@ -65,7 +65,7 @@ class BenchSocket(asyncio.Protocol):
     def close(self) -> None:
         """Go, without waiting for anybody."""
         self._closing = True
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.write(framed(CLOSE, struct.pack("!H", 1_000)))
             self._transport.close()
 
@@ -112,7 +112,7 @@ class BenchSocket(asyncio.Protocol):
             if opcode == CLOSE:
                 code = struct.unpack("!H", buffer[begin : begin + 2])[0] if end > begin else 1_005
                 self._fail(f"the host closed the WebSocket with {code}")
-            elif opcode == PING and self._transport is not None:
+            elif opcode == PING and self._transport and not self._transport.is_closing():
                 self._transport.write(framed(PONG, bytes(buffer[begin:end])))
             elif opcode < CONTROL and buffer[at] & FINAL:
                 self.heard(self)

@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import anyio
@@ -34,10 +34,10 @@ class Sockets:
     """So many for each room, at this path, and what is said over them."""
 
     path: str
-    rooms: int
     sockets: int
-    message: str
-    headers: Mapping[str, str]
+    rooms: int = 1
+    message: str = "hello"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def paths(self) -> list[str]:
         """Of the rooms."""
@@ -96,7 +96,8 @@ async def exchange(address: tuple[str, int], name: str, sockets: Sockets, second
 
     kind = f"{name}, {many(sockets.sockets, 'socket')} in {many(sockets.rooms, 'room')}"
     heard, sent = outcome.heard / outcome.seconds, outcome.sent / outcome.seconds
-    note = f"{sent:,.0f} messages, each heard {many(outcome.reach, 'time')}; client {outcome.busy:.0%} busy"
+    reach = many(outcome.reach, "time")
+    note = f"{sent:,.0f} messages/s, each heard {reach}; client {outcome.busy:.0%} busy"
     counted = {
         "messages_per_second": round(sent, 1),
         "heard_by": outcome.reach,

@@ -11,6 +11,7 @@ MAX_BENCH_ANSWER_BYTES = 1024 * 1024  # of one line of the process that holds th
 
 # What it does
 BENCH_MEMORY_OBJECTS = 2_000  # in memory at once, to see what one takes
+BENCH_AT_ONCE = 64  # rooms that are called for the first time
 BENCH_COLD_OBJECTS = 64  # that leave memory and come back in turns
 BENCH_ECHO_SOCKETS = 16  # of the row of echoes
 BENCH_START_SECONDS = 10.0  # that a socket gets to open

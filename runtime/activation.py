@@ -165,7 +165,7 @@ class Activation:
         and all that holds.
         """
         CURRENT.set(event)
-        self.begin_turn(event)
+        self.turn = event  # `begin_turn`
         try:
             try:
                 result = first_turn(event)
@@ -316,7 +316,8 @@ class Activation:
         if gate.is_open or event.internal:
             self.events.discard(event)
             event.succeed(result)
-            self._check_idle()
+            if not self.events:
+                self._check_idle()
         else:
             leaving = Leaving(self, event, result)
             gate.when_open(leaving, leaving)

@@ -99,8 +99,11 @@ def main() -> NoReturn:
     """The console script: a mistake is one line on stderr and exit status 2."""
     try:
         roomhost(standalone_mode=False)
-    except click.ClickException as error:
+    except click.exceptions.NoArgsIsHelpError as error:
         error.show()
+        sys.exit(2)
+    except click.ClickException as error:
+        click.echo(f"roomhost: {error.format_message()}", err=True)
         sys.exit(2)
     except click.Abort:
         sys.exit(130)

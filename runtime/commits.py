@@ -170,9 +170,9 @@ class Commits:
             self.gate.break_with(broken)
 
     def _done(self, batch: Batch, lock: OutputLock, error: StorageError | None) -> None:
-        self._in_flight -= 1
         owner = self.owner
         if error is None:
+            self._in_flight -= 1
             self.overlay.settle(batch)
             if batch.alarm is not UNCHANGED and owner is not None:
                 owner.alarm_changed(batch.alarm)
@@ -182,6 +182,8 @@ class Commits:
             lock.fail(cause)
             if owner is not None:
                 owner.reset(cause)
+            # Not before: those who were refused might have left it idle, and free to be evicted.
+            self._in_flight -= 1
         if self._in_flight == 0 and owner is not None:
             owner.settled_all()
 

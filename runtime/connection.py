@@ -61,10 +61,10 @@ class Connection:
 
     async def run(self) -> None:
         """Accept the upgrade and serve it to its end."""
-        await self._send(accept_message(self._response))
-        self._socket.on_overflow = self._sending.cancel
-        self._socket.accept()
         try:
+            await self._send(accept_message(self._response))
+            self._socket.on_overflow = self._sending.cancel
+            self._socket.accept()
             async with anyio.create_task_group() as group:
                 group.start_soon(self._outgoing, group.cancel_scope)
                 await self._incoming()

@@ -61,10 +61,29 @@ RESERVED = frozenset(
 PROPERTIES = (property, functools.cached_property)
 
 
+class Methods(dict[str, "Callable[..., Any]"]):
+    """By name the functions that a stub's calls run, to be called with the instance first.
+
+    Only what the class, its parents and its mixins define counts, not what `DurableObject` does, and
+    never an attribute of the instance (semantics.md 2.1). TypeError: no such member, reserved, or not
+    a method. Each is looked for once, so there are never more than the class has.
+    """
+
+    __slots__ = ("_actor_class",)
+
+    def __init__(self, actor_class: ActorClass) -> None:
+        super().__init__()
+        self._actor_class = actor_class
+
+    def __missing__(self, name: str) -> Callable[..., Any]:
+        found = self[name] = self._actor_class.find_method(name)
+        return found
+
+
 class ActorClass:
     """An actor class as the host uses it: how to make an instance, what can be called on it."""
 
-    __slots__ = ("_getters", "_methods", "has_alarm", "name", "type")
+    __slots__ = ("_getters", "has_alarm", "methods", "name", "type")
 
     def __init__(self, actor: type[DurableObject]) -> None:
         if not (isinstance(actor, type) and issubclass(actor, DurableObject)):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -73,24 +92,12 @@ class ActorClass:
         self.type = actor
         self.name = actor.__name__
         self.has_alarm = self.defines("alarm")
-        self._methods: dict[str, Callable[..., Any]] = {}
+        self.methods = Methods(self)
         self._getters: dict[str, Callable[[Any], Any]] = {}
 
     def defines(self, handler: str) -> bool:
         """Whether the class has a handler of that name, `alarm` say."""
         return getattr(self.type, handler, None) is not None
-
-    def method(self, name: str) -> Callable[..., Any]:
-        """The function that a stub's call of `name` runs, to be called with the instance first.
-
-        Only what the class, its parents and its mixins define counts, not what `DurableObject`
-        does, and never an attribute of the instance (semantics.md 2.1). TypeError: no such member,
-        reserved, or not a method.
-        """
-        found = self._methods.get(name)
-        if found is None:
-            found = self._methods[name] = self._find(name)
-        return found
 
     def getter(self, name: str) -> Callable[[Any], Any]:
         """What reads the property `name` of an instance, for a stub whose attribute is awaited.
@@ -105,7 +112,8 @@ class ActorClass:
             found = self._getters[name] = operator.attrgetter(name)
         return found
 
-    def _find(self, name: str) -> Callable[..., Any]:
+    def find_method(self, name: str) -> Callable[..., Any]:
+        """What `methods` keeps."""
         member = self._member(name)
         if inspect.isfunction(member):
             return member

@@ -23,7 +23,8 @@ class Inbox:
     __slots__ = ("_bytes", "_close", "_frames", "_taken", "_waiter", "limit")
 
     def __init__(self) -> None:
-        self._frames: deque[str | bytes] = deque()
+        # None before the first one: an empty deque has 700 bytes, which most ends never need.
+        self._frames: deque[str | bytes] | None = None
         self._bytes = 0
         self._close: Close | None = None
         self._waiter: Waiter | None = None
@@ -43,7 +44,7 @@ class Inbox:
     @property
     def crowded(self) -> bool:
         """Whether the reader should take something before more comes from another process."""
-        overhead = len(self._frames) * limits.REMOTE_MESSAGE_OVERHEAD_BYTES
+        overhead = len(self._frames or ()) * limits.REMOTE_MESSAGE_OVERHEAD_BYTES
         return self._close is None and self._bytes + overhead > limits.REMOTE_WINDOW_BYTES
 
     @property
@@ -54,13 +55,13 @@ class Inbox:
     def put(self, frame: Frame) -> bool:
         """Add a frame. False: the inbox is full, of bytes or frames; nothing was added."""
         if isinstance(frame, (str, bytes)):
-            size, limit = size_of(frame), self.limit
-            if self._frames and (
-                len(self._frames) >= limit.max_frames or self._bytes + size > limit.max_bytes
-            ):
+            size, limit, frames = size_of(frame), self.limit, self._frames
+            if frames and (len(frames) >= limit.max_frames or self._bytes + size > limit.max_bytes):
                 return False
 
-            self._frames.append(frame)
+            if frames is None:
+                frames = self._frames = deque()
+            frames.append(frame)
             self._bytes += size
         elif self._close is None:
             self._close = frame
@@ -105,7 +106,7 @@ class Inbox:
 
     def drain(self) -> list[Frame]:
         """Everything that waits, which is taken out."""
-        frames: list[Frame] = list(self._frames)
+        frames: list[Frame] = list(self._frames or ())
         self.clear()
         if self._close is not None:
             frames.append(self._close)
@@ -114,6 +115,6 @@ class Inbox:
 
     def clear(self) -> None:
         """Drop the messages that wait."""
-        self._frames.clear()
+        self._frames = None
         self._bytes = 0
         self.wake()

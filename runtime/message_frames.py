@@ -19,7 +19,7 @@ except ImportError:  # an installation without its C extension
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    Cut: TypeAlias = tuple[int, bytes | bytearray]
+    Cut: TypeAlias = tuple[int, bytes]
 
 TEXT = 0x81  # FIN and the opcode: the first byte of a message in one frame
 BINARY = 0x82
@@ -78,23 +78,23 @@ class FrameReader:
             return self._all() if self._broken and data else None
 
         first, second = data[at], data[at + 1]
-        length, begin = second & 0x7F, at + 6
-        if length == LENGTH_16:
-            begin = at + 8
-            length = int.from_bytes(data[at + 2 : at + 4], "big")
-        elif length == LENGTH_64:
-            begin = at + 14
-            length = int.from_bytes(data[at + 2 : at + 10], "big")
-        if second < MASKED or not (first in (TEXT, BINARY) or self._is_regular(first, second)):
+        if second < MASKED or not (first == TEXT or first == BINARY or _is_regular(first, second)):
             return self._all()
 
-        end = begin + length
-        if size < end or size < begin:
-            whole_length = size >= begin - 4
-            return self._all() if whole_length and length > self._max_size else None
+        length, begin = second & 0x7F, at + 6
+        if length > MAX_CONTROL_BYTES:
+            more = 2 if length == LENGTH_16 else 8
+            begin += more
+            length = int.from_bytes(data[at + 2 : at + 2 + more], "big")
+            if size < at + 2 + more:
+                return None  # not even its length is whole
 
         if length > self._max_size:
             return self._all()
+
+        end = begin + length
+        if size < end:
+            return None
 
         if end == size:
             self._data, self._at = b"", 0
@@ -105,18 +105,20 @@ class FrameReader:
 
         if first not in CONTROL:
             self._fragmented = first < FIN
-        return OTHER, data[at:end]
-
-    def _is_regular(self, first: int, second: int) -> bool:
-        if first in CONTROL:
-            return second & 0x7F <= MAX_CONTROL_BYTES
-
-        return first & 0x7F == CONTINUATION or first in DATA
+        return OTHER, bytes(data[at:end])
 
     def _all(self) -> Cut:
-        rest = self._data[self._at :]
+        rest = bytes(self._data[self._at :])
         self._data, self._at, self._broken = b"", 0, True
         return OTHER, rest
+
+
+def _is_regular(first: int, second: int) -> bool:
+    """Whether a frame that begins so is one that RFC 6455 has."""
+    if first in CONTROL:
+        return second & 0x7F <= MAX_CONTROL_BYTES
+
+    return first & 0x7F == CONTINUATION or first in DATA
 
 
 class _Latest:

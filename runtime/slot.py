@@ -110,7 +110,8 @@ class Slot:
 
             event = self.queue.pop(0)
             event.gate = gate = activation.input_gate
-            activation.adopt(event)
+            event.activation = activation  # `adopt`
+            activation.events.add(event)
             if gate.closed:
                 activation.wait_at_gate(event)
                 continue

@@ -377,7 +377,7 @@ class WebSocket:
         if self.ready_state is CLOSED:
             return
 
-        if type(frame) is Close:
+        if isinstance(frame, Close):
             self._arrive_close(frame)
         elif self._write is not None and self._write(frame):
             return

@@ -92,16 +92,21 @@ class Overlay:
 
         return None if self._cleared else self._store.get(key)
 
-    def put(self, key: bytes, value: bytes) -> None:
-        """Write a value."""
-        self._write(key, value)
+    def put(self, key: bytes, value: bytes | None) -> None:
+        """Write a value; None is none."""
+        if self._savepoints:
+            before = self._savepoints[-1].before
+            if key not in before:
+                before[key] = (self._dirty.get(key, UNCHANGED), self._open.get(key, UNCHANGED))
+        self._dirty[key] = value
+        self._open[key] = value
 
     def delete(self, key: bytes) -> bool:
         """Delete a key; whether it existed."""
         if self.get(key) is None:
             return False
 
-        self._write(key, None)
+        self.put(key, None)
         return True
 
     def list(
@@ -238,14 +243,6 @@ class Overlay:
     @property
     def _cleared(self) -> bool:
         return self._clear or self._clears_in_flight > 0
-
-    def _write(self, key: bytes, value: bytes | None) -> None:
-        if self._savepoints:
-            before = self._savepoints[-1].before
-            if key not in before:
-                before[key] = (self._dirty.get(key, UNCHANGED), self._open.get(key, UNCHANGED))
-        self._dirty[key] = value
-        self._open[key] = value
 
     def _innermost(self) -> Savepoint:
         if not self._savepoints:

@@ -105,6 +105,19 @@ def test_the_wheel_installs_the_command(built: Built) -> None:
 
 
 @pytest.mark.timeout(300)
+def test_the_wheel_installs_what_is_made_above_the_runtime(built: Built) -> None:
+    """`roomhost bench` and what measures and builds modules are entry points, and there to load."""
+    parser = configparser.ConfigParser()
+    parser.read_string(built.entry_points)
+    groups = [name for name in parser.sections() if name.startswith("roomhost.")]
+    assert sorted(groups) == ["roomhost.bench", "roomhost.commands", "roomhost.modules"]
+    for group in groups:
+        assert dict(parser[group])
+        for name, value in parser[group].items():
+            assert EntryPoint(name, value, group).load() is not None
+
+
+@pytest.mark.timeout(300)
 def test_the_source_distribution_is_the_tree(built: Built) -> None:
     """Whoever has it can build, run the examples and run the tests."""
     files = {

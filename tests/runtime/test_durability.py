@@ -224,6 +224,30 @@ async def test_a_failed_commit_resets_the_object_to_what_was_committed() -> None
         assert host.statistics().failed_batches == 1
 
 
+async def test_an_object_whose_commit_failed_is_reset_though_somebody_waits_to_evict_it() -> None:
+    """The next stub meets a new object, which has no trouble."""
+    use(put, read)
+    disk = Disk()
+    async with host_for(app, clock=ManualClock(), wrap_commit=disk.wrap) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        await stub.run("read")
+        disk.hold()
+        async with anyio.create_task_group() as group:
+            calls = Calls(group)
+            calls.make("put", stub.run("put", "n", 1))
+            await disk.reached()
+            await anyio.wait_all_tasks_blocked()
+            calls.make("evict", host.evict(stub))
+            await anyio.wait_all_tasks_blocked()
+            disk.failing = True
+            disk.release()
+        disk.failing = False
+        assert isinstance(dict(calls.outcomes)["put"], StorageError)
+        again = host.env.OBJECT.get_by_name("a")
+        assert await again.run("put", "n", 2) == "put"
+        assert await again.run("read") == {"n": 2}
+
+
 async def test_a_new_instance_waits_for_what_the_old_one_had_written() -> None:
     """After an abort the writer may still have batches of the object: it starts when they are done,
     and sees them."""
