@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 
 from roomhost.runtime import Host
-from roomhost.runtime.server import Server
+from roomhost.runtime.server import Server, own_process
 from roomhost.runtime.settings import make_settings
 
 from . import children
@@ -129,6 +129,7 @@ def call_of(work: Work) -> Call:
 async def main(directory: str, shift_ms: int, serving: bool) -> None:
     """Do what is told until there are no more commands."""
     settings = make_settings({"data_dir": directory, "idle_eviction_seconds": NEVER_SECONDS})
+    own_process()
     clock.shift_ms = shift_ms
     async with Host(app, settings=settings, clock=clock) as host:
         child = HostChild(host)

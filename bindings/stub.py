@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..runtime import Request, Response
+from ..runtime import Request, Response, limits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Mapping
@@ -23,7 +23,11 @@ class DurableObjectStub:
     next (`DurableObjectError`). After a reset the stub stays broken: get a new one.
     """
 
-    __slots__ = ("__channel__",)
+    # The members that were asked for stay, in the dict: to be asked in vain, and then by
+    # `__getattr__`, would take a fifth of a call's time.
+    __slots__ = ("__channel__", "__dict__")
+
+    __channel__: Channel
 
     def __init__(self, channel: Channel) -> None:
         self.__channel__ = channel
@@ -65,7 +69,19 @@ class DurableObjectStub:
                 # Python's own protocols (copy, pickle, awaiting) are not the object's.
                 raise AttributeError(name)
 
-            return Member(self.__channel__, name)
+            member = Member(self.__channel__, name)
+            if len(self.__dict__) < limits.MAX_STUB_MEMBERS:
+                self.__dict__[name] = member
+            return member
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """AttributeError: what a stub has is its object's."""
+        if name != "__channel__":
+            raise AttributeError(
+                f"{name!r} cannot be set on a stub: call a method of its object that sets it"
+            )
+
+        super().__setattr__(name, value)
 
     def __repr__(self) -> str:
         return f"<DurableObjectStub {self.name if self.name is not None else self.id!s}>"

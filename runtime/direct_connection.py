@@ -46,9 +46,12 @@ class DirectLink(Link, Protocol):
 
 def direct_link(scope: Scope, receive: Receive, send: Send) -> DirectLink | None:
     """The link that may be used directly; None: there is none, or somebody listens in between."""
-    link: DirectLink | None = (scope.get("extensions") or {}).get(DIRECT_EXTENSION)
-    between = link is None or receive != link.receive or send != link.send
-    return None if between else link
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    link: DirectLink | None = extensions.get(DIRECT_EXTENSION)
+    if link is None or receive != link.receive or send != link.send:
+        return None
+
+    return link
 
 
 class DirectConnection:

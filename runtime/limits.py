@@ -15,6 +15,9 @@ MAX_QUEUED_SECONDS = 60.0  # twice what a critical section may take
 # Values in a call (2.2)
 MAX_RPC_BYTES = 32 * 1024 * 1024
 
+# Names of methods and properties that one stub keeps at hand; more are looked up each time
+MAX_STUB_MEMBERS = 64
+
 # First turns of one object's events that run before others get the loop
 MAX_EVENTS_AT_ONCE = 64
 

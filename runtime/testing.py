@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import tempfile
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -14,6 +13,7 @@ from .backend import current_backend
 from .clock import Clock
 from .host import Host
 from .settings import make_settings
+from .temporary import temporary_directory
 
 __all__ = ("ManualClock", "host_for")
 
@@ -102,17 +102,18 @@ async def host_for(
     wrap_commit: Callable[[CommitFunction], CommitFunction] | None = None,
     **settings: Any,
 ) -> AsyncGenerator[Host]:
-    """A running host for `app`, on `data_dir` or on a directory that is deleted afterwards.
+    """A running host for `app`, on `data_dir` or on a directory that is deleted afterwards, and is in
+    memory where there is plenty.
 
     Leaving it drains; after `await host.crash()` it just ends. `wrap_commit` gets the function that
     commits a group of batches, in the writer's thread, and returns the one to use: hold it, or let
     it raise. `settings` are fields of `HostSettings`.
     """
     checked = make_settings(settings)
-    with tempfile.TemporaryDirectory(prefix="roomhost-") as temporary:
+    with temporary_directory() if data_dir is None else nullcontext(data_dir) as directory:
         host = Host(
             app,
-            data_dir=temporary if data_dir is None else data_dir,
+            data_dir=directory,
             clock=clock,
             settings=checked,
             wrap_commit=wrap_commit,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 
 import anyio
@@ -11,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roomhost.runtime import Host
+from roomhost.runtime.temporary import temporary_directory
 from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers.counted_rooms import app, forget
@@ -91,7 +91,7 @@ async def test_counts_are_exact_whatever_happens(
     """Each life of the host ends in a crash; what it had acknowledged is counted in the next."""
     forget()
     model = Model()
-    with tempfile.TemporaryDirectory() as directory:
+    with temporary_directory() as directory:
         for life in lives:
             async with host_for(app, clock=ManualClock(), data_dir=directory) as host:
                 for together in life:

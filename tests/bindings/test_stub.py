@@ -17,6 +17,7 @@ from roomhost.runtime import (
     OverloadedError,
     Request,
     Response,
+    limits,
 )
 from roomhost.runtime.testing import ManualClock, host_for
 
@@ -423,3 +424,24 @@ async def test_only_properties_are_read() -> None:
                 await getattr(stub, name)
         with pytest.raises(TypeError, match="reserved"):
             await stub.alarm
+
+
+async def test_a_stub_takes_no_attributes() -> None:
+    """One that is set would hide the object's own, and reach nobody."""
+    async with host_for(app) as host:
+        stub = host.env.THING.get_by_name("a")
+        with pytest.raises(AttributeError, match="cannot be set on a stub"):
+            stub.attribute = "mine"
+
+
+async def test_a_stub_keeps_so_many_of_its_members_and_finds_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever makes names up does not fill the memory."""
+    monkeypatch.setattr(limits, "MAX_STUB_MEMBERS", 2)
+    async with host_for(app) as host:
+        stub = host.env.THING.get_by_name("a")
+        assert [callable(getattr(stub, f"member_{number}")) for number in range(5)] == [True] * 5
+        assert len(vars(stub)) == 2
+        assert stub.member_0 is stub.member_0
+        assert stub.member_4 is not stub.member_4

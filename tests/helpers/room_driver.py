@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import tempfile
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from roomhost.actors.errors import RealtimeError
 from roomhost.actors.socket_request import socket_request
 from roomhost.bindings import App
 from roomhost.runtime import Host, WebSocket, WebSocketClosed
+from roomhost.runtime.temporary import temporary_directory
 from roomhost.runtime.testing import ManualClock, host_for
 
 from .room_model import Client, Frame, Model, at
@@ -80,7 +80,7 @@ class Driver:
     async def run(self, events: Sequence[Event]) -> None:
         """All events, with a new host after each crash; AssertionError: a difference."""
         rest = list(events)
-        with tempfile.TemporaryDirectory(prefix="roomhost-") as directory:
+        with temporary_directory() as directory:
             while True:
                 async with host_for(
                     self.app,

@@ -16,9 +16,9 @@ FILE = Path(__file__).parent / "figures.json"
 LIBRARIES = ("anyio", "lmdb", "msgpack", "msgspec", "pycrdt")  # whose code an event runs
 LIMIT = 0.05  # of instructions more than recorded
 # Another build of Python, or of a library, is compared by what the calibration takes there. From
-# CPython 3.11.7 (GCC 12, plain) to Debian's 3.11.2 (optimised by profile), 3.12.1 and 3.13.0 the plain
-# counts moved by -13 % to +10 %, the calibrated ones by -10 % to +4 %.
-LIMIT_ELSEWHERE = 0.10
+# CPython 3.11.7 (GCC, plain) to Debian's 3.11.2 (optimised by profile), 3.12.1 and 3.13.0 the plain
+# counts of the same code move by -14 % to +12 %, the calibrated ones by -12 % to +8 %.
+LIMIT_ELSEWHERE = 0.15
 ACCEPT = "if that is the price of something, record the new figures: make instructions"
 
 

@@ -42,15 +42,15 @@ def test_every_kind_has_a_figure() -> None:
         # A slower calibration excuses nothing in the same build.
         (BUILD, {CALIBRATION: 55_000, "call": 110_000}, [CALIBRATION, "call"]),
         # In another one everything is measured by it.
-        (OTHER, {CALIBRATION: 100_000, "call": 220_000, "echo": 264_000}, []),
-        (OTHER, {"call": 110_001}, ["call"]),
+        (OTHER, {CALIBRATION: 100_000, "call": 229_000, "echo": 275_000}, []),
+        (OTHER, {"call": 115_001}, ["call"]),
         (OTHER, {CALIBRATION: 25_000}, ["call", "echo"]),
     ],
 )
 def test_what_grew_is_named(
     build: dict[str, str], counted: dict[str, int], wrong: list[str]
 ) -> None:
-    """Beyond 5 %, or 10 % in another build; what got cheaper is fine."""
+    """Beyond 5 %, or 15 % in another build; what got cheaper is fine."""
     found = list(faults(RECORDED, Figures(build, RECORDED.instructions | counted)))
     assert [line.partition(":")[0] for line in found] == wrong
     assert all("make instructions" in line for line in found)

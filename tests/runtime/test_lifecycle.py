@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import anyio
@@ -13,7 +14,7 @@ from roomhost.runtime import (
     WebSocketClosed,
     WebSocketPair,
 )
-from roomhost.runtime.activation import ActivationState
+from roomhost.runtime.activation import Activation, ActivationState
 from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers.lives import Scripted, app, events, starts
@@ -86,6 +87,31 @@ async def test_an_idle_instance_is_dropped_after_ten_seconds() -> None:
         assert host.statistics().activations == 0
         assert host.statistics().objects_in_memory == 0
         assert await stub.logged() == []
+
+
+async def test_an_evicted_activation_is_free_at_once() -> None:
+    """No circle keeps it for the collector, which would stop the host for each thousand of them."""
+
+    async def write(actor: Scripted) -> None:
+        await actor.ctx.storage.put("key", await actor.ctx.storage.get("key", 1))
+
+    Scripted.steps = [write]
+    async with host_for(app) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        await stub.run(0)
+        gc.collect()
+        gc.disable()
+        try:
+            assert len(activations()) == 1
+            assert await host.evict(stub)
+            assert not activations()
+        finally:
+            gc.enable()
+
+
+def activations() -> list[Activation]:
+    """Those that are in memory."""
+    return [each for each in gc.get_objects() if type(each) is Activation]
 
 
 async def test_nothing_in_flight_is_ever_evicted() -> None:
