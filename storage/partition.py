@@ -92,11 +92,12 @@ class Partition:
             environment.close()
             raise
 
-        partition = cls(environment, log, deliver, apply_delay_seconds, wrap_commit)
         try:
+            partition = cls(environment, log, deliver, apply_delay_seconds, wrap_commit)
             partition._start()
         except StorageError as error:
-            partition._close_files()
+            log.close()
+            environment.close()
             raise DataDirectoryError(
                 f"what is in the commit log at {path} cannot be brought into the storage: {error}"
             ) from error
