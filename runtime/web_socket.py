@@ -203,7 +203,6 @@ class WebSocket(Attachment):
             message = as_message(message)
         if self.ready_state is not OPEN and not self._may_send():
             return
-
         if self._manager is None or self._gated:
             return self._emit(message)
 
