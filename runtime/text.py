@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 
 def well_formed(text: str) -> str:
     """The text with U+FFFD for each half of a surrogate pair, and a character for each whole one."""
@@ -19,3 +21,17 @@ def size_of(message: str | bytes) -> int:
         return len(message.encode(errors="replace"))
 
     return len(message)
+
+
+def as_message(message: object) -> str | bytes:
+    """A message that is of another type than str and bytes alone. TypeError: it is none."""
+    if isinstance(message, (bytearray, memoryview)):
+        return bytes(cast("memoryview", message))
+
+    if isinstance(message, str):
+        return well_formed(message)
+
+    if isinstance(message, bytes):
+        return message
+
+    raise TypeError(f"send() takes str or bytes, not {type(message).__name__}")

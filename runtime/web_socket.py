@@ -8,57 +8,33 @@ hibernate meanwhile.
 
 from __future__ import annotations
 
-from enum import Enum, IntEnum
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Self
 
-from ..storage import decode, encode
 from . import limits
+from .attachment import Attachment
 from .backend import current_backend
 from .close import LOST, LOST_REASON, NO_CODE, TRY_AGAIN_LATER, Close, check_close
-from .errors import DurableObjectError, LimitError, WebSocketClosed
+from .errors import DurableObjectError, WebSocketClosed
 from .events import CURRENT
 from .inbox import Inbox
 from .leaving import Leaving
 from .outgoing_limit import REASON, outgoing_limit
-from .text import size_of, well_formed
+from .remote_outbox import wake
+from .socket_states import CLOSED, OPEN, UNACCEPTED, Mode
+from .socket_states import ReadyState as ReadyState
+from .text import as_message, size_of, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from .activation import Activation
-    from .backend import Waiter
     from .hibernation import HibernationManager
     from .output_gate import OutputGate
 
 
-class ReadyState(IntEnum):
-    """`WebSocket.ready_state`, with the numbers of the WebSocket API."""
-
-    CONNECTING = 0  # Not accepted. Next: OPEN, CLOSED.
-    OPEN = 1  # Next: CLOSING, CLOSED.
-    CLOSING = 2  # One side has closed. Next: CLOSED.
-    CLOSED = 3  # No next.
-
-
-OPEN = ReadyState.OPEN  # names of the module, because every message asks
-CLOSED = ReadyState.CLOSED
-
-
-class Mode(Enum):
-    """Who takes what arrives at an end."""
-
-    NEW = "new"  # Nobody yet; it waits. Next: USED, STANDARD, HIBERNATABLE.
-    USED = "used in a response"  # On its way to the caller. Next: STANDARD.
-    STANDARD = "accepted"  # `receive()`. No next.
-    HIBERNATABLE = "accepted by an object"  # The object's handlers. No next.
-
-
-UNACCEPTED = (Mode.NEW, Mode.USED)
-
-
-class WebSocket:
+class WebSocket(Attachment):
     """One end of a connection.
 
     `url` and `protocol` are those of the request that opened it. An accepted end is an async
@@ -66,7 +42,6 @@ class WebSocket:
     """
 
     __slots__ = (
-        "_attachment",
         "_carried",
         "_close_sent",
         "_gated",
@@ -101,7 +76,7 @@ class WebSocket:
         self._mode = Mode.NEW
         self._inbox = Inbox()
         self._manager: HibernationManager | None = None
-        self._attachment: bytes | None = None
+        super().__init__()
         self._close_sent = False
         self._carried = False
         self._gated = 0  # frames that wait for the output gate
@@ -154,9 +129,8 @@ class WebSocket:
         self.opened()
 
     def carry_out(self, write: Callable[[str | bytes], bool], closed: Callable[[], object]) -> None:
-        """As `accept()`, for a connection that takes what arrives at once, and now takes what came
-        before. `write(message)` is False when it cannot: then the message waits, until it is taken.
-        `closed()`: a close waits, behind the messages that do."""
+        """As `accept()`, for a connection that takes what arrives at once. `write(message)` is False
+        when it cannot: then the message waits. `closed()`: a close waits, behind what does."""
         self.accept()
         self._write = write
         self._on_close = closed
@@ -226,20 +200,18 @@ class WebSocket:
             if not message.isascii():
                 message = well_formed(message)
         elif type(message) is not bytes:
-            message = _as_message(message)
+            message = as_message(message)
         if self.ready_state is not OPEN and not self._may_send():
             return
-
         if self._manager is None or self._gated:
-            self._emit(message)
-            return
+            return self._emit(message)
 
         # As `_emit`, without its calls: an object may send each message to thousands.
-        activation = self._manager.slot.activation
-        if activation is None or activation.commits.gate.is_open:
+        gate = self._manager.output_gate
+        if gate is None or gate.is_open:
             self._peer.arrive(message)
         else:
-            self._wait(activation.commits.gate, message)
+            self._wait(gate, message)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Close the connection; a second call does nothing (semantics.md 7.7).
@@ -272,10 +244,9 @@ class WebSocket:
     def forward(self, message: str | bytes) -> bool:
         """A message came from a client out in the network; its text is valid. Whether there is room
         for more."""
-        peer = self._peer
         if self.ready_state is not CLOSED and not self._close_sent:
-            peer.arrive(message)
-        return peer.unstarted < limits.MAX_UNSTARTED_MESSAGES
+            self._peer.arrive(message)
+        return self._peer.unstarted < limits.MAX_UNSTARTED_MESSAGES
 
     def closed_by_peer(self, code: int, reason: str) -> None:
         """A client out in the network closed, with a code that a frame may have: tell the object."""
@@ -344,22 +315,6 @@ class WebSocket:
         except WebSocketClosed:
             raise StopAsyncIteration from None
 
-    def serialize_attachment(self, value: Any) -> None:
-        """Keep a copy of `value` with the socket, across hibernation (7.3). LimitError: over 16,384
-        bytes encoded. DataCloneError: an unsupported type."""
-        data = encode(value)
-        if len(data) > limits.MAX_ATTACHMENT_BYTES:
-            raise LimitError(
-                f"A WebSocket 'attachment' cannot be larger than {limits.MAX_ATTACHMENT_BYTES} bytes."
-                f"'attachment' was {len(data)} bytes."
-            )
-
-        self._attachment = data
-
-    def deserialize_attachment(self) -> Any:
-        """A fresh copy of the attachment; None when there is none."""
-        return None if self._attachment is None else decode(self._attachment)
-
     def hibernatable_tags(self) -> list[str]:
         """The tags; what `ctx.get_tags(ws)` returns and raises."""
         if self._mode in (Mode.NEW, Mode.USED):
@@ -390,7 +345,7 @@ class WebSocket:
         """Return when the other end may get more: its object has begun most of what came."""
         while self._peer.unstarted >= limits.MAX_UNSTARTED_MESSAGES:
             waiter = current_backend().waiter()
-            self.when_room(partial(_wake, waiter))
+            self.when_room(partial(wake, waiter))
             await waiter
 
     def when_room(self, callback: Callable[[], object]) -> None:
@@ -471,16 +426,16 @@ class WebSocket:
         size = 0 if isinstance(frame, Close) else size_of(frame)
         self._gated += 1
         self._gated_bytes += size
-        if self._manager is None:
-            leaving = Leaving(gate)
-            leaving.add((self,), size, frame)
-            gate.when_open(leaving, leaving)
-        else:
+        if self._manager is not None:
             self._manager.emit(gate, (self,), size, frame)
+            return
+
+        leaving = Leaving(gate)
+        leaving.add((self,), size, frame)
+        gate.when_open(leaving, leaving)
 
     def leave(self, size: int, frame: str | bytes | Close | None) -> None:
-        """A frame of so many bytes waits for the gate no more: it leaves, or None was refused. Called
-        by `Leaving` alone."""
+        """A frame of `size` bytes waits for the gate no more: it leaves, or None was refused."""
         self._gated -= 1
         self._gated_bytes -= size
         if frame is not None:
@@ -543,22 +498,3 @@ class WebSocket:
         if pinned is not None:
             pinned.slot.sockets_of_object().unpinned(self)
             pinned.pin(-1)
-
-
-def _as_message(message: object) -> str | bytes:
-    """A message that is of another type than str and bytes alone. TypeError: it is none."""
-    if isinstance(message, (bytearray, memoryview)):
-        return bytes(cast("memoryview", message))
-
-    if isinstance(message, str):
-        return well_formed(message)
-
-    if isinstance(message, bytes):
-        return message
-
-    raise TypeError(f"send() takes str or bytes, not {type(message).__name__}")
-
-
-def _wake(waiter: Waiter) -> None:
-    if not waiter.done():
-        waiter.set_result(None)
