@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from .settings import HostSettings
 
 BACKLOG = 2_048  # connections not yet accepted
-# The thread that commits waits this long for the interpreter when the loop is busy, and so does every
-# write. With 64 callers in memory beside 64 that write, the slowest write takes 40 ms instead of 850 at
-# the interpreter's own 5 ms, and three times as many are written; the calls in memory pay a part.
+# The threads of the commit log wait this long for the interpreter when the loop is busy, and so does every
+# write. With 64 callers in memory beside 64 that write, the slowest hundredth of the writes takes 20 to
+# 40 ms instead of 200 at the interpreter's own 5 ms, and three times as many are written; the calls in
+# memory pay with half of their rate, as much as the writes then take.
 SWITCH_SECONDS = 0.0001
 # Objects made beyond those freed, until the collector looks at what is young. Hardly anything of a host
 # waits for it, and what stays in memory is not garbage: at the interpreter's own 700, looking through it
