@@ -1,4 +1,7 @@
-"""How often a server asks the disk to keep what it wrote, counted from outside, by strace."""
+"""How often a server asks the disk to keep what it wrote, counted from outside, by strace.
+
+An append to our commit log is one: its files are opened for synchronous writes.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,8 @@ from pathlib import Path
 
 from .work import Work, Worker
 
-SYNC = re.compile(rb"\b(?:fsync|fdatasync|sync_file_range|msync)\(")
-TRACE = "trace=fsync,fdatasync,sync_file_range,msync"
+SYNC = re.compile(rb"\b(?:(?:fsync|fdatasync|sync_file_range|msync)\(|pwritev\(\d+<[^>]*/log-\d+>)")
+TRACE = "trace=fsync,fdatasync,sync_file_range,msync,pwritev"
 
 Start = Callable[
     ..., AbstractAsyncContextManager[Worker]
@@ -47,7 +50,7 @@ def missing() -> str:
 @asynccontextmanager
 async def traced(start: Start, log: Path) -> AsyncGenerator[Traced]:
     """What `start` starts, under strace, which stops it at these calls alone."""
-    prefix = ["strace", "-f", "--seccomp-bpf", "--quiet=all", "-e", TRACE, "-o", str(log)]
+    prefix = ["strace", "-f", "--seccomp-bpf", "--quiet=all", "-y", "-e", TRACE, "-o", str(log)]
     async with start(prefix=prefix) as worker:
         try:
             yield Traced(worker, log)
