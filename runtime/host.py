@@ -139,6 +139,7 @@ class Host:
             partition = Partition.open(
                 self._directory.path / "partition-0",
                 deliver=backend.call_from_thread,
+                soon=backend.call_soon,
                 wrap_commit=self._wrap_commit,
             )
         except BaseException:

@@ -50,6 +50,7 @@ class Partition:
         environment: Environment,
         log: CommitLog,
         deliver: Callable[[Callable[[], None]], object],
+        soon: Callable[[Callable[[], None]], object] | None,
         apply_delay_seconds: float | None,
         wrap_commit: Callable[[CommitFunction], CommitFunction] | None,
     ) -> None:
@@ -58,7 +59,7 @@ class Partition:
         self._log = log
         self._pending = Pending()
         self._applier = Applier(environment, log, self._pending, apply_delay_seconds)
-        self._writer = Writer(commit if wrap_commit is None else wrap_commit(commit), deliver)
+        self._writer = Writer(commit if wrap_commit is None else wrap_commit(commit), deliver, soon)
         self._writer.position = lambda: log.last
         self._writer.on_committed = self._committed
         self._next_number = 1
@@ -70,6 +71,7 @@ class Partition:
         path: Path,
         *,
         deliver: Callable[[Callable[[], None]], object],
+        soon: Callable[[Callable[[], None]], object] | None = None,
         map_bytes: int = INITIAL_MAP_BYTES,
         max_map_bytes: int = MAX_MAP_BYTES,
         wrap_commit: Callable[[CommitFunction], CommitFunction] | None = None,
@@ -79,7 +81,8 @@ class Partition:
         """Open the partition at `path`, which is made when missing, bring LMDB up to its log, and
         start its threads. DataDirectoryError: it cannot be used; the message says why.
 
-        `deliver(function)` has `function` called in this thread, from the writer's. `wrap_commit`
+        `deliver(function)` has `function` called in this thread, from the writer's; `soon(function)`
+        at the end of what this thread is doing now, which makes that one group. `wrap_commit`
         gets the function that makes a group durable and returns the one to use instead: tests hold
         it, or let it fail. `apply_delay_seconds`: how long groups gather before they are applied;
         None: until there are many, or `apply_now` is called. Without `sync`, what was written last
@@ -93,7 +96,7 @@ class Partition:
             raise
 
         try:
-            partition = cls(environment, log, deliver, apply_delay_seconds, wrap_commit)
+            partition = cls(environment, log, deliver, soon, apply_delay_seconds, wrap_commit)
             partition._start()
         except StorageError as error:
             log.close()

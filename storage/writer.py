@@ -62,22 +62,26 @@ class WriterStatistics:
 
 class Writer:
     """`commit(batches)` makes a group durable, in the writer's thread. `deliver(function)` has
-    `function` called in the owner's thread; it is called once for each group.
+    `function` called in the owner's thread; it is called once for each group. `soon(function)` has it
+    called at the end of what the owner's thread is doing now.
     """
 
     def __init__(
         self,
         commit: Callable[[Sequence[Batch]], None],
         deliver: Callable[[Callable[[], None]], object],
+        soon: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self._commit = commit
         self._deliver = deliver
+        self._soon = _at_once if soon is None else soon
         self._state = WriterState.NEW
         # Batches, and among them the numbers of objects that were forgiven: what was submitted before
         # fails still, what comes after is accepted.
         self._waiting: deque[Submitted | int] = deque()
         self._lock = threading.Lock()  # for the state, what waits, and who sleeps
         self._asleep = False
+        self._rousing = False  # the sleep will be ended soon; the owner's thread alone
         # Held, but for the moment that ends a sleep: half the price of a condition.
         self._wake = threading.Lock()
         self._wake.acquire()
@@ -117,7 +121,12 @@ class Writer:
 
             self._waiting.append((batch, done))
             self._unanswered += 1
-            self._rouse()
+            rouse = self._asleep and not self._rousing
+        if rouse:
+            # What else is written in this turn of the owner's loop joins the group, instead of the
+            # thread taking the first batch, and the interpreter, in the middle of it.
+            self._rousing = True
+            self._soon(self._end_sleep)
         if self._unanswered == 1 and self.on_busy is not None:
             self.on_busy()
 
@@ -153,6 +162,11 @@ class Writer:
                 self._waiting.clear()
             self._rouse()
         self._thread.join()
+
+    def _end_sleep(self) -> None:
+        self._rousing = False
+        with self._lock:
+            self._rouse()
 
     def _rouse(self) -> None:
         """End the thread's sleep, if it sleeps. Call it under the lock."""
@@ -302,3 +316,7 @@ def _ignore(_batches: Sequence[Batch], _position: int) -> None:
 
 def _nowhere() -> int:
     return 0
+
+
+def _at_once(function: Callable[[], None]) -> None:
+    function()

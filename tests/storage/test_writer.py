@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -45,10 +46,10 @@ class Disk:
 class Owner:
     """The thread that submits, and is told."""
 
-    def __init__(self, disk: Disk) -> None:
+    def __init__(self, disk: Disk, soon: Callable[[Answer], object] | None = None) -> None:
         self.answers: queue.Queue[Answer] = queue.Queue()
         self.outcomes: list[tuple[int, str | None]] = []
-        self.writer = Writer(disk.commit, self.answers.put)
+        self.writer = Writer(disk.commit, self.answers.put, soon)
         self.writer.start()
 
     def submit(self, number: int) -> None:
@@ -337,3 +338,30 @@ def test_a_life_has_one_order() -> None:
         writer.submit(Batch(1, None, False, {}, UNCHANGED), lambda _: None)
     with pytest.raises(StorageError, match="cannot become closing"):
         writer.close()
+
+
+def test_what_the_owner_writes_until_its_turn_ends_is_one_group(disk: Disk) -> None:
+    """The thread, once it sleeps, is not woken before."""
+    turn: list[Answer] = []
+    owner = Owner(disk, turn.append)
+    try:
+        while not owner.writer._asleep:
+            os.sched_yield()
+        for number in (1, 2, 3):
+            owner.submit(number)
+        assert (disk.groups, len(turn)) == ([], 1)
+        turn.pop()()
+        assert owner.hear(3) == [(1, None), (2, None), (3, None)]
+        assert disk.groups == [[1, 2, 3]]
+    finally:
+        owner.writer.close()
+
+
+def test_closing_does_not_wait_for_the_end_of_the_turn(disk: Disk) -> None:
+    """Of an owner that has no further turn."""
+    owner = Owner(disk, lambda function: None)
+    while not owner.writer._asleep:
+        os.sched_yield()
+    owner.submit(1)
+    owner.writer.close()
+    assert owner.hear(1) == [(1, None)]
