@@ -83,19 +83,25 @@ def call_row(target: Target, load: Load) -> Measure:
 
 
 async def run(app: App, settings: HostSettings, rows: list[Measure], seconds: float) -> list[Row]:
-    """Measure them on one host. HostError: what is called fails; the message says how."""
+    """Measure them on one host. HostError: what is called fails; the message says how.
+    KeyboardInterrupt: SIGINT or SIGTERM came, and everything is cleaned up."""
     found: list[Row] = []
-    # Told to end, it cleans up as for Ctrl-C.
+    # A scope stays cancelled, where the cancellation of a task can be lost between two rows.
+    scope = anyio.CancelScope()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGTERM, signal.raise_signal, signal.SIGINT)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, scope.cancel)
     async with Host(app, settings=settings) as host, serving(host) as address:
-        with bar() as progress:
+        with scope, bar() as progress:
             task = progress.add_task(app.name, total=len(rows))
             for number, measure in enumerate(rows):
                 async with anyio.create_task_group() as group:
                     group.start_soon(tick, progress, task, number, seconds)
                     found += await told(measure(host, address))
                     group.cancel_scope.cancel()
+    if scope.cancelled_caught:
+        raise KeyboardInterrupt
+
     return found
 
 

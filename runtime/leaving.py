@@ -1,4 +1,8 @@
-"""Frames that wait for the output gate together."""
+"""Frames that wait for the output gate together.
+
+A friend of `WebSocket`, as one call for each frame of each socket is felt in a room with many readers.
+"""
+# pyright: reportPrivateUsage=false
 
 from __future__ import annotations
 
@@ -39,5 +43,8 @@ class Leaving:
         self.gone = True
         for sockets, size, frame in self._frames:
             for socket in sockets:
-                socket.leave(size, frame if refused is None else None)
+                socket._gated -= 1
+                socket._gated_bytes -= size
+                if refused is None:
+                    socket._peer.arrive(frame)
         self._frames.clear()

@@ -434,13 +434,6 @@ class WebSocket(Attachment):
         leaving.add((self,), size, frame)
         gate.when_open(leaving, leaving)
 
-    def leave(self, size: int, frame: str | bytes | Close | None) -> None:
-        """A frame of `size` bytes waits for the gate no more: it leaves, or None was refused."""
-        self._gated -= 1
-        self._gated_bytes -= size
-        if frame is not None:
-            self._peer.arrive(frame)
-
     def _output_gate(self) -> OutputGate | None:
         """The gate of the object that speaks: the one this end belongs to, or whose code runs."""
         if self._manager is not None:
