@@ -176,7 +176,7 @@ class Response(Body):
         the receiver's alone from now on."""
         copy = object.__new__(type(self))
         vars(copy).update(vars(self))
-        copy.headers = MutableHeaders(raw=self.headers.raw)
+        copy.headers = MutableHeaders(raw=list(self.headers.raw))
         self._read = True
         return copy
 
@@ -200,7 +200,7 @@ def raw_headers(headers: HeadersInit) -> list[tuple[bytes, bytes]]:
         return []
 
     if isinstance(headers, Headers):
-        return headers.raw  # a copy
+        return list(headers.raw)
 
     pairs: Iterable[tuple[str, str]]
     if isinstance(headers, Mapping):
