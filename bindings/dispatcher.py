@@ -40,8 +40,11 @@ class Dispatcher:
 
     def _find(self, scope: Scope) -> ModuleBinding | None:
         segments = segments_below_root(scope)
-        found = (module for module in self._modules if begins_with(segments, module.segments))
-        return next(found, None)
+        for module in self._modules:
+            if begins_with(segments, module.segments):
+                return module
+
+        return None
 
     def _app(self, module: ModuleBinding) -> ASGIApp:
         _ = self._host.engine  # raises if the host does not run: there is no env then

@@ -18,14 +18,24 @@ def segments_below_root(scope: Scope) -> list[bytes]:
     if begin:
         return []
 
-    root = split_path(scope.get("root_path", "").rstrip("/"))
+    mounted = scope.get("root_path")
+    if not mounted:
+        return segments
+
+    root = split_path(mounted.rstrip("/"))
     return segments[len(root) :] if begins_with(segments, root) else segments
 
 
 def begins_with(segments: list[bytes], prefix: list[bytes] | tuple[bytes, ...]) -> bool:
     """Whether the first segments, decoded, are those of `prefix`, which is decoded: whole ones."""
-    first = segments[: len(prefix)]
-    return [unquote_to_bytes(segment) for segment in first] == list(prefix)
+    if len(segments) < len(prefix):
+        return False
+
+    for segment, wanted in zip(segments, prefix, strict=False):
+        if (unquote_to_bytes(segment) if b"%" in segment else segment) != wanted:
+            return False
+
+    return True
 
 
 def split_path(path: str) -> list[bytes]:

@@ -42,8 +42,11 @@ class Router:
             return None
 
         binding = self._bindings.get(segments[0].decode("latin-1"))
+        name_bytes = segments[1]
+        if b"%" in name_bytes:
+            name_bytes = unquote_to_bytes(name_bytes)
         try:
-            name = unquote_to_bytes(segments[1]).decode()
+            name = name_bytes.decode()
         except UnicodeDecodeError:
             return None
 

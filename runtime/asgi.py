@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from starlette.datastructures import Headers
+
 from .connection import Connection
 from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
-from .http import Request, Response
+from .http import Request, Response, has_header
 from .remote_server import RemoteCalls, is_remote
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from .application import ASGIApp, Receive, Scope, Send
     from .host import Host
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("roomhost.runtime")
 
+HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 MAX_REQUEST_BYTES = 100 * 1024 * 1024
 
 
@@ -84,28 +87,27 @@ async def serve_fetch(scope: Scope, receive: Receive, send: Send, fetch: Fetch) 
 
 def request_of(scope: Scope, receive: Receive) -> Request:
     """The request of an ASGI scope, its body a stream. A WebSocket is a GET that asks for an upgrade."""
-    headers = [
-        (name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]
-    ]
-    upgrade = scope["type"] == "websocket"
-    if upgrade and not any(name == "upgrade" for name, _ in headers):
-        headers.append(("upgrade", "websocket"))
-    return Request(
-        url_of(scope),
-        method="GET" if upgrade else scope["method"],
-        headers=headers,
-        body=None if upgrade or not has_body(headers) else body_of(receive),
-    )
+    raw = [(name, value) for name, value in scope["headers"]]
+    url = url_of(scope, raw)
+    if scope["type"] == "websocket":
+        if not has_header(raw, b"upgrade"):
+            raw.append((b"upgrade", b"websocket"))
+        return Request(url, headers=Headers(raw=raw))
+
+    body = body_of(receive) if has_body(raw) else None
+    return Request(url, method=scope["method"], headers=Headers(raw=raw), body=body)
 
 
-def url_of(scope: Scope) -> str:
-    """The absolute URL of a request: the path as it was sent, the host as the client named it."""
-    scheme = {"ws": "http", "wss": "https"}.get(
-        scope.get("scheme", "http"), scope.get("scheme", "http")
-    )
-    host = next(
-        (value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), ""
-    )
+def url_of(scope: Scope, raw: Sequence[tuple[bytes, bytes]]) -> str:
+    """The absolute URL of a request with these headers: the path as it was sent, the host as the
+    client named it."""
+    scheme = scope.get("scheme", "http")
+    scheme = HTTP_SCHEMES.get(scheme, scheme)
+    host = ""
+    for name, value in raw:
+        if name == b"host":
+            host = value.decode("latin-1")
+            break
     if not host:
         server = scope.get("server") or ("localhost", None)
         host = server[0] if server[1] is None else f"{server[0]}:{server[1]}"
@@ -114,10 +116,10 @@ def url_of(scope: Scope) -> str:
     return f"{scheme}://{host}{path}{'?' + query if query else ''}"
 
 
-def has_body(headers: list[tuple[str, str]]) -> bool:
+def has_body(raw: Sequence[tuple[bytes, bytes]]) -> bool:
     """Whether a request with these headers has a body (RFC 9112, 6.3)."""
-    named = dict(headers)
-    return "transfer-encoding" in named or named.get("content-length", "0") != "0"
+    named = dict(raw)
+    return b"transfer-encoding" in named or named.get(b"content-length", b"0") != b"0"
 
 
 async def body_of(receive: Receive) -> AsyncIterator[bytes]:
@@ -144,11 +146,10 @@ async def body_of(receive: Receive) -> AsyncIterator[bytes]:
 async def send_response(send: Send, response: Response) -> None:
     """Send a response, its body chunk by chunk when it is a stream."""
     content = response.buffered
-    if content is not None and "content-length" not in response.headers and response.status != 204:
-        response.headers["content-length"] = str(len(content))
-    await send(
-        {"type": "http.response.start", "status": response.status, "headers": response.headers.raw}
-    )
+    raw = response.headers.raw
+    if content is not None and response.status != 204 and not has_header(raw, b"content-length"):
+        raw.append((b"content-length", b"%d" % len(content)))
+    await send({"type": "http.response.start", "status": response.status, "headers": raw})
     if content is None:
         async for chunk in response.stream():
             await send({"type": "http.response.body", "body": chunk, "more_body": True})

@@ -178,9 +178,14 @@ class FetchEvent(CallEvent):
     _given_up = False
 
     def __init__(self, object_id: DurableObjectId, request: Request) -> None:
-        super().__init__(object_id)
+        self._id = object_id
         self._request = request
-        self.size = len(request.buffered or b"")
+        content = request.buffered
+        self.size = 0 if content is None else len(content)
+        # As in `RpcEvent`.
+        self.lock = self.after_turn = self.overdue = self._waiter = self._error = None
+        self.finished = self.internal = self._given_up = False
+        self.refusable = True
 
     def invoke(self) -> Any:
         activation = self.activation

@@ -6,7 +6,8 @@ The shapes are the Fetch API's (`status`, `web_socket`); headers and URLs are St
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 HeadersInit = Mapping[str, str] | Iterable[tuple[str, str]] | None
 BodyInit = str | bytes | AsyncIterator[bytes] | None
 
+LINE_BREAK = re.compile(rb"[\r\n\0]")
+TEXT = (b"content-type", b"text/plain; charset=utf-8")
+
 
 class Body:
     """The body half of a request or a response: held in memory, or a stream that is read once."""
@@ -25,9 +29,9 @@ class Body:
     def __init__(self, content: BodyInit) -> None:
         if content is None:
             content = b""
-        if isinstance(content, str):
+        elif isinstance(content, str):
             content = content.encode()
-        if not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
+        elif not isinstance(content, bytes) and not hasattr(content, "__aiter__"):
             raise TypeError(
                 f"a body is str, bytes or an async iterator of bytes, not {type(content).__name__}"
             )
@@ -149,10 +153,11 @@ class Response(Body):
 
         super().__init__(body)
         self.status = status
-        self.headers = MutableHeaders(raw=raw_headers(headers))
+        raw = raw_headers(headers)
+        if isinstance(body, str) and not has_header(raw, b"content-type"):
+            raw.append(TEXT)
+        self.headers = MutableHeaders(raw=raw)
         self.web_socket = web_socket
-        if isinstance(body, str) and "content-type" not in self.headers:
-            self.headers["content-type"] = "text/plain; charset=utf-8"
         if web_socket is not None:
             web_socket.use_in_response()
 
@@ -184,6 +189,11 @@ class Response(Body):
         return f"<Response {self.status}>"
 
 
+def has_header(raw: Sequence[tuple[bytes, bytes]], lowercase: bytes) -> bool:
+    """Whether headers as ASGI has them include one of that name."""
+    return lowercase in [name for name, _ in raw]
+
+
 def raw_headers(headers: HeadersInit) -> list[tuple[bytes, bytes]]:
     """Headers as ASGI has them: lowercase names, Latin-1 bytes. ValueError: a line break in one."""
     if headers is None:
@@ -199,7 +209,7 @@ def raw_headers(headers: HeadersInit) -> list[tuple[bytes, bytes]]:
         pairs = headers
     raw = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in pairs]
     for name, value in raw:
-        if any(mark in part for part in (name, value) for mark in (b"\r", b"\n", b"\0")):
+        if LINE_BREAK.search(name) or LINE_BREAK.search(value):
             raise ValueError(f"a header may not hold a line break: {name.decode('latin-1')!r}")
 
     return raw

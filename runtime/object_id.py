@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from . import limits
@@ -79,13 +80,15 @@ class DurableObjectId:
 class IdFactory:
     """Makes and checks the ids of one namespace, from its unique key. Pure: no I/O but randomness."""
 
-    __slots__ = ("_jurisdiction", "_key")
+    __slots__ = ("_jurisdiction", "_key", "_remembered")
 
     def __init__(self, unique_key: str, jurisdiction: str | None = None) -> None:
         # A jurisdiction is part of the key, so that ids of two jurisdictions never meet.
         secret = unique_key if jurisdiction is None else f"{unique_key}\0{jurisdiction}"
         self._key = hashlib.sha256(secret.encode()).digest()
         self._jurisdiction = jurisdiction
+        # Two signatures are a good part of what a request to an object in memory costs.
+        self._remembered = lru_cache(limits.MAX_REMEMBERED_IDS)(self._named)
 
     @property
     def jurisdiction(self) -> str | None:
@@ -94,6 +97,12 @@ class IdFactory:
 
     def from_name(self, name: str) -> DurableObjectId:
         """The id of `name`, always the same one. ValueError: a lone surrogate, no UTF-8 has it."""
+        if len(name) > limits.MAX_REMEMBERED_NAME:
+            return self._named(name)
+
+        return self._remembered(name)
+
+    def _named(self, name: str) -> DurableObjectId:
         body = self._mac(name.encode())
         return DurableObjectId(body + self._mac(body), name, self._jurisdiction, self)
 

@@ -43,8 +43,11 @@ class PublicUrl:
 
     def saw(self, scope: Scope) -> None:
         """A request came. Only the first one counts whose server has an address."""
+        if self._seen is not None:
+            return
+
         server = scope.get("server")
-        if self._seen is not None or not server or "/" in server[0]:
+        if not server or "/" in server[0]:
             return  # a Unix socket has a path
 
         scheme = SECURE.get(scope.get("scheme", "http"), "http")

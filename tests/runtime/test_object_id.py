@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roomhost.bindings import App
-from roomhost.runtime import DurableObjectId
+from roomhost.runtime import DurableObjectId, limits
 from roomhost.runtime.object_id import JURISDICTIONS, IdFactory, maker_of
 from roomhost.runtime.testing import ManualClock, host_for
 
@@ -229,3 +229,12 @@ def test_an_id_shows_its_digits_and_name() -> None:
     made: DurableObjectId = ids.from_name("name")
     assert GOOD in repr(made)
     assert "'name'" in repr(made)
+
+
+def test_ids_that_are_remembered_are_those_that_are_derived() -> None:
+    """The id of a name does not depend on whether it was asked for before, or on the name's length."""
+    for size in (1, limits.MAX_REMEMBERED_NAME, limits.MAX_REMEMBERED_NAME + 1):
+        name = "n" * size
+        first, again, other = ids.from_name(name), ids.from_name(name), IdFactory("mykey")
+        assert first == again == other.from_name(name)
+        assert first.name == again.name == name
