@@ -195,6 +195,7 @@ class Engine:
         )
         slot = self.slot(record.namespace, object_id)
         slot.number = number
+        slot.recorded = object_id
         slot.deliver(event)
 
     def _give_up_alarm(self, number: int, due_ms: int) -> None:
