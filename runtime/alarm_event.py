@@ -65,7 +65,9 @@ class AlarmEvent(Event):
         return self._id
 
     def invoke(self) -> Any:
-        overlay = self.activation.commits.use()
+        activation = self.activation
+        overlay = activation.commits.use()
+        overlay.know_alarm(activation.engine.alarms.committed(activation.commits.number))
         if overlay.get_alarm() != self._due_ms or self._due_ms > self.activation.now_ms():
             # Moved or deleted since it was found due: a wake-up for nothing (semantics.md 6.4).
             return None

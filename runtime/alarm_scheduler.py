@@ -69,6 +69,10 @@ class AlarmScheduler:
         """The number of runs in progress."""
         return len(self._running)
 
+    def committed(self, number: int) -> int | None:
+        """The alarm that is stored of an object with a run in progress, without reading it."""
+        return self._changed[number] if number in self._changed else self._running[number]
+
     def when_quiet(self, callback: Callable[[], object]) -> None:
         """Call `callback()` once, when no run is in progress; at once if that is so."""
         if self._running:

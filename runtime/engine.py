@@ -19,7 +19,7 @@ from .alarm_scheduler import AlarmScheduler
 from .commits import Commits
 from .errors import OverloadedError
 from .events import CURRENT, RunEvent
-from .object_id import DurableObjectId, maker_of
+from .object_id import RecordedId
 from .slot import Slot
 from .task_pool import TaskPool
 from .timers import Timers
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .durable_object import ActorClass
     from .events import CallEvent
-    from .object_id import IdFactory
+    from .object_id import DurableObjectId, IdFactory
     from .settings import HostSettings
 
 logger = logging.getLogger("roomhost.runtime")
@@ -188,13 +188,13 @@ class Engine:
             self.alarms.finished(number, due_ms, AlarmOutcome(ran=False))
             return
 
-        jurisdiction = maker_of(record.id, self.ids_of[record.namespace]).jurisdiction
-        object_id = DurableObjectId(record.id, record.name, jurisdiction)
+        object_id = RecordedId(record.id, record.name, self.ids_of[record.namespace])
         event = AlarmEvent(
             object_id, due_ms, retries, partial(self.alarms.finished, number, due_ms)
         )
         slot = self.slot(record.namespace, object_id)
         slot.number = number
+        slot.recorded = object_id
         slot.deliver(event)
 
     def _give_up_alarm(self, number: int, due_ms: int) -> None:

@@ -77,6 +77,24 @@ class DurableObjectId:
         return hash(self._bytes)
 
 
+class RecordedId(DurableObjectId):
+    """The id of an object that is stored. What it was made under is looked for when somebody asks:
+    that takes a signature, which would be much of what starting the object costs."""
+
+    __slots__ = ("_ids_of",)
+
+    def __init__(
+        self, data: bytes, name: str | None, ids_of: Callable[[str | None], IdFactory]
+    ) -> None:
+        super().__init__(data, name)
+        self._ids_of = ids_of
+
+    @property
+    def jurisdiction(self) -> str | None:
+        """See DurableObjectId."""
+        return maker_of(self._bytes, self._ids_of).jurisdiction
+
+
 class IdFactory:
     """Makes and checks the ids of one namespace, from its unique key. Pure: no I/O but randomness."""
 

@@ -47,6 +47,7 @@ class Slot:
         "namespace",
         "number",
         "queue",
+        "recorded",
         "sockets",
     )
 
@@ -58,6 +59,8 @@ class Slot:
         self.actor_class = actor_class
         self.id = object_id
         self.number: int | None = None  # in the partition, once it is known: it stays
+        # An id that says what the object's record says, if one was made from that.
+        self.recorded: DurableObjectId | None = None
         self.activation: Activation | None = None
         # Delivered, not begun, in order of delivery. A list, which is nearly always short: an empty
         # deque would take more memory than the rest of the slot.
@@ -147,6 +150,9 @@ class Slot:
 
     def unstored(self) -> ObjectRecord | None:
         """What is not stored about the object: who it is, or only its name."""
+        if self.recorded is self.id:
+            return None
+
         record = ObjectRecord(self.namespace, bytes(self.id), visible_name(self.id.name))
         partition = self.engine.partition
         try:

@@ -157,6 +157,12 @@ class Overlay:
             self._alarm = AlarmState(due, alarm.written, alarm.deferred)
         return None if alarm.deferred else due
 
+    def know_alarm(self, due_ms: int | None) -> None:
+        """The store's alarm is this one: it need not be asked for it."""
+        alarm = self._alarm
+        if alarm.due is UNCHANGED:
+            self._alarm = AlarmState(due_ms, alarm.written, alarm.deferred)
+
     def set_alarm(self, due_ms: int | None) -> None:
         """Set the alarm, or delete it. The one that is due already stays as it is."""
         if self.get_alarm() == due_ms and not self._alarm.deferred:

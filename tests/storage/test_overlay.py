@@ -311,3 +311,14 @@ def test_misuse_is_refused() -> None:
         overlay.delete_all()
     with pytest.raises(RuntimeError, match="outside of transactions"):
         overlay.take()
+
+
+def test_an_alarm_that_is_known_is_not_asked_for() -> None:
+    """The store is left alone; what the object has read or written itself stands."""
+    overlay = Overlay(DictStore(), 1)
+    overlay.know_alarm(5)
+    assert overlay.get_alarm() == 5
+    overlay.set_alarm(6)
+    overlay.know_alarm(5)
+    assert overlay.get_alarm() == 6
+    assert overlay.take().alarm == 6
