@@ -89,8 +89,8 @@ async def run(app: App, settings: HostSettings, rows: list[Measure], seconds: fl
     # A scope stays cancelled, where the cancellation of a task can be lost between two rows.
     scope = anyio.CancelScope()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, scope.cancel)
+    for told_by in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(told_by, scope.cancel)
     async with Host(app, settings=settings) as host, serving(host) as address:
         with scope, bar() as progress:
             task = progress.add_task(app.name, total=len(rows))
