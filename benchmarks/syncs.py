@@ -16,8 +16,8 @@ from pathlib import Path
 
 from .work import Work, Worker
 
-SYNC = re.compile(rb"\b(?:(?:fsync|fdatasync|sync_file_range|msync)\(|pwritev\(\d+<[^>]*/log-\d+>)")
-TRACE = "trace=fsync,fdatasync,sync_file_range,msync,pwritev"
+SYNC = re.compile(rb"\b(?:(?:fsync|fdatasync|sync_file_range|msync)\(|pwritev2?\(\d+<[^>]*/log-\d+>)")
+TRACE = "trace=fsync,fdatasync,sync_file_range,msync,pwritev,pwritev2"
 
 Start = Callable[
     ..., AbstractAsyncContextManager[Worker]
