@@ -16,7 +16,9 @@ from pathlib import Path
 
 from .work import Work, Worker
 
-SYNC = re.compile(rb"\b(?:(?:fsync|fdatasync|sync_file_range|msync)\(|pwritev2?\(\d+<[^>]*/log-\d+>)")
+SYNC = re.compile(
+    rb"\b(?:(?:fsync|fdatasync|sync_file_range|msync)\(|pwritev2?\(\d+<[^>]*/log-\d+>)"
+)
 TRACE = "trace=fsync,fdatasync,sync_file_range,msync,pwritev,pwritev2"
 
 Start = Callable[
