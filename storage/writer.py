@@ -210,13 +210,14 @@ class Writer:
             logger.exception("nobody could be told of a commit")
 
     def _sleep(self) -> None:
-        """Wait until something waits or it is over."""
-        with self._lock:
-            if self._waiting or self._state is not WriterState.RUNNING:
-                return
+        """Wait until something waits or it is over. It may be woken for what it has taken already."""
+        while True:
+            with self._lock:
+                if self._waiting or self._state is not WriterState.RUNNING:
+                    return
 
-            self._asleep = True
-        self._wake.acquire()
+                self._asleep = True
+            self._wake.acquire()
 
     def _next_group(self) -> list[Submitted | int] | None:
         """Everything that waits, within limits; waits for something. None: it is over."""

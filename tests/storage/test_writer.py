@@ -365,3 +365,25 @@ def test_closing_does_not_wait_for_the_end_of_the_turn(disk: Disk) -> None:
     owner.submit(1)
     owner.writer.close()
     assert owner.hear(1) == [(1, None)]
+
+
+def test_a_turn_that_ends_when_all_is_taken_already_ends_nothing_else(disk: Disk) -> None:
+    """A pardon wakes the thread at once; what was to wake it for the batch before comes too late."""
+    turn: list[Answer] = []
+    owner = Owner(disk, turn.append)
+    try:
+        for number in (1, 2):
+            while not owner.writer._asleep:
+                os.sched_yield()
+            owner.submit(number)
+            owner.writer.forgive(number)
+            assert owner.hear(1) == [(number, None)]
+            while not owner.writer._asleep:
+                os.sched_yield()
+            turn.pop()()
+        owner.submit(3)
+        for ends in turn:
+            ends()
+        assert owner.hear(1) == [(3, None)]
+    finally:
+        owner.writer.close()
