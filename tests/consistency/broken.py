@@ -92,13 +92,13 @@ def batches_in_two_commits() -> Generator[None]:
         rest = {key: batch.writes[key] for key in keys[len(first) :]}
         yield Batch(batch.number, batch.record, batch.clear and not first, rest, batch.alarm)
 
-    def make(self: Writer, commit: Commit, deliver: Callable[[Callable[[], None]], object]) -> None:
+    def make(self: Writer, commit: Commit, *others: Any) -> None:
         def commit_each(batches: Sequence[Batch]) -> None:
             for batch in batches:
                 for half in halves(batch):
                     commit([half])
 
-        original(self, commit_each, deliver)
+        original(self, commit_each, *others)
 
     with patch.object(Writer, "__init__", make):
         yield
