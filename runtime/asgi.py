@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from .connection import Connection
 from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
+from .host_routes import HostRoutes
 from .http import Request, Response, has_header
 from .remote_server import RemoteCalls, is_remote
 
@@ -28,8 +29,8 @@ MAX_REQUEST_BYTES = 100 * 1024 * 1024
 
 
 class HostASGI:
-    """Answers `/healthz` and `/readyz`, calls from other processes under `/_rpc/`, and hands
-    everything else to the application.
+    """Answers `/healthz` and `/readyz`, calls from other processes under `/_rpc/`, what is installed
+    as routes of the host (`HostRoutes`), and hands everything else to the application.
 
     `request.state.env` of every request is the host's `env`. The host is running already: a
     lifespan only passes through to the application.
@@ -39,6 +40,7 @@ class HostASGI:
         self._host = host
         self._inner = inner
         self._remote = RemoteCalls(host)
+        self._routes = HostRoutes(host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
@@ -51,6 +53,11 @@ class HostASGI:
             refusal = await self._remote(scope, receive, send)
             if refusal is not None:
                 await refuse(scope, receive, send, refusal)
+            return
+
+        answer = self._routes.find(scope)
+        if answer is not None:
+            await answer(scope, receive, send)
             return
 
         state = dict(scope.get("state") or {})

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -43,6 +43,9 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     is dropped.
     `max_queued_events`, `max_queued_bytes`, `max_queued_seconds`: of calls and messages that wait for
     one object, their number, size and age; beyond it they are refused as overloaded.
+    `inspector`: whether the web inspector is served at /_inspector/; `inspector_edit`: whether it, and
+    whoever has an API key, may write into objects. `log_level`: the least of what is logged; `log_format`:
+    as text, or as JSON, a line each.
     `max_key_bytes`, `max_entry_bytes`: of one stored key, and of a key and its encoded value.
     """
 
@@ -58,6 +61,10 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_queued_events: int = limits.MAX_QUEUED_EVENTS
     max_queued_bytes: int = limits.MAX_QUEUED_BYTES
     max_queued_seconds: float = limits.MAX_QUEUED_SECONDS
+    inspector: bool = False
+    inspector_edit: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
     max_key_bytes: int = MAX_KEY_BYTES
     max_entry_bytes: int = MAX_ENTRY_BYTES
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parent.parent
-PACKAGES = ("actors", "bindings", "runtime", "storage")
+PACKAGES = ("actors", "admin", "bindings", "runtime", "storage")
 BESIDE = ("benchmarks", "examples", "pyproject.toml", "tests")
 
 
