@@ -3,7 +3,7 @@ were applied."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ class NamespaceRecord:
     """A set of objects: its number in the partition, its name, and the key its ids derive from.
 
     `app`, `class_name`: whose objects they are; None: an older version made it, and did not say.
+    `since`: the migration that made its class, whose later ones alone are about it; None: unknown.
     """
 
     number: int
@@ -37,27 +38,33 @@ class NamespaceRecord:
     app: str | None = None
     class_name: str | None = None
     state: NamespaceState = NamespaceState.SERVED
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Whose objects a namespace was before a migration."""
+    """Whose objects a namespace was before a migration took it from another application."""
 
     number: int
     app: str | None
     class_name: str | None
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AppliedTag:
     """A migration that was applied: of which application, when (milliseconds since the epoch), what it
-    says, and what undoes it."""
+    says; which classes it deleted the objects of, which nothing undoes; which it renamed, from and to;
+    what it took from other applications. `undone`: by a rollback, it may come again."""
 
     app: str
     tag: str
     at_ms: int
     summary: str
+    deleted: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
     moves: tuple[Move, ...] = ()
+    undone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +96,18 @@ class CatalogueTable:
             for key, value in environment.cursor(transaction, "namespaces"):
                 number, unique_key = unpack(value)
                 more = deployed.get(_number(number))
-                app, class_name, state = (None, None, "served") if more is None else unpack(more)
-                found.append(
-                    NamespaceRecord(
-                        number, key.decode(), unique_key, app, class_name, NamespaceState(state)
+                record = NamespaceRecord(number, key.decode(), unique_key)
+                if more is not None:
+                    app, class_name, state, since = unpack(more)
+                    state = NamespaceState(state)
+                    record = replace(
+                        record, app=app, class_name=class_name, state=state, since=since
                     )
-                )
-            for app, tag, at_ms, summary, moves in unpack(deployed.get(TAGS, pack(()))):
-                tags.append(
-                    AppliedTag(app, tag, at_ms, summary, tuple(Move(*move) for move in moves))
-                )
+                found.append(record)
+            for *plain, deleted, renamed, moves, undone in unpack(deployed.get(TAGS, pack(()))):
+                pairs = tuple((old, new) for old, new in renamed)
+                moved = tuple(Move(*move) for move in moves)
+                tags.append(AppliedTag(*plain, tuple(deleted), pairs, moved, undone))
         found.sort(key=lambda record: record.number)
         return Catalogue(tuple(found), tuple(tags))
 
@@ -127,7 +136,9 @@ def encode_catalogue(catalogue: Catalogue) -> tuple[dict[bytes, bytes], dict[byt
         for record in catalogue.namespaces
     }
     deployed = {
-        _number(record.number): pack((record.app, record.class_name, record.state.value))
+        _number(record.number): pack(
+            (record.app, record.class_name, record.state.value, record.since)
+        )
         for record in catalogue.namespaces
     }
     tags = [
@@ -136,7 +147,10 @@ def encode_catalogue(catalogue: Catalogue) -> tuple[dict[bytes, bytes], dict[byt
             tag.tag,
             tag.at_ms,
             tag.summary,
-            [(move.number, move.app, move.class_name) for move in tag.moves],
+            tag.deleted,
+            tag.renamed,
+            [(move.number, move.app, move.class_name, move.since) for move in tag.moves],
+            tag.undone,
         )
         for tag in catalogue.tags
     ]

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from .alarm_table import AlarmTable
 from .applier import Applier
 from .batch import ObjectRecord
-from .catalogue import Catalogue, CatalogueTable, NamespaceRecord
+from .catalogue import CatalogueTable, NamespaceRecord
 from .commit_log import CommitLog
-from .environment import NAMESPACE_BYTES, Environment, object_key
 from .deletion import delete_objects
+from .environment import NAMESPACE_BYTES, Environment, object_key
 from .errors import DataDirectoryError, StorageError
 from .keyspace import NUMBER_BYTES, number_bytes
 from .limits import APPLY_DELAY_SECONDS, INITIAL_MAP_BYTES, MAX_MAP_BYTES
@@ -132,15 +132,16 @@ class Partition:
         self.catalogue.write(replace(known, namespaces=(*known.namespaces, made)))
         return made
 
-    def count_objects(self, namespace: int) -> int:
-        """How many objects of a namespace are stored; it looks at each of them."""
+    def count_objects(self, namespace: int, limit: int | None = None) -> int:
+        """How many objects of a namespace are stored; it looks at each of them, or stops behind
+        `limit`."""
         prefix = namespace.to_bytes(NAMESPACE_BYTES, "big")
         pending = self._pending.objects(namespace)
         count = len(pending)
         with self._environment.reading() as transaction:
             cursor = self._environment.cursor(transaction, "objects")
             there = cursor.set_range(prefix)
-            while there and cursor.key().startswith(prefix):
+            while there and (limit is None or count <= limit) and cursor.key().startswith(prefix):
                 count += cursor.key()[NAMESPACE_BYTES:] not in pending
                 there = cursor.next()
         return count

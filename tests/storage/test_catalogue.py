@@ -34,9 +34,14 @@ BEFORE = Catalogue((NamespaceRecord(1, "COUNTER", "demo/COUNTER", "demo", "Count
 AFTER = Catalogue(
     (
         NamespaceRecord(1, "TALLY", "demo/COUNTER", "demo", "Tally"),
-        NamespaceRecord(2, "COUNTER", "demo/2", "demo", "Counter", NamespaceState.PARKED),
+        NamespaceRecord(2, "COUNTER", "demo/2", "demo", "Counter", NamespaceState.PARKED, "v0"),
     ),
-    (AppliedTag("demo", "v1", 5, "renamed Counter to Tally", (Move(1, "demo", "Counter"),)),),
+    (
+        AppliedTag("demo", "v0", 4, "", ("Old",)),
+        AppliedTag(
+            "demo", "v1", 5, "says", (), (("A", "B"),), (Move(1, "x", "Counter", "v"),), True
+        ),
+    ),
 )
 
 
