@@ -16,6 +16,7 @@ from .asgi import HostASGI
 from .backend import current_backend
 from .clock import SystemClock
 from .durable_object import ActorClass
+from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .object_id import DurableObjectId, IdFactory, maker_of
@@ -218,21 +219,7 @@ class Host:
         Its sockets stay, the next event starts it again. Returns whether there was an instance.
         """
         channel: LocalChannel = stub.__channel__
-        activation = channel.slot().activation
-        if activation is None:
-            return False
-
-        waiter = self.engine.backend.waiter()
-
-        def evict() -> None:
-            # At once: a caller that is told now may call again before anybody else runs.
-            evicted = activation.evict()
-            if not waiter.done():
-                waiter.set_result(evicted)
-
-        activation.when_idle(evict)
-        evicted: bool = await waiter
-        return evicted
+        return await evict(channel.slot())
 
     async def abort_all(self) -> None:
         """Reset every object that is in memory; callers in flight get the error."""
