@@ -132,20 +132,6 @@ class Partition:
         self.catalogue.write(replace(known, namespaces=(*known.namespaces, made)))
         return made
 
-    def count_objects(self, namespace: int, limit: int | None = None) -> int:
-        """How many objects of a namespace are stored; it looks at each of them, or stops behind
-        `limit`."""
-        prefix = namespace.to_bytes(NAMESPACE_BYTES, "big")
-        pending = self._pending.objects(namespace)
-        count = len(pending)
-        with self._environment.reading() as transaction:
-            cursor = self._environment.cursor(transaction, "objects")
-            there = cursor.set_range(prefix)
-            while there and (limit is None or count <= limit) and cursor.key().startswith(prefix):
-                count += cursor.key()[NAMESPACE_BYTES:] not in pending
-                there = cursor.next()
-        return count
-
     def delete_objects(self, namespace: int, rows: int) -> bool:
         """Delete up to `rows` rows of the objects of a namespace, in the thread that asks; whether
         none is left. Before it, `apply_now` what was written of them. StorageError: as `apply_now`.
@@ -201,6 +187,20 @@ class Partition:
                 there = cursor.next()
         records = [self.record(found[object_id]) for object_id in sorted(found)[:limit]]
         return [record for record in records if record is not None]
+
+    def count_objects(self, namespace: int, *, limit: int) -> int:
+        """How many stored objects a namespace has; `limit` is where counting ends."""
+        prefix = namespace.to_bytes(NAMESPACE_BYTES, "big")
+        waiting = self._pending.objects(namespace)
+        stored = 0
+        with self._environment.reading() as transaction:
+            cursor = self._environment.cursor(transaction, "objects")
+            there = cursor.set_range(prefix)
+            while there and stored < limit and cursor.key().startswith(prefix):
+                waiting.pop(cursor.key()[NAMESPACE_BYTES:], None)
+                stored += 1
+                there = cursor.next()
+        return min(stored + len(waiting), limit)
 
     def submit(self, batch: Batch, done: Callable[[StorageError | None], object]) -> None:
         """Have a batch committed; `done` is told, in this thread (see `Writer`)."""
