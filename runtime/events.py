@@ -42,7 +42,7 @@ class Event:
     of the next turn. `internal`: its outcome stays in the object, so it need not be durable first.
     `delivered`: its object has taken it. `refusable`: it may be refused as overloaded; then `size`
     is what it holds in memory, in bytes, and `overdue` the timer that fails it when it has waited for
-    too long.
+    too long. `carried`: an instance of older code waits for it, see `retirement`.
     """
 
     activation: Activation
@@ -55,6 +55,7 @@ class Event:
     internal = False
     refusable = False
     delivered = False
+    carried = False
     size = 0
 
     @property

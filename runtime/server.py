@@ -83,7 +83,10 @@ async def serve(app: Application, settings: HostSettings, started: Callable[[str
     with listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
-        async with Host(app, settings=settings) as host, local_server(host):
+        async with (
+            Host(app, settings=settings, refuse_orphans=True) as host,
+            local_server(host),
+        ):
             server = Server(host, lambda: started(url))
             await server.serve(sockets=[listening])
             if not server.started:
