@@ -7,7 +7,7 @@ first of them to be served starts the one instance for all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..storage import ObjectRecord, StorageError
 from . import limits
@@ -52,6 +52,8 @@ class Slot:
         "retired",
         "sockets",
     )
+
+    of_older_code: ClassVar[bool] = False  # whether it is that of an instance that a deploy ends
 
     def __init__(
         self, engine: Engine, namespace: int, actor_class: ActorClass, object_id: DurableObjectId
