@@ -82,7 +82,8 @@ def load_application(reference: str) -> Application:
     if not (module_name and colon and attribute):
         raise HostError(f"{reference!r} is not MODULE:APP, as in examples.chat:app")
 
-    sys.path.insert(0, os.getcwd())
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
