@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import signal
 import socket
 import sys
@@ -14,6 +15,7 @@ import uvicorn
 
 from . import limits
 from .errors import HostError
+from .exposure import exposures
 from .host import Host
 from .http_protocol import HttpProtocol
 from .request_limits import RequestLimits
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from .application import Application
     from .settings import HostSettings
+
+logger = logging.getLogger("roomhost.runtime")
 
 BACKLOG = 2_048  # connections not yet accepted
 # The threads of the commit log wait this long for the interpreter when the loop is busy, and so does every
@@ -112,6 +116,8 @@ async def serve(app: Application, settings: HostSettings, started: Callable[[str
     """
     own_process()
     tls_context(settings)  # what is wrong with the files is told before anything is opened
+    for line in exposures(settings):
+        logger.warning(line)
     with listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
