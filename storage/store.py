@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .batch import UNCHANGED
 from .keyspace import NUMBER_BYTES, floor_key, is_long, number_bytes, prefix_end, split, stored_key
 from .limits import PREFIX_BYTES
+from .merge import merged
 from .pending import Pending
 
 if TYPE_CHECKING:
@@ -56,21 +57,11 @@ class ObjectStore:
             return []
 
         cleared, writes = self._pending.changes(self._object)
-        if not (cleared or writes):
-            return self._scan(start, end, reverse, limit)
 
-        changed = [
-            (key, value)
-            for key, value in writes.items()
-            if (start is None or key >= start) and (end is None or key < end)
-        ]
-        # Every deletion may take one of LMDB's entries out of the result.
-        enough = None if limit is None else limit + sum(value is None for _, value in changed)
-        stored = [] if cleared else self._scan(start, end, reverse, enough)
-        merged: dict[bytes, bytes | None] = dict(stored)
-        merged.update(changed)
-        ordered = sorted(merged.items(), key=_key_of, reverse=reverse)
-        return [(key, value) for key, value in ordered if value is not None][:limit]
+        def scan(enough: int | None) -> list[tuple[bytes, bytes]]:
+            return [] if cleared else self._scan(start, end, reverse, enough)
+
+        return merged(writes, scan, start, end, reverse, limit)
 
     def alarm(self) -> int | None:
         """When the alarm is due, milliseconds since the epoch, if one is set."""
@@ -141,7 +132,3 @@ class ObjectStore:
                 yield entry
             found = step()
         yield from sorted(run, reverse=reverse)
-
-
-def _key_of(entry: tuple[bytes, bytes | None]) -> bytes:
-    return entry[0]
