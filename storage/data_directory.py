@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import DataDirectoryError
+from .errors import DataDirectoryError, DataDirectoryHeldError
 from .files import sync_directory
 
 if TYPE_CHECKING:
@@ -117,18 +117,20 @@ def _take(path: Path, lock: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DataDirectoryError(
-            f"the data directory {path} is held by {holder_of(lock)}: stop that host first, or name "
-            "another directory"
+        holder = holder_of(lock)
+        raise DataDirectoryHeldError(
+            f"the data directory {path} is held by {holder}: stop that host first, or name "
+            "another directory",
+            holder,
         ) from None
 
-    holder = {
+    ours = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps(holder).encode(), 0)
+    os.pwrite(lock, json.dumps(ours).encode(), 0)
 
 
 def holder_of(lock: int) -> str:
