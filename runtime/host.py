@@ -157,7 +157,7 @@ class Host:
             self._token_secrets = load_secrets(self._directory.path, self.settings.token_secrets)
             backend = current_backend()
             partition = Partition.open(
-                self._directory.path / "partition-0",
+                self._directory.partition,
                 deliver=backend.call_from_thread,
                 soon=backend.call_soon,
                 wrap_commit=self._wrap_commit,

@@ -72,6 +72,7 @@ class Environment:
                 metasync=sync,
                 readahead=False,
             )
+            self._lmdb.reader_check()  # see `forget_readers`
             with self._lmdb.begin(write=True) as transaction:
                 self._tables: dict[str, Any] = {
                     name: self._lmdb.open_db(name.encode(), txn=transaction) for name in TABLES
@@ -162,6 +163,14 @@ class Environment:
         """Store one key, durably, in the thread that asks: it waits for a commit under way, and for
         its own. For what is written once, when a host starts. StorageError as `apply`."""
         self._commit(lambda transaction: transaction.put(key, value, db=self._tables[table]))
+
+    def forget_readers(self) -> None:
+        """Have LMDB use again what processes that were killed while they read, a copy, still hold:
+        pages that are free, and their places in the table of readers. StorageError: it cannot."""
+        try:
+            self._lmdb.reader_check()
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
 
     def close(self) -> None:
         """Give up the map. No read or write may be in progress."""

@@ -223,9 +223,14 @@ class Partition:
         return self._writer.statistics()
 
     def apply_now(self) -> None:
-        """Return when LMDB has everything that was acknowledged before the call. StorageError: it
-        cannot take it."""
+        """Return when LMDB has everything that was acknowledged before the call. It waits for the
+        disk: not for the thread that opened the partition while that has other work. StorageError:
+        LMDB cannot take it."""
         self._applier.drain()
+
+    def forget_readers(self) -> None:
+        """A process that copied the map has ended, maybe by a signal: see `Environment`."""
+        self._environment.forget_readers()
 
     def close(self) -> None:
         """Commit what was submitted, bring LMDB up to it, then close. May be called from any thread
