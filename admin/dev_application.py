@@ -82,7 +82,7 @@ class DevApplication:
             self._report(f"{scope.get('method', 'WebSocket')} {scope['path']}", failure)
             return failure_response(failure, scope["headers"], running=True)
 
-        extensions = {**(scope.get("extensions") or {}), ERROR_EXTENSION: shown}
+        extensions: dict[str, Any] = {**(scope.get("extensions") or {}), ERROR_EXTENSION: shown}
         held = HeldAnswer(send)
         try:
             await inner({**scope, "extensions": extensions}, receive, held.send)

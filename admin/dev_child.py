@@ -25,7 +25,7 @@ from ..storage import DataDirectoryError
 from . import limits
 from .dev_application import DevApplication
 from .dev_failed import serve_failure
-from .dev_failure import failure_of, innermost
+from .dev_failure import failure_of, only_one
 from .dev_messages import Failed, Ready, Refused, Start, line_of, start_decoder
 from .dev_sources import Sources
 from .dev_text import failure_text
@@ -60,8 +60,8 @@ class Child:
                 if self._serves:
                     raise
 
-                if start.first and isinstance(innermost(error), DataDirectoryError):
-                    self._say(Refused(str(innermost(error))))
+                if start.first and isinstance(only_one(error), DataDirectoryError):
+                    self._say(Refused(str(only_one(error))))
                     return 2
 
                 failure = failure_of(error, start.roots)

@@ -7,13 +7,14 @@ import os
 import re
 import sysconfig
 import traceback
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, cast
 
 import msgspec
 
-from .. import actors, bindings, runtime, storage
 from ..runtime import HostError
 from ..runtime.settings import SETTINGS_FILE
+from ..storage import DataDirectoryError
 from . import limits
 from .dev_files import is_below, relative
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 LINE = re.compile(r"at line (\d+)")  # what tomllib says
 KEY = re.compile(r"the key (\w+) is unknown")
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
-FILES = (actors.__file__, bindings.__file__, runtime.__file__, storage.__file__, __file__)
-OURS = tuple(os.path.realpath(os.path.dirname(file or "")) for file in FILES)
+PACKAGES = ("actors", "admin", "bindings", "runtime", "storage")
 STANDARD = os.path.realpath(sysconfig.get_path("stdlib"))
+SPECS = [find_spec(f"roomhost.{name}") for name in PACKAGES]  # which imports none of them
+OURS = [os.path.realpath(os.path.dirname(spec.origin or "")) for spec in SPECS if spec is not None]
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -74,46 +76,51 @@ def failure_of(error: BaseException, roots: Sequence[str]) -> Failure:
     """What there is to say about an error. `roots`: the directories of the application's code, absolute,
     the current one first."""
     root = roots[0]
-    cause = innermost(error)
+    error = only_one(error)
+    known = isinstance(error, (HostError, DataDirectoryError))
+    cause = error.__cause__ or error if known else error
     frames = frames_of(cause)
     places = [place_of(frame, root) for frame in frames]
     own = [
         place for place, frame in zip(places, frames, strict=True) if is_own(frame.filename, roots)
     ]
-    where = syntax_place(cause, root) if isinstance(cause, SyntaxError) else None
-    if where is None and own:
-        where = own.pop()
-    if where is None and isinstance(error, HostError):
-        return Failure("HostError", str(error), settings_place(str(error), root))
+    if isinstance(cause, SyntaxError):
+        return _syntax_failure(cause, own, root)
 
-    raised = (
-        places[-1] if places and where is not None and not isinstance(cause, SyntaxError) else None
-    )
-    message = cause.msg if isinstance(cause, SyntaxError) else str(cause)
-    text = "".join(traceback.format_exception(cause))
+    if known and not own:
+        return Failure(type(error).__name__, str(error), settings_place(str(error), root))
+
+    where = own.pop() if own else None
+    raised = places[-1] if where is not None and places[-1] != where else None
+    text = "".join(traceback.format_exception(cause))[-limits.MAX_TRACEBACK_CHARACTERS :]
+    message = str(cause)[: limits.MAX_FAILURE_CHARACTERS]
+    frames_shown = tuple(own[-limits.MAX_SHOWN_FRAMES :])
+    return Failure(type(cause).__qualname__, message, where, frames_shown, raised, text)
+
+
+def _syntax_failure(error: SyntaxError, own: list[Place], root: str) -> Failure:
+    where = syntax_place(error, root)
+    # How Python came to parse it is of use only where the application's own code imports it.
+    text = "".join(traceback.format_exception(error)) if own or where is None else ""
     return Failure(
-        type(cause).__qualname__,
-        message[: limits.MAX_FAILURE_CHARACTERS],
+        type(error).__qualname__,
+        error.msg[: limits.MAX_FAILURE_CHARACTERS],
         where,
         tuple(own[-limits.MAX_SHOWN_FRAMES :]),
-        None if raised == where else raised,
+        None,
         text[-limits.MAX_TRACEBACK_CHARACTERS :],
     )
 
 
-def innermost(error: BaseException) -> BaseException:
-    """The error that says most: the only one of a group, the cause of one of ours."""
-    while True:
-        if isinstance(error, BaseExceptionGroup):
-            group = cast("BaseExceptionGroup[BaseException]", error)
-            if len(group.exceptions) != 1:
-                return error
+def only_one(error: BaseException) -> BaseException:
+    """The error itself, or the only one of a group."""
+    while isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        if len(group.exceptions) != 1:
+            return group
 
-            error = group.exceptions[0]
-        elif isinstance(error, HostError) and error.__cause__ is not None:
-            error = error.__cause__
-        else:
-            return error
+        error = group.exceptions[0]
+    return error
 
 
 def frames_of(error: BaseException) -> list[traceback.FrameSummary]:

@@ -29,8 +29,8 @@ class ChildProcess:
         self,
         process: asyncio.subprocess.Process,
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
-        on_said: Callable[[Self, Said], object],
-        on_exit: Callable[[Self, int], object],
+        on_said: Callable[[ChildProcess, Said], object],
+        on_exit: Callable[[ChildProcess, int], object],
     ) -> None:
         self._process = process
         self._reader, self._writer = streams
@@ -43,8 +43,8 @@ class ChildProcess:
         cls,
         start: Start,
         listening: socket.socket,
-        on_said: Callable[[Self, Said], object],
-        on_exit: Callable[[Self, int], object],
+        on_said: Callable[[ChildProcess, Said], object],
+        on_exit: Callable[[ChildProcess, int], object],
     ) -> Self:
         """Start a child with the interpreter of this process; it listens on this process's socket."""
         ours, theirs = socket.socketpair()

@@ -195,10 +195,10 @@ def error_response(error: Exception, scope: Scope) -> Response:
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
         return Response(f"{error}\n", status=503, headers={"retry-after": "1"})
 
-    shown: Callable[[Exception], Response] | None
-    shown = (scope.get("extensions") or {}).get(ERROR_EXTENSION)
-    if shown is not None:
-        return shown(error)
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    show: Callable[[Exception], Response] | None = extensions.get(ERROR_EXTENSION)
+    if show is not None:
+        return show(error)
 
     logger.error("a request failed", exc_info=error)
     return Response("Internal Server Error\n", status=500)
