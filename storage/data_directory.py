@@ -103,7 +103,7 @@ def holder_of(path: Path) -> str | None:
     try:
         fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
-        return _holder(lock)
+        return holder_in(lock)
     else:
         return None
     finally:
@@ -143,7 +143,7 @@ def _take(path: Path, lock: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = holder_of(lock)
+        holder = holder_in(lock)
         raise DataDirectoryHeldError(
             f"the data directory {path} is held by {holder}: stop that host first, or name "
             "another directory",
@@ -159,7 +159,7 @@ def _take(path: Path, lock: int) -> None:
     os.pwrite(lock, json.dumps(ours).encode(), 0)
 
 
-def holder_of(lock: int) -> str:
+def holder_in(lock: int) -> str:
     """Who says, in the open lock file, that they hold the directory."""
     try:
         holder: dict[str, Any] = json.loads(os.pread(lock, 4_096, 0))
