@@ -24,7 +24,6 @@ from .object_id import DurableObjectId, IdFactory, maker_of
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
 from .settings import HostSettings
-from .stored_application import StoredApplication
 from .token_secrets import load_secrets
 
 if TYPE_CHECKING:
@@ -294,8 +293,6 @@ class Host:
 
     def _start_engine(self, backend: Backend, partition: Partition) -> None:
         engine = self._engine = Engine(self._group, backend, self.clock, partition, self.settings)
-        if isinstance(self.app, StoredApplication):
-            self.app.recorded(partition.namespaces())
         for declared in self.app.namespaces():
             record = partition.namespace(declared.name, declared.unique_key)
             actor_class = engine.classes[record.number] = ActorClass(declared.actor)
