@@ -25,6 +25,7 @@ from .doc_server import DocServer, deadline, pause
 from .doc_stand_ins import stand_in
 
 DEFAULT_PORT = "8787"
+UVICORN_PORT = "8000"
 COMMAND_SECONDS = 60
 PORT_FLAG = re.compile(r"(--port[ =])(\d+)")
 LANGUAGES = ("python", "js", "console", *CHECKS)
@@ -120,7 +121,8 @@ class DocSession:
         assert step.command is not None
         self._stop_server()
         flag = PORT_FLAG.search(step.command)
-        self._shown_port = flag[2] if flag else DEFAULT_PORT
+        usual = UVICORN_PORT if step.command.startswith("uvicorn") else DEFAULT_PORT
+        self._shown_port = flag[2] if flag else usual
         command = PORT_FLAG.sub(r"\g<1>0", step.command)
         self._server = DocServer(command, self.directory, self._environment)
         self._await_output(block, step.expected)
@@ -169,6 +171,7 @@ def environment_of(path: Path, directory: Path) -> Mapping[str, str]:
     return kept | {
         "PATH": f"{path}{os.pathsep}{os.environ['PATH']}",
         "ROOMHOST_PORT": "0",
+        "UVICORN_PORT": "0",
         "CURL_HOME": str(directory),
         "COLUMNS": "100",
         "NO_COLOR": "1",
