@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import metadata
 from pathlib import Path
 
+from .doc_page import REPOSITORY
+
 REQUIREMENT = re.compile(r"roomhost(?:\[([\w,]+)\])?")
 OTHERS = ("pytest", "starlette", "uvicorn")  # what a page may tell to install beside it
 
 
 def stand_in(command: str, directory: Path) -> bool:
     """Whether a command is one of those. AssertionError: it names something that is not there."""
-    words = shlex.split(command)
+    words = shlex.split(command, comments=True)
     if words[:1] == ["sudo"]:
         words = words[1:]
     check = STAND_INS.get(words[0]) if words else None
@@ -49,6 +51,12 @@ def _install(words: list[str], directory: Path) -> None:
             assert (directory / word).exists(), f"no {word} is on the page"
 
 
+def _make(words: list[str], directory: Path) -> None:
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    for word in words:
+        assert "=" in word or f"\n{word}:" in makefile, f"make {word}: no such target"
+
+
 def _nothing(words: list[str], directory: Path) -> None:
     """Users, folders and servers of the machine."""
 
@@ -58,6 +66,7 @@ STAND_INS: Mapping[str, Callable[[list[str], Path], None]] = {
     "systemctl": _systemctl,
     "docker": _docker,
     "install": _install,
+    "make": _make,
     "useradd": _nothing,
     "nginx": _nothing,
     "journalctl": _systemctl,
