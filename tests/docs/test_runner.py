@@ -86,7 +86,10 @@ def test_javascript_that_fails_is_a_failure(tmp_path: Path) -> None:
     if (reason := missing()) is not None:
         pytest.skip(reason)
 
-    for source in ("throw new Error('no')", "Promise.reject(new Error('no'));await new Promise(setTimeout)"):
+    for source in (
+        "throw new Error('no')",
+        "Promise.reject(new Error('no'));await new Promise(setTimeout)",
+    ):
         with pytest.raises(BlockError, match="Error: no"):
             run(f"```js\n{source}\n```\n", tmp_path)
 

@@ -27,7 +27,9 @@ PROXY_DIRECTIVES = ("proxy_pass", "reverse_proxy")
 def check_command(words: list[str]) -> None:
     """Assert that these are arguments `roomhost` takes, without running anything."""
     context = roomhost.make_context("roomhost", list(words), resilient_parsing=False)
-    name, command, rest = roomhost.resolve_command(context, [*context._protected_args, *context.args])
+    name, command, rest = roomhost.resolve_command(
+        context, [*context._protected_args, *context.args]
+    )
     assert command is not None, f"no command {name}"
     with click.Context(command, info_name=name, parent=context) as inner:
         command.parse_args(inner, rest)

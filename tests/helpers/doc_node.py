@@ -33,7 +33,8 @@ def missing() -> str | None:
 
 
 def run_node(source: str, directory: Path, url: str | None) -> None:
-    """Run a module; it ends a second after its top level at the latest. AssertionError: what it printed, if it failed."""
+    """Run a module; it ends a second after its top level at the latest. AssertionError: what it
+    printed, if it failed."""
     modules = directory / "node_modules"
     if not modules.exists():
         modules.symlink_to(MODULES)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -32,13 +31,13 @@ LANGUAGES = ("python", "js", "console", *CHECKS)
 
 
 class DocSession:
-    """Runs the blocks of one page in order. `path`: where `roomhost` is; `machine`: commands that
-    change the environment are run, not checked."""
+    """Runs the blocks of one page in order. `path`: where `roomhost` is, and the Python it belongs to.
+    `wheel`: what `pip install roomhost` installs there; Python files run there too, then."""
 
-    def __init__(self, directory: Path, path: Path, *, machine: bool = False) -> None:
+    def __init__(self, directory: Path, path: Path, *, wheel: Path | None = None) -> None:
         self.directory = directory
         self.ran: list[Block] = []
-        self._machine = machine
+        self._wheel = wheel
         self._environment = environment_of(path, directory)
         self._stack = ExitStack()
         self._names: Names = {"__name__": "page"}
@@ -47,7 +46,9 @@ class DocSession:
 
     def __enter__(self) -> Self:
         self._stack.enter_context(importing_from(self.directory))
-        self._write(".curlrc", "silent\nshow-error\n")  # as on a terminal, where it shows no progress
+        self._write(
+            ".curlrc", "silent\nshow-error\n"
+        )  # as on a terminal, where it shows no progress
         return self
 
     def __exit__(
@@ -86,6 +87,8 @@ class DocSession:
                 # As many lines ahead of it as on the page: tracebacks name the page's lines.
                 source = "\n" * block.line + self._real(block.text)
                 run_snippet(source, block.page, self._names)
+            case "python" if self._wheel is not None:
+                self._command(block, f"python -c 'import {Path(block.title).stem}'", "")
             case "python":
                 run_module(Path(block.title).stem, self.directory)
             case language:
@@ -101,21 +104,36 @@ class DocSession:
             self._await_output(block, step.expected)
         elif step.serves:
             self._serve(block, step)
-        elif self._machine or not stand_in(step.command, self.directory):
-            done = subprocess.run(
-                ["bash", "-c", self._real(step.command)],
-                cwd=self.directory,
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=COMMAND_SECONDS,
-            )
-            output = self._as_shown(done.stdout.decode(errors="replace"))
-            if done.returncode != int(block.options.get("exit", "0")):
-                raise BlockError(block, f"{step.command} exits {done.returncode}:\n{output}")
-            if not matches(step.expected, output):
-                raise BlockError(block, f"{step.command} prints\n{plain(output)}")
+        elif step.command.startswith("pip ") and self._wheel is not None:
+            self._install(block, step.command, self._wheel)
+        elif not stand_in(step.command, self.directory):
+            self._command(block, self._real(step.command), step.expected)
+
+    def _install(self, block: Block, command: str, wheel: Path) -> None:
+        """Run pip, for which `roomhost` is the wheel; what it prints nobody promises."""
+        constraint = self.directory.parent / "constraint.txt"
+        constraint.write_text(f"roomhost @ {wheel.as_uri()}\n")
+        self._environment |= {"PIP_CONSTRAINT": str(constraint), "PIP_QUIET": "1"}
+        self._command(block, command, "...")
+
+    def _command(self, block: Block, command: str, expected: str) -> None:
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=self.directory,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=COMMAND_SECONDS,
+        )
+        output = self._as_shown(done.stdout.decode(errors="replace"))
+        self._check_status(block, command, done.returncode, output)
+        if not matches(expected, output):
+            raise BlockError(block, f"{command} prints\n{plain(output)}")
+
+    def _check_status(self, block: Block, command: str, status: int, output: str) -> None:
+        if status != int(block.options.get("exit", "0")):
+            raise BlockError(block, f"{command} exits {status}:\n{output}")
 
     def _serve(self, block: Block, step: Step) -> None:
         assert step.command is not None
@@ -129,8 +147,7 @@ class DocSession:
         if step.interrupted is not None:
             status = self._server.interrupt()
             output = self._as_shown(self._server.output)
-            if status != int(block.options.get("exit", "0")):
-                raise BlockError(block, f"{step.command} exits {status}:\n{output}")
+            self._check_status(block, step.command, status, output)
             if not matches(step.interrupted, output):
                 raise BlockError(block, f"after Ctrl-C it prints\n{plain(output)}")
 
@@ -165,7 +182,7 @@ class DocSession:
         return text if port is None else text.replace(f":{port}", f":{self._shown_port}")
 
 
-def environment_of(path: Path, directory: Path) -> Mapping[str, str]:
+def environment_of(path: Path, directory: Path) -> dict[str, str]:
     """What commands of a page run in: `roomhost` on the PATH, and no settings but the port."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ROOMHOST")}
     return kept | {
