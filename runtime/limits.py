@@ -56,6 +56,17 @@ MAX_JOINED_BYTES = 65_536  # that wait for the end of a turn, to be written at o
 CLOSE_SECONDS = 10.0  # that a client gets to answer a close frame
 LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is read for nothing
 
+# Connections and requests; what a setting of the same name has when nobody sets it
+MAX_CONNECTIONS = 65_536
+MAX_HEADER_BYTES = 65_536  # of a request's line and headers
+MAX_HEADERS = 256
+MAX_REQUEST_BYTES = 100 * 1024 * 1024
+HEADER_TIMEOUT_SECONDS = 20.0
+BODY_TIMEOUT_SECONDS = 20.0
+MIN_BODY_BYTES_PER_SECOND = 240
+KEEP_ALIVE_TIMEOUT_SECONDS = 5
+SSL_HANDSHAKE_TIMEOUT_SECONDS = 10.0
+
 # HTTP
 MAX_BODY_CHUNKS_WAITING = 8  # of a streaming body, between an actor and its caller
 
