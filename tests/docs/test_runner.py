@@ -35,6 +35,8 @@ BROKEN = {
         "```python\n# test_a.py\nasync def test_a(tmp_path):\n    tmp_path.nothing\n```\n",
         "nothing",
     ),
+    "python that should fail": ("```python error=ValueError\n1\n```\n", "should fail with ValueError"),
+    "python that fails otherwise": ("```python error=ValueError\n[][0]\n```\n", "IndexError"),
     "a command that prints something else": ("```console\n$ echo a\nb\n```\n", "echo a prints\na"),
     "a command that prints more": ("```console\n$ echo a; echo b\na\n```\n", "prints\na\nb"),
     "a command that fails": ("```console\n$ false\n```\n", "false exits 1"),
@@ -101,6 +103,7 @@ def test_a_page_is_one_session(tmp_path: Path) -> None:
         "```python\nimport a\nn = a.N\n```\n"
         "1. In a list:\n\n   ```python\n   assert n == 1\n   ```\n"
         "```python title=a.py\nN = 2\n```\n"
+        "```python error=ValueError\nint('a')\n```\n"
         "```python\nimport a\nassert a.N == 2 and n == 1\n```\n"
         "```console\n$ cat a.py \\\n  | wc -l\n1\n$ A=5; echo $A 6\n5 ...\n```\n",
         tmp_path,

@@ -65,12 +65,17 @@ class DocSession:
         if block.language not in LANGUAGES:
             raise BlockError(block, f"{block.language or 'no language'} is not one that runs here")
 
+        wanted, failure = block.options.get("error"), None
         try:
             self._run(block)
         except BlockError:
             raise
         except Exception as error:
-            raise BlockError(block, f"{type(error).__name__}: {error}") from error
+            failure = error
+        name = None if failure is None else type(failure).__name__
+        if name != wanted:
+            message = f"{name}: {failure}" if name else f"it should fail with {wanted}"
+            raise BlockError(block, message) from failure
 
         self.ran.append(block)
 
