@@ -92,6 +92,7 @@ MAX_MODULE_CONFIG_BYTES = 64 * 1024
 # The host
 MIN_SECRET_BYTES = 32  # that a secret of HMAC-SHA256 should have (RFC 7518, 3.2)
 MAX_KID_BYTES = 64  # of the id of a secret
+MIN_API_KEY_BYTES = 16  # that an API key should have, so that nobody guesses it
 IDLE_EVICTION_SECONDS = 10.0  # without an event in flight, then the instance is dropped (3.5)
 DRAIN_SECONDS = 30.0  # that events in flight get to finish when the host stops
 CLOCK_SLICE_SECONDS = 1.0  # the longest sleep before the wall clock is looked at again

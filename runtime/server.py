@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import signal
 import socket
 import sys
@@ -14,7 +15,9 @@ import uvicorn
 
 from . import limits
 from .errors import HostError
+from .exposure import exposures
 from .host import Host
+from .local_server import local_server
 from .http_protocol import HttpProtocol
 from .request_limits import RequestLimits
 from .server_protocol import WebSocketProtocol
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
     from .application import Application
     from .settings import HostSettings
+
+logger = logging.getLogger("roomhost.runtime")
 
 BACKLOG = 2_048  # connections not yet accepted
 # The threads of the commit log wait this long for the interpreter when the loop is busy, and so does every
@@ -104,7 +109,8 @@ class Server(uvicorn.Server):
 
 async def serve(app: Application, settings: HostSettings, started: Callable[[str], object]) -> None:
     """Serve until SIGTERM or SIGINT; then refuse what comes, end what is in flight, close sockets
-    with 1012, and return with everything on disk. `started(url)` is called once it listens.
+    with 1012, and return with everything on disk. `started(url)` is called once it listens. The admin
+    API is served at the socket in the data directory too.
 
     The process is taken to be the host's: see `own_process`.
 
@@ -112,10 +118,12 @@ async def serve(app: Application, settings: HostSettings, started: Callable[[str
     """
     own_process()
     tls_context(settings)  # what is wrong with the files is told before anything is opened
+    for line in exposures(settings):
+        logger.warning(line)
     with listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
-        async with Host(app, settings=settings) as host:
+        async with Host(app, settings=settings) as host, local_server(host):
             server = Server(host, lambda: started(url))
             await server.serve(sockets=[listening])
             if not server.started:

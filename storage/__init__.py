@@ -14,8 +14,11 @@ from .codec import clone as clone
 from .codec import decode as decode
 from .codec import encode as encode
 from .data_directory import DataDirectory as DataDirectory
+from .data_directory import check_directory as check_directory
+from .data_directory import holder_of as holder_of
 from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
+from .errors import DataDirectoryHeldError as DataDirectoryHeldError
 from .errors import StorageError as StorageError
 from .keyspace import encode_user_key as encode_user_key
 from .keyspace import prefix_end as prefix_end
@@ -33,6 +36,7 @@ __all__ = (
     "DataCloneError",
     "DataDirectory",
     "DataDirectoryError",
+    "DataDirectoryHeldError",
     "NamespaceRecord",
     "ObjectRecord",
     "ObjectStore",
@@ -41,10 +45,12 @@ __all__ = (
     "StorageError",
     "Writer",
     "WriterStatistics",
+    "check_directory",
     "clone",
     "decode",
     "encode",
     "encode_user_key",
+    "holder_of",
     "limits",
     "prefix_end",
 )
