@@ -73,6 +73,14 @@ class AlarmScheduler:
         """The alarm that is stored of an object with a run in progress, without reading it."""
         return self._changed[number] if number in self._changed else self._running[number]
 
+    def is_running(self, number: int) -> bool:
+        """Whether a run for an object is in progress."""
+        return number in self._running
+
+    def retry(self, number: int) -> Retry | None:
+        """The retry that waits for an object, if its alarm failed."""
+        return self._retries.get(number)
+
     def when_quiet(self, callback: Callable[[], object]) -> None:
         """Call `callback()` once, when no run is in progress; at once if that is so."""
         if self._running:

@@ -82,6 +82,11 @@ class Engine:
         """The slots of which something is in memory."""
         return list(self._resident)
 
+    def resident_slot(self, namespace: int, data: bytes) -> Slot | None:
+        """The slot of the object with these bytes for an id, if something of it is in memory."""
+        slot = self._slots.get((namespace, data))
+        return slot if slot in self._resident else None
+
     @property
     def quiet(self) -> bool:
         """Whether the writer has answered everything."""

@@ -16,6 +16,7 @@ from .codec import encode as encode
 from .data_directory import DataDirectory as DataDirectory
 from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
+from .errors import DataDirectoryHeldError as DataDirectoryHeldError
 from .errors import StorageError as StorageError
 from .keyspace import encode_user_key as encode_user_key
 from .keyspace import prefix_end as prefix_end
@@ -33,6 +34,7 @@ __all__ = (
     "DataCloneError",
     "DataDirectory",
     "DataDirectoryError",
+    "DataDirectoryHeldError",
     "NamespaceRecord",
     "ObjectRecord",
     "ObjectStore",
