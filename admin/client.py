@@ -126,10 +126,8 @@ class AdminClient:
 
     def stream(self, operation: str, /, **given: Any) -> Generator[dict[str, Any]]:
         """See `Target`."""
-        with closing(self._request(operation, given)) as response:
-            # Silence is no sign of trouble here: the host closes when it stops.
-            if response.fp is not None:
-                cast("Any", response.fp).raw._sock.settimeout(None)
+        # Silence is no sign of trouble here: the host closes when it stops.
+        with closing(self._request(operation, given, patient=True)) as response:
             ended = False
             while True:
                 try:
@@ -147,11 +145,16 @@ class AdminClient:
         if not ended:
             raise HostError(f"{self._where} ended before the operation did: call again")
 
-    def _request(self, operation: str, given: dict[str, Any]) -> HTTPResponse:
+    def _request(
+        self, operation: str, given: dict[str, Any], *, patient: bool = False
+    ) -> HTTPResponse:
         """The response, its body unread, when it is a success."""
         body = encode_input(given)
         connection = self._connect()
         try:
+            connection.connect()
+            if patient:
+                connection.sock.settimeout(None)
             connection.request("POST", f"{self._base}{PATH}{operation}", body, self._headers)
             response = connection.getresponse()
         except ConnectionError as error:

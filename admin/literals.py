@@ -11,7 +11,7 @@ from uuid import UUID
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-BRACKETS = {list: "[]", tuple: "()", set: "{}", dict: "{}"}
+BRACKETS: dict[type, str] = {list: "[]", tuple: "()", set: "{}", dict: "{}"}
 
 
 def literal(value: Any, limit: int) -> tuple[str, bool]:
@@ -29,7 +29,7 @@ def literal(value: Any, limit: int) -> tuple[str, bool]:
 
 def _parts(value: Any, limit: int) -> Iterator[str]:
     """The text of a value in pieces; none is much longer than `limit`."""
-    kind = type(value)
+    kind = type(cast("object", value))
     if kind is dict:
         yield "{"
         for number, (key, member) in enumerate(cast("dict[object, object]", value).items()):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 
 
-class Input(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Input(msgspec.Struct, forbid_unknown_fields=True):
     """The input of an operation: a JSON object; a field that it does not have is refused."""
 
 
-class Result(msgspec.Struct, frozen=True, omit_defaults=True):
+class Result(msgspec.Struct, omit_defaults=True):
     """The result of an operation, or a part of one. A field with a default is left out of the JSON
     while it has that value."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -51,7 +51,8 @@ class LocalASGI:
             await refuse(scope, receive, send, refusal)
             return
 
-        extensions = {**(scope.get("extensions") or {}), LOCAL_EXTENSION: {}}
+        extensions: dict[str, Any] = dict(scope.get("extensions") or {})
+        extensions[LOCAL_EXTENSION] = {}
         await answer({**scope, "extensions": extensions}, receive, send)
 
 
@@ -65,7 +66,8 @@ class LocalServer(uvicorn.Server):
         self.lifespan = config.lifespan_class(config)
 
         def protocol() -> asyncio.Protocol:
-            made: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+            make: Any = config.http_protocol_class
+            made: asyncio.Protocol = make(
                 config=config, server_state=self.server_state, app_state={}
             )
             return made
