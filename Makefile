@@ -64,7 +64,7 @@ wheel: $(VENV)/.developed $(PAGE)
 	$(BIN)/python -m build
 
 screenshots: $(VENV)/.developed clients
-	SCREENSHOTS=docs/images $(BIN)/pytest tests/admin/test_inspector_pictures.py
+	SCREENSHOTS=docs/images $(BIN)/pytest tests/admin/test_inspector_in_browser.py -k pictures
 
 # Everything but what `check` does: lint, types and packaging have their own target.
 test: $(VENV)/.developed clients

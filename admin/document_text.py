@@ -37,7 +37,9 @@ def describe_document(update: bytes) -> DocumentInfo:
     size = len(update)
     if size > limits.MAX_READ_DOCUMENT_BYTES:
         most = limits.MAX_READ_DOCUMENT_BYTES
-        return DocumentInfo(bytes=size, unread=f"it has {size} bytes; text is shown of at most {most}")
+        return DocumentInfo(
+            bytes=size, unread=f"it has {size} bytes; text is shown of at most {most}"
+        )
 
     try:
         texts, more = trusting(lambda: _texts(update))

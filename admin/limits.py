@@ -23,3 +23,8 @@ MAX_NAMED_OBJECTS = 5  # that an error names as those there are
 MAX_SHOWN_CHARACTERS = 4_096  # of a value as text
 MAX_PAGE_BYTES = 4 * 1024 * 1024  # of the values that are decoded for one page
 MAX_SOCKETS_SHOWN = 100
+
+# Documents
+MAX_READ_DOCUMENT_BYTES = 4 * 1024 * 1024  # of an update whose text is shown
+MAX_DOCUMENT_TEXTS = 50  # roots of a document that are shown
+MAX_DOCUMENT_CHARACTERS = 64 * 1024  # of all of them together

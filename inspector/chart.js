@@ -58,6 +58,7 @@ function optionsOf(lines, format, width, setHovered) {
   return {
     width,
     height: HEIGHT,
+    padding: [8, 26, 0, 0], // the last label of the time axis is wider than what is beside it
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, points: { size: 6 } },
     hooks: { setCursor: [(plot) => setHovered(plot.cursor.idx ?? null)] },

@@ -34,14 +34,23 @@ export function duration(ms) {
   return `${ms < 9.95 ? Number(ms.toFixed(2)) : Math.round(ms)} ms`;
 }
 
-/** "in 2 h", "3 min ago", "now" */
+/** "in 2 h 5 min", "3 min ago", "now" */
 export function distance(atMs, nowMs = Date.now()) {
   const difference = atMs - nowMs;
   const size = Math.abs(difference);
-  const span = SPANS.find(([ms]) => size >= ms);
-  if (!span) return "now";
-  const text = `${Math.floor(size / span[0])} ${span[1]}`;
+  const at = SPANS.findIndex(([ms]) => size >= ms);
+  if (at < 0) return "now";
+  const [ms, unit] = SPANS[at];
+  const rest = at < 2 ? Math.floor((size % ms) / SPANS[at + 1][0]) : 0;
+  const text = `${Math.floor(size / ms)} ${unit}${rest ? ` ${rest} ${SPANS[at + 1][1]}` : ""}`;
   return difference > 0 ? `in ${text}` : `${text} ago`;
+}
+
+/** 2026-11-27 14:05:09 */
+export function moment(atMs) {
+  const at = new Date(atMs);
+  const pad = (number) => String(number).padStart(2, "0");
+  return `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} ${clock(atMs).slice(0, 8)}`;
 }
 
 /** 14:05:09.123 */

@@ -1,11 +1,13 @@
 // Asks for an API key.
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { html } from "./html.js";
 import * as session from "./session.js";
 
 export function KeyForm({ wrong }) {
   const [key, setKey] = useState("");
+  const field = useRef();
+  useEffect(() => field.current.focus(), []);
   const submit = (event) => {
     event.preventDefault();
     session.enter(key);
@@ -15,7 +17,7 @@ export function KeyForm({ wrong }) {
       <h1>roomhost inspector</h1>
       <label>
         API key
-        <input type="password" autocomplete="off" spellcheck=${false} required autofocus value=${key}
+        <input type="password" autocomplete="off" spellcheck=${false} required ref=${field} value=${key}
           aria-invalid=${wrong ? "true" : null} aria-describedby="key-help"
           onInput=${(event) => setKey(event.currentTarget.value)} />
       </label>

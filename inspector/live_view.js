@@ -26,8 +26,8 @@ function Tiles({ of }) {
   const tile = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
   return html`<dl class="tiles">
     ${tile("Events", rate(of.events_per_second))}
-    ${tile("Half take at most", duration(of.p50_ms))}
-    ${tile("99 of 100 take at most", duration(of.p99_ms))}
+    ${tile("Median latency", duration(of.p50_ms))}
+    ${tile("p99 latency", duration(of.p99_ms))}
     ${tile("In memory", count(of.resident))}
     ${tile("Sockets", count(of.sockets))}
     ${tile("Writes in a commit", Number(of.group_size.toFixed(1)))}
@@ -41,18 +41,19 @@ function Charts({ samples }) {
     <${Chart} title="Throughput" times=${times} format=${rate}
       lines=${[line("events", "events_per_second"), line("commits", "commits_per_second")]} />
     <${Chart} title="Latency" times=${times} format=${duration}
-      lines=${[line("99 of 100", "p99_ms"), line("half", "p50_ms")]} />
+      lines=${[line("p99", "p99_ms"), line("median", "p50_ms")]} />
     <${Chart} title="Memory" times=${times} format=${bytes} lines=${[line("resident", "memory_bytes")]} />
   </div>`;
 }
 
 function Bindings({ of }) {
-  const heads = ["Binding", "Class", { text: "In memory", kind: "number" }, { text: "Sockets", kind: "number" }];
+  const heads = ["Binding", "Class", { text: "Objects", kind: "number" }, { text: "In memory", kind: "number" }, { text: "Sockets", kind: "number" }];
   return html`<${Section} title="Bindings">
     <${Table} label="Bindings" heads=${heads}>
       ${of.map((binding) => html`<tr key=${binding.binding}>
         <th scope="row"><a href=${hrefOf({ namespace: binding.namespaces[0] })}><${Text} of=${binding.binding} /></a></th>
-        <td><${Text} of=${binding.class_name ?? binding.kind} /></td>
+        <td><${Text} of=${binding.class_name ?? `module ${binding.kind}`} /></td>
+        <td class="number">${count(binding.objects)}${binding.more_objects ? "+" : ""}</td>
         <td class="number">${count(binding.resident)}</td>
         <td class="number">${count(binding.sockets)}</td>
       </tr>`)}

@@ -1,9 +1,9 @@
 // One object: what it stores, its alarm, its sockets, and what happens to it now.
-import { useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Activity } from "./activity.js";
 import { ask } from "./edit.js";
-import { bytes, plural } from "./format.js";
+import { bytes, moment, plural } from "./format.js";
 import { html } from "./html.js";
 import { useCall, useHost } from "./load.js";
 import { RoomView, roomOf } from "./room_view.js";
@@ -19,10 +19,6 @@ export function ObjectView({ route }) {
   const { namespace, name, id, query } = route;
   const { host } = useHost();
   const which = name === undefined ? { binding: namespace, id } : { binding: namespace, name };
-  const input = { ...which, limit: PAGE };
-  if (query.prefix) input.prefix = query.prefix;
-  if (query.after) input.after = query.after;
-  const object = useCall("inspect", input);
   const room = roomOf(host, route);
   const inside = room && query.view !== "object";
   return html`
@@ -31,9 +27,7 @@ export function ObjectView({ route }) {
     ${room && html`<${Tabs} route=${route} inside=${inside} />`}
     ${inside
       ? html`<${RoomView} room=${room} which=${which} query=${query} />`
-      : html`<${Loaded} of=${object}>${(data) => html`
-          <${Inside} data=${data} which=${which} route=${route} reload=${object.reload} />
-        `}<//>`}
+      : html`<${Inside} which=${which} route=${route} />`}
   `;
 }
 
@@ -46,27 +40,34 @@ function Tabs({ route, inside }) {
   </ul></nav>`;
 }
 
-function Inside({ data, which, route, reload }) {
+function Inside({ which, route }) {
+  const { query } = route;
+  const input = { ...which, limit: PAGE };
+  if (query.prefix) input.prefix = query.prefix;
+  if (query.after) input.after = query.after;
+  const object = useCall("inspect", input);
   const timer = useRef();
+  useEffect(() => () => clearTimeout(timer.current), []);
   const settle = () => {
-    timer.current ??= setTimeout(() => { timer.current = undefined; reload(); }, SETTLE_MS);
+    timer.current ??= setTimeout(() => { timer.current = undefined; object.reload(); }, SETTLE_MS);
   };
-  return html`
+  return html`<${Loaded} of=${object}>${(data) => html`
     <p class="chips">
       ${data.resident ? html`<${Chip} tone="good">in memory<//>` : html`<${Chip}>asleep<//>`}
-      <${Chip}>${plural(data.keys, "key")}, ${bytes(data.bytes)}<//>
+      <${Chip}>${data.more_keys ? "over " : ""}${plural(data.keys, "key")}, ${bytes(data.bytes)}<//>
+      ${data.queued > 0 && html`<${Chip} tone="warn">${plural(data.queued, "event")} waiting<//>`}
       <${Chip}>id <code title=${data.id}>${data.id.slice(0, 12)}…</code><//>
     </p>
-    <${Actions} data=${data} which=${which} reload=${reload} />
+    <${Actions} data=${data} which=${which} reload=${object.reload} />
     <div class="columns">
       <div>
-        <${Storage} data=${data} which=${which} route=${route} reload=${reload} />
+        <${Storage} data=${data} which=${which} route=${route} reload=${object.reload} />
         <${Alarm} alarm=${data.alarm} />
-        <${Sockets} sockets=${data.sockets} />
+        <${Sockets} sockets=${data.sockets} total=${data.socket_count} />
       </div>
       <${Activity} which=${which} events=${data.events} onEvent=${settle} />
     </div>
-  `;
+  `}<//>`;
 }
 
 function Alarm({ alarm }) {
@@ -74,8 +75,9 @@ function Alarm({ alarm }) {
   return html`<${Section} title="Alarm">
     <dl class="facts">
       <div><dt>Due</dt><dd>${alarm.running ? "running now" : html`<${When} ms=${alarm.at_ms} />`}</dd></div>
-      <div><dt>At</dt><dd>${new Date(alarm.at_ms).toLocaleString()}</dd></div>
-      <div><dt>Retries</dt><dd>${alarm.retry_count}</dd></div>
+      <div><dt>At</dt><dd>${moment(alarm.at_ms)}</dd></div>
+      <div><dt>Failed runs</dt><dd>${alarm.retry_count ?? 0}</dd></div>
+      ${alarm.retry_at_ms !== undefined && html`<div><dt>Tried again</dt><dd><${When} ms=${alarm.retry_at_ms} /></dd></div>`}
     </dl>
   <//>`;
 }

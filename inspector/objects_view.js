@@ -37,7 +37,7 @@ function Filters({ route }) {
     clearTimeout(timer.current);
     timer.current = setTimeout(() => change({ contains }), TYPING_MS);
   };
-  return html`<form class="filters" role="search" onSubmit=${(event) => event.preventDefault()}>
+  return html`<search><form class="filters" onSubmit=${(event) => event.preventDefault()}>
     <input type="search" aria-label="Name contains" placeholder="Name contains" maxlength="255"
       defaultValue=${query.contains ?? ""} onInput=${typed} />
     ${Object.entries(FILTERS).map(([filter, label]) => html`<label>
@@ -45,14 +45,17 @@ function Filters({ route }) {
         onChange=${(event) => change({ [filter]: event.currentTarget.checked ? "1" : "" })} />
       ${label}
     </label>`)}
-  </form>`;
+  </form></search>`;
 }
 
 function Rows({ data, route }) {
   const { namespace, query } = route;
   if (data.objects.length === 0) {
     const filtered = Object.values(query).some(Boolean);
-    return html`<${Empty}>${filtered ? "No object is like that." : "There are no objects yet."}<//>`;
+    return html`
+      <${Empty}>${filtered ? "No object here is like that." : "There are no objects yet."}<//>
+      <${Pages} data=${data} route=${route} />
+    `;
   }
   const heads = ["Object", { text: "Keys", kind: "number" }, { text: "Size", kind: "number" }];
   return html`
@@ -64,15 +67,20 @@ function Rows({ data, route }) {
           </a>
           <${Marks} object=${object} />
         </th>
-        <td class="number">${count(object.keys)}</td>
+        <td class="number">${count(object.keys)}${object.more_keys ? "+" : ""}</td>
         <td class="number">${bytes(object.bytes)}</td>
       </tr>`)}
     <//>
-    <nav class="pages" aria-label="Pages">
-      ${query.after && html`<a href=${hrefOf({ namespace, query: { ...query, after: "" } })}>First page</a>`}
-      ${data.after && html`<a href=${hrefOf({ namespace, query: { ...query, after: data.after } })}>Next page</a>`}
-    </nav>
+    <${Pages} data=${data} route=${route} />
   `;
+}
+
+function Pages({ data, route: { namespace, query } }) {
+  if (!data.after && !query.after) return null;
+  return html`<nav class="pages" aria-label="Pages">
+    ${query.after && html`<a href=${hrefOf({ namespace, query: { ...query, after: "" } })}>First page</a>`}
+    ${data.after && html`<a href=${hrefOf({ namespace, query: { ...query, after: data.after } })}>Next page</a>`}
+  </nav>`;
 }
 
 /** What is so at this moment: in memory, an alarm, sockets. */
