@@ -17,6 +17,9 @@ from .data_directory import DataDirectory as DataDirectory
 from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
 from .errors import StorageError as StorageError
+from .histogram import MAX_WAITING as MAX_WAITING
+from .histogram import Histogram as Histogram
+from .histogram import quantile as quantile
 from .keyspace import encode_user_key as encode_user_key
 from .keyspace import prefix_end as prefix_end
 from .overlay import Overlay as Overlay
@@ -27,12 +30,14 @@ from .writer import Writer as Writer
 from .writer import WriterStatistics as WriterStatistics
 
 __all__ = (
+    "MAX_WAITING",
     "UNCHANGED",
     "AlarmTable",
     "Batch",
     "DataCloneError",
     "DataDirectory",
     "DataDirectoryError",
+    "Histogram",
     "NamespaceRecord",
     "ObjectRecord",
     "ObjectStore",
@@ -47,4 +52,5 @@ __all__ = (
     "encode_user_key",
     "limits",
     "prefix_end",
+    "quantile",
 )
