@@ -15,6 +15,7 @@ import uvicorn
 from . import limits
 from .errors import HostError
 from .host import Host
+from .local_server import local_server
 from .server_protocol import WebSocketProtocol
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Server(uvicorn.Server):
 
 async def serve(app: Application, settings: HostSettings, started: Callable[[str], object]) -> None:
     """Serve until SIGTERM or SIGINT; then refuse what comes, end what is in flight, close sockets
-    with 1012, and return with everything on disk. `started(url)` is called once it listens.
+    with 1012, and return with everything on disk. `started(url)` is called once it listens. The admin
+    API is served at the socket in the data directory too.
 
     The process is taken to be the host's: see `own_process`.
 
@@ -81,7 +83,7 @@ async def serve(app: Application, settings: HostSettings, started: Callable[[str
     with listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
-        async with Host(app, settings=settings) as host:
+        async with Host(app, settings=settings) as host, local_server(host):
             server = Server(host, lambda: started(url))
             await server.serve(sockets=[listening])
             if not server.started:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SETTABLE = {"max_key_bytes": MAX_KEY_LIMIT_BYTES, "max_entry_bytes": MAX_ENTRY_LIMIT_BYTES}
 ENVIRONMENT_PREFIX = "ROOMHOST_"
+# What commands that call a host read, which is no setting of one.
+OF_CALLERS = frozenset(("ROOMHOST_API_KEY",))
 SETTINGS_FILE = "roomhost.toml"
 
 
@@ -148,7 +150,7 @@ def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
     values = {
         name.removeprefix(ENVIRONMENT_PREFIX).lower(): value
         for name, value in environ.items()
-        if name.startswith(ENVIRONMENT_PREFIX)
+        if name.startswith(ENVIRONMENT_PREFIX) and name not in OF_CALLERS
     }
     return _known(values, f"the variable {ENVIRONMENT_PREFIX}", upper=True)
 

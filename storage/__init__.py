@@ -16,6 +16,7 @@ from .codec import encode as encode
 from .data_directory import DataDirectory as DataDirectory
 from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
+from .errors import DataDirectoryHeldError as DataDirectoryHeldError
 from .errors import StorageError as StorageError
 from .histogram import MAX_WAITING as MAX_WAITING
 from .histogram import Histogram as Histogram
@@ -37,6 +38,7 @@ __all__ = (
     "DataCloneError",
     "DataDirectory",
     "DataDirectoryError",
+    "DataDirectoryHeldError",
     "Histogram",
     "NamespaceRecord",
     "ObjectRecord",
