@@ -47,7 +47,8 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     one object, their number, size and age; beyond it they are refused as overloaded.
     `inspector`: whether the web inspector is served at /_inspector/; `inspector_edit`: whether it, and
     whoever has an API key, may write into objects. `log_level`: the least of what is logged; `log_format`:
-    as text, or as JSON, a line each.
+    as text, or as JSON, a line each. `slow_handler_seconds`: a handler that takes longer is logged at
+    warning; 0: none is.
     `max_key_bytes`, `max_entry_bytes`: of one stored key, and of a key and its encoded value.
     """
 
@@ -67,6 +68,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     inspector_edit: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
+    slow_handler_seconds: float = limits.SLOW_HANDLER_SECONDS
     max_key_bytes: int = MAX_KEY_BYTES
     max_entry_bytes: int = MAX_ENTRY_BYTES
 
@@ -76,6 +78,9 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
         if not self.idle_eviction_seconds >= 0:
             raise ValueError(f"idle_eviction_seconds: 0 or more, not {self.idle_eviction_seconds}")
+
+        if not self.slow_handler_seconds >= 0:
+            raise ValueError(f"slow_handler_seconds: 0 or more, not {self.slow_handler_seconds}")
 
         for name in ("max_queued_events", "max_queued_bytes", "max_queued_seconds"):
             if not getattr(self, name) > 0:
