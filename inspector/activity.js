@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { follow } from "./api.js";
-import { clock, duration, visible } from "./format.js";
+import { clock, count, duration, visible } from "./format.js";
 import { html } from "./html.js";
 import { Chip, Empty, Section, Table } from "./widgets.js";
 
@@ -15,7 +15,10 @@ const TONES = { debug: "", info: "", warning: "warn", error: "bad", critical: "b
 export function Activity({ which, events, onEvent }) {
   const followed = useFollowed(which, events, onEvent);
   const [tone, word] = STATES[followed.state];
-  const live = html`<span role="status"><${Chip} tone="${tone} dot">${word}<//></span>`;
+  const live = html`<span role="status" class="chips">
+    ${followed.dropped > 0 && html`<${Chip} tone="warn">${count(followed.dropped)} left out<//>`}
+    <${Chip} tone="${tone} dot">${word}<//>
+  </span>`;
   return html`<div>
     <${Section} title="Events" aside=${live}>
       ${followed.error && html`<p class="failure" role="alert">${visible(followed.error.message)}</p>`}
@@ -60,7 +63,7 @@ function useFollowed(which, before, onEvent) {
   const number = useRef(0);
   const keyed = (record) => ({ ...record, key: (number.current += 1) });
   const [followed, setFollowed] = useState(() => ({
-    state: "waiting", error: null, events: newestFirst(before).map(keyed), log: [],
+    state: "waiting", error: null, dropped: 0, events: newestFirst(before).map(keyed), log: [],
   }));
   const heard = useRef(onEvent);
   heard.current = onEvent;
@@ -84,9 +87,11 @@ function useFollowed(which, before, onEvent) {
     follow("follow", which, {
       signal: controller.signal,
       onLine(line) {
+        if (line.progress) return setFollowed((was) => ({ ...was, dropped: line.progress.dropped }));
         waiting.push(line);
         if (waiting.length > 2 * KEPT) waiting.splice(0, KEPT);
         timer ??= setTimeout(flush, FLUSH_MS);
+        return undefined;
       },
       onState: (state, error = null) => setFollowed((was) => ({ ...was, state, error })),
     });

@@ -31,7 +31,7 @@ PLAYERS = (("Ada", "white"), ("Grace", "black"), ("Linus", "watching"))
 TEXT = "(document.querySelector('main')?.innerText ?? '')"
 NAMES = "[...document.querySelectorAll('tbody .name')].map((link) => link.textContent)"
 KEYS = "[...document.querySelectorAll('table.entries th code')].map((key) => key.textContent)"
-LIVE = "document.querySelector('[role=status] .chip')?.textContent === 'live'"
+LIVE = "document.querySelector('[role=status] .chip.dot')?.textContent === 'live'"
 VIEWS = ("", "COUNTER", "TABLE/friday-night", "LIVE.rooms/general", "LIVE.rooms/handbook")
 PICTURES = {
     "live": ("", 700, 40),
