@@ -13,6 +13,7 @@ from . import limits
 from .host_operation import HostInput, describe_host
 from .inspect_object import InspectInput, inspect_object
 from .objects import ObjectsInput, list_objects
+from .observe import EventsInput, FollowInput, SampleInput, events, follow, sample
 from .statistics import StatisticsInput, statistics
 
 if TYPE_CHECKING:
@@ -59,4 +60,7 @@ OPERATIONS: dict[str, Operation] = {
     "objects": Operation(ObjectsInput, list_objects),
     "inspect": Operation(InspectInput, inspect_object),
     "statistics": Operation(StatisticsInput, statistics, needs_host=True),
+    "events": Operation(EventsInput, events, needs_host=True),
+    "follow": Operation(FollowInput, stream=follow, needs_host=True),
+    "sample": Operation(SampleInput, sample, needs_host=True),
 }
