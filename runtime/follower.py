@@ -9,6 +9,8 @@ from . import limits
 from .records import EventRecord, LogLine
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from .backend import Backend, Waiter
 
 Followed: TypeAlias = EventRecord | LogLine
@@ -17,10 +19,12 @@ Followed: TypeAlias = EventRecord | LogLine
 class Follower:
     """An endless async iterator. A reader that is slow loses the oldest: `dropped` counts them.
 
-    `binding`, `object_id`: whose; None: of all."""
+    `bindings`, `object_id`: whose; None: of all."""
 
-    def __init__(self, backend: Backend, binding: str | None, object_id: str | None) -> None:
-        self.binding = binding
+    def __init__(
+        self, backend: Backend, bindings: Collection[str] | None, object_id: str | None
+    ) -> None:
+        self.bindings = bindings
         self.object_id = object_id
         self.dropped = 0
         self._backend = backend
@@ -29,7 +33,10 @@ class Follower:
 
     def offer(self, item: Followed) -> None:
         """Something happened; it is passed over unless it is of what is followed."""
-        if self.binding not in (None, item.binding) or self.object_id not in (None, item.object_id):
+        if self.bindings is not None and item.binding not in self.bindings:
+            return
+
+        if self.object_id not in (None, item.object_id):
             return
 
         self.dropped += len(self._waiting) == limits.MAX_FOLLOWED

@@ -24,7 +24,7 @@ from .records import EventRecord, LogLine, Sample
 from .sampling import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Collection
 
     from .clock import Clock
     from .engine import Engine
@@ -64,6 +64,11 @@ class Observer:
         self._watch(meter)
         return meter
 
+    @property
+    def recording(self) -> bool:
+        """Whether every event of some namespace is recorded, but for those that are sampled out."""
+        return any(meter.watched < 0 for meter in self.meters.values())
+
     def recent(
         self,
         namespace: str | None = None,
@@ -82,11 +87,11 @@ class Observer:
 
     @asynccontextmanager
     async def follow(
-        self, namespace: str | None = None, object_id: str | None = None
+        self, namespaces: Collection[str] | None = None, object_id: str | None = None
     ) -> AsyncGenerator[Follower]:
-        """Follow what comes, likewise: `async with observer.follow("ROOM", id) as follower`, then
-        `async for item in follower`: an `EventRecord` or a `LogLine`."""
-        follower = Follower(current_backend(), namespace, object_id)
+        """Follow what comes, of some namespaces: `async with observer.follow(["ROOM"], id) as follower`,
+        then `async for item in follower`: an `EventRecord` or a `LogLine`."""
+        follower = Follower(current_backend(), namespaces, object_id)
         self._followers.append(follower)
         self._capture.start()
         self.watch()

@@ -88,7 +88,7 @@ async def test_a_follower_gets_events_and_lines_of_its_object_alone() -> None:
 
     async with host_for(app) as host:
         a, b = (host.env.ROOM.get_by_name(name) for name in "ab")
-        async with host.observer.follow("ROOM", str(a.id)) as follower:
+        async with host.observer.follow(["ROOM"], str(a.id)) as follower:
             await b.note("of b")
             await a.note("of a")
             await a.in_thread()
