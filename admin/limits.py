@@ -39,3 +39,7 @@ MAX_FAILURE_CHARACTERS = 10_000  # of an error's message
 MAX_TRACEBACK_CHARACTERS = 100_000
 MAX_DEV_MESSAGE_BYTES = 1024 * 1024  # between the supervisor and its child
 DEV_LAST_WORDS_SECONDS = 1.0  # until what a child said before it ended has arrived
+# Documents
+MAX_READ_DOCUMENT_BYTES = 4 * 1024 * 1024  # of an update whose text is shown
+MAX_DOCUMENT_TEXTS = 50  # roots of a document that are shown
+MAX_DOCUMENT_CHARACTERS = 64 * 1024  # of all of them together

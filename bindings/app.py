@@ -136,7 +136,9 @@ class App:
 
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = load_settings()
-        self._host = await stack.enter_async_context(Host(self, settings=settings, refuse_orphans=True))
+        self._host = await stack.enter_async_context(
+            Host(self, settings=settings, refuse_orphans=True)
+        )
         stack.callback(self._stopped)
 
     def _stopped(self) -> None:

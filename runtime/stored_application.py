@@ -35,9 +35,7 @@ class StoredApplication:
     def plan(self, recorded: Catalogue, count: Callable[[int], int], at_ms: int) -> Plan:
         """Nothing changes."""
         self._records = tuple(
-            record
-            for record in recorded.namespaces
-            if record.state is not NamespaceState.DELETED
+            record for record in recorded.namespaces if record.state is not NamespaceState.DELETED
         )
         return Plan(recorded, {record.name: record.number for record in self._records})
 

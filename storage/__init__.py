@@ -25,6 +25,9 @@ from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
 from .errors import DataDirectoryHeldError as DataDirectoryHeldError
 from .errors import StorageError as StorageError
+from .histogram import MAX_WAITING as MAX_WAITING
+from .histogram import Histogram as Histogram
+from .histogram import quantile as quantile
 from .keyspace import encode_user_key as encode_user_key
 from .keyspace import prefix_end as prefix_end
 from .overlay import Overlay as Overlay
@@ -34,6 +37,7 @@ from .writer import Writer as Writer
 from .writer import WriterStatistics as WriterStatistics
 
 __all__ = (
+    "MAX_WAITING",
     "UNCHANGED",
     "AlarmTable",
     "AppliedTag",
@@ -43,6 +47,7 @@ __all__ = (
     "DataDirectory",
     "DataDirectoryError",
     "DataDirectoryHeldError",
+    "Histogram",
     "Move",
     "NamespaceRecord",
     "NamespaceState",
@@ -61,4 +66,5 @@ __all__ = (
     "holder_of",
     "limits",
     "prefix_end",
+    "quantile",
 )
