@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
+from anyio.to_thread import run_sync
 
 from ..runtime import DurableObjectError, HostError
 from ..runtime.api_keys import bearer_of, is_api_key
@@ -23,6 +24,7 @@ from ..runtime.local_server import is_local
 from ..runtime.problems import problem
 from ..runtime.remote_server import path_of
 from ..storage import StorageError
+from . import limits
 from .errors import OperationError
 from .operations import OPERATIONS, Access
 
@@ -62,7 +64,11 @@ class AdminAPI:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             operation = self._find(scope)
-            given = decode(await read_body(scope, receive, operation.max_body_bytes), operation)
+            body = await read_body(scope, receive, operation.max_body_bytes)
+            if len(body) > limits.INLINE_BODY_BYTES:
+                given = await run_sync(decode, body, operation)
+            else:
+                given = decode(body, operation)
             if operation.stream is not None:
                 await stream(self._host, operation.stream(self._host, given), receive, send)
                 return

@@ -23,3 +23,15 @@ MAX_NAMED_OBJECTS = 5  # that an error names as those there are
 MAX_SHOWN_CHARACTERS = 4_096  # of a value as text
 MAX_PAGE_BYTES = 4 * 1024 * 1024  # of the values that are decoded for one page
 MAX_SOCKETS_SHOWN = 100
+
+# Changes
+MAX_VALUE_CHARACTERS = 256 * 1024  # of a value that is put as text
+MAX_PUT_BODY_BYTES = 2 * 1024 * 1024
+EVICT_SECONDS = 5.0  # that an instance gets to become idle, until the answer says that it has not
+ALARM_SECONDS = 30.0  # likewise a run of an alarm
+
+# One object in a file
+MAX_TRANSFER_BYTES = 64 * 1024 * 1024  # keys and values
+MAX_TRANSFER_ENTRIES = 100_000
+MAX_IMPORT_BODY_BYTES = 128 * 1024 * 1024  # base64 takes a third more, and every entry some
+INLINE_BODY_BYTES = 256 * 1024  # a longer body is decoded in a thread
