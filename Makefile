@@ -33,9 +33,11 @@ build/editor.js: $(wildcard examples/editor*.js) node_modules/.installed
 	node_modules/.bin/esbuild examples/editor.js --bundle --minify --format=esm --log-level=warning \
 		--outfile=$@
 
-# Everything but what `check` does: lint, types and packaging have their own target.
+# Everything but what `check` does: lint, types and packaging have their own target. Half of the time
+# a test waits for a disk, a browser or a clock: so there is one process for each CPU, and a file of tests
+# stays in one of them, with what it has set up.
 test: $(VENV)/.developed clients
-	$(BIN)/pytest $(GUARDS:%=--ignore %)
+	$(BIN)/pytest --numprocesses auto --dist loadfile $(GUARDS:%=--ignore %)
 
 check: $(VENV)/.developed
 	$(BIN)/ruff check .

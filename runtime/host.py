@@ -19,6 +19,7 @@ from .durable_object import ActorClass
 from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
+from .forwarded import behind_proxies
 from .object_id import DurableObjectId, IdFactory, maker_of
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
@@ -137,7 +138,8 @@ class Host:
     def asgi(self) -> ASGIApp:
         """An ASGI 3 application, to be served or mounted while the host runs."""
         if self._asgi is None:
-            self._asgi = HostASGI(self, self.app.asgi_for(self))
+            answer = HostASGI(self, self.app.asgi_for(self))
+            self._asgi = behind_proxies(answer, self.settings.trusted_proxies)
         return self._asgi
 
     @property

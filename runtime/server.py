@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import signal
 import socket
 import sys
@@ -14,15 +15,21 @@ import uvicorn
 
 from . import limits
 from .errors import HostError
+from .exposure import exposures
 from .host import Host
 from .local_server import local_server
+from .http_protocol import HttpProtocol
+from .request_limits import RequestLimits
 from .server_protocol import WebSocketProtocol
+from .tls import scheme_of, tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from .application import Application
     from .settings import HostSettings
+
+logger = logging.getLogger("roomhost.runtime")
 
 BACKLOG = 2_048  # connections not yet accepted
 # The threads of the commit log wait this long for the interpreter when the loop is busy, and so does every
@@ -46,11 +53,41 @@ class Server(uvicorn.Server):
         self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            for listening in sockets or ():
-                self._host.location.listens(*listening.getsockname()[:2])
-            self._listening()
+        """Start the application's lifespan, then listen. uvicorn's own has no word for the time that a
+        TLS handshake may take."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            self.should_exit = True
+            return
+
+        settings = self._host.settings
+        context = tls_context(settings)
+        seconds = None if context is None else settings.ssl_handshake_timeout_seconds
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self.make_protocol,
+                sock=listening,
+                ssl=context,
+                ssl_handshake_timeout=seconds,
+                backlog=BACKLOG,
+            )
+            for listening in sockets or ()
+        ]
+        for listening in sockets or ():
+            self._host.location.listens(*listening.getsockname()[:2], scheme_of(settings))
+        self.started = True
+        self._listening()
+
+    def make_protocol(self, loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Protocol:
+        """What serves one connection; `loop`: whose timers it takes, when they are not the loop's."""
+        return HttpProtocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            limits=RequestLimits.of(self._host.settings),
+            _loop=loop,
+        )
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -80,6 +117,9 @@ async def serve(app: Application, settings: HostSettings, started: Callable[[str
     DataDirectoryError, HostError: the data directory, the address or the application cannot be used.
     """
     own_process()
+    tls_context(settings)  # what is wrong with the files is told before anything is opened
+    for line in exposures(settings):
+        logger.warning(line)
     with listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
@@ -113,13 +153,14 @@ def server_config(host: Host) -> uvicorn.Config:
     """How uvicorn serves a host."""
     return uvicorn.Config(
         host.asgi,
-        http="httptools",
+        http=HttpProtocol,
         ws=WebSocketProtocol,
         lifespan="auto",
         log_level="warning",
         ws_max_size=limits.MAX_MESSAGE_BYTES,
         # Bounded memory for each connection comes before bandwidth.
         ws_per_message_deflate=False,
+        timeout_keep_alive=host.settings.keep_alive_timeout_seconds,
         timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),
         # The peer stays the peer: `trusted_proxies` says whose word about a request counts, and the
         # address of a client in the place of the proxy's would hide who says it.

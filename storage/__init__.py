@@ -14,6 +14,8 @@ from .codec import clone as clone
 from .codec import decode as decode
 from .codec import encode as encode
 from .data_directory import DataDirectory as DataDirectory
+from .data_directory import check_directory as check_directory
+from .data_directory import holder_of as holder_of
 from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
 from .errors import DataDirectoryHeldError as DataDirectoryHeldError
@@ -43,10 +45,12 @@ __all__ = (
     "StorageError",
     "Writer",
     "WriterStatistics",
+    "check_directory",
     "clone",
     "decode",
     "encode",
     "encode_user_key",
+    "holder_of",
     "limits",
     "prefix_end",
 )

@@ -64,6 +64,32 @@ class DataDirectory:
             os.close(lock)
 
 
+def holder_of(path: Path) -> str | None:
+    """Who holds the directory at `path`; None: nobody, or there is none. It is only asked: a host that
+    starts in the same moment may be refused. OSError: the lock cannot be opened."""
+    try:
+        lock = os.open(path / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _holder(lock)
+    else:
+        return None
+    finally:
+        os.close(lock)
+
+
+def check_directory(path: Path) -> None:
+    """DataDirectoryError: the directory at `path` is one of something else, or of another format.
+    Nothing is written."""
+    _check_owner(path)
+    if (path / FORMAT_FILE).exists():
+        _check_version(path, _version_of(path))
+
+
 def _check_owner(path: Path) -> None:
     """Never write into a directory that holds something else."""
     if not (path / FORMAT_FILE).exists():
@@ -104,17 +130,26 @@ def _holder(lock: int) -> str:
 
 
 def _check_format(path: Path) -> None:
-    file = path / FORMAT_FILE
+    version = _version_of(path)
+    if version is None or version in OLDER_VERSIONS:
+        _write_format(path)
+    else:
+        _check_version(path, version)
+
+
+def _version_of(path: Path) -> int | str | None:
+    """The format that a directory says it has; None: it says nothing."""
     try:
-        version = json.loads(file.read_text())["format"]
+        version: int | str = json.loads((path / FORMAT_FILE).read_text())["format"]
     except FileNotFoundError:
-        _write_format(path)
-        return
+        return None
     except (ValueError, KeyError, TypeError):
-        version = "of an unknown kind"
-    if version in OLDER_VERSIONS:
-        _write_format(path)
-    elif version != FORMAT_VERSION:
+        return "of an unknown kind"
+    return version
+
+
+def _check_version(path: Path, version: int | str | None) -> None:
+    if version != FORMAT_VERSION and version not in OLDER_VERSIONS:
         raise DataDirectoryError(
             f"the data directory {path} has format {version}, this roomhost reads {FORMAT_VERSION}: "
             "use the version that wrote it"
