@@ -61,7 +61,7 @@ class Engine:
         self.partition = partition
         self.settings = settings
         self.meters = meters
-        self._entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
+        self.entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
         self.idle_eviction_ms = round(settings.idle_eviction_seconds * 1000)
         self.env: Any = None
         self.pool = TaskPool(group, backend)
@@ -130,7 +130,7 @@ class Engine:
             if number is None:
                 number = self.partition.allocate()
             slot.number = number
-        return Commits(self.partition, self.backend, number, self._entry_limits)
+        return Commits(self.partition, self.backend, number, self.entry_limits)
 
     def may_start(self, slot: Slot) -> bool:
         """Whether an instance of the object may start now.
