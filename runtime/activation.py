@@ -376,7 +376,7 @@ class Activation:
     def settled_all(self) -> None:
         """Nothing is in flight any more."""
         if self.broken is not None:
-            self.engine.settled(self)
+            self.engine.settled(self.slot, self.commits)
         else:
             self._check_idle()
 

@@ -82,6 +82,11 @@ class Engine:
         """The slots of which something is in memory."""
         return list(self._resident)
 
+    def resident_slot(self, namespace: int, data: bytes) -> Slot | None:
+        """The slot of the object with these bytes for an id, if something of it is in memory."""
+        slot = self._slots.get((namespace, data))
+        return slot if slot in self._resident else None
+
     @property
     def quiet(self) -> bool:
         """Whether the writer has answered everything."""
@@ -104,14 +109,17 @@ class Engine:
 
     def activation(self, slot: Slot) -> Activation:
         """A new activation for a slot that has none."""
+        return Activation(slot, self, slot.actor_class, self.commits_of(slot))
+
+    def commits_of(self, slot: Slot) -> Commits:
+        """What makes writes of an object durable, for its one owner."""
         number = slot.number
         if number is None:
             number = self.partition.find(slot.namespace, bytes(slot.id))
             if number is None:
                 number = self.partition.allocate()
             slot.number = number
-        commits = Commits(self.partition, self.backend, number, self._entry_limits)
-        return Activation(slot, self, slot.actor_class, commits)
+        return Commits(self.partition, self.backend, number, self._entry_limits)
 
     def may_start(self, slot: Slot) -> bool:
         """Whether an instance of the object may start now.
@@ -134,15 +142,24 @@ class Engine:
             del self._slots[slot.key]
         self._unsettled.setdefault(slot.key, [])
         if activation.commits.in_flight == 0:
-            self.settled(activation)
+            self.settled(slot, activation.commits)
 
-    def settled(self, activation: Activation) -> None:
-        """The last batch of an activation that was reset is done: the object may start again."""
-        waiting = self._unsettled.pop(activation.slot.key, None)
+    def hold(self, slot: Slot) -> bool:
+        """Let no instance of an object start until `settled`; whether none is there, or about to be."""
+        if slot.activation is not None or slot.queue or slot.key in self._unsettled:
+            return False
+
+        self._unsettled[slot.key] = []
+        return True
+
+    def settled(self, slot: Slot, commits: Commits) -> None:
+        """The last batch of an activation that was reset, or of what held its object, is done: the
+        object may start again."""
+        waiting = self._unsettled.pop(slot.key, None)
         if waiting is None:
             return
 
-        self.partition.forgive(activation.commits.number)
+        self.partition.forgive(commits.number)
         for callback in waiting:
             callback()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
@@ -15,6 +16,7 @@ from .asgi import HostASGI
 from .backend import current_backend
 from .clock import SystemClock
 from .durable_object import ActorClass
+from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .forwarded import behind_proxies
@@ -22,10 +24,11 @@ from .object_id import DurableObjectId, IdFactory, maker_of
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
 from .settings import HostSettings
+from .stored_application import StoredApplication
 from .token_secrets import load_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -76,7 +79,9 @@ class Host:
 
     One host owns a data directory: a second one on it is refused with a `DataDirectoryError`.
     Leaving the block drains: what is in flight ends, what is written is on disk, sockets close with
-    1012. `env` are the application's bindings, `asgi` its HTTP and WebSocket side.
+    1012. `env` are the application's bindings, `asgi` its HTTP and WebSocket side. Without
+    `run_alarms` no alarm runs, however overdue: for looking at a directory, with a
+    `StoredApplication`.
     """
 
     def __init__(
@@ -86,6 +91,8 @@ class Host:
         clock: Clock | None = None,
         settings: HostSettings | None = None,
         wrap_commit: Callable[[CommitFunction], CommitFunction] | None = None,
+        *,
+        run_alarms: bool = True,
     ) -> None:
         self.app = app
         self.settings = settings or HostSettings()
@@ -94,7 +101,10 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
+        self.started_ms = 0  # since the epoch, once it has
+        self._run_alarms = run_alarms
         self._wrap_commit = wrap_commit
+        self._on_refuse: set[Callable[[], object]] = set()
         self._asgi: ASGIApp | None = None
         self._directory: DataDirectory | None = None
         self._token_secrets: tuple[tuple[str, str], ...] | None = None
@@ -110,6 +120,14 @@ class Host:
             raise HostError("the host is not running: use it inside `async with Host(...)`")
 
         return self._engine
+
+    @property
+    def directory(self) -> Path:
+        """The data directory, absolute. HostError: the host has not started, or has stopped."""
+        if self._directory is None or self._engine is None:
+            raise HostError("the host is not running: use it inside `async with Host(...)`")
+
+        return self._directory.path
 
     @property
     def public_url(self) -> str:
@@ -203,21 +221,7 @@ class Host:
         Its sockets stay, the next event starts it again. Returns whether there was an instance.
         """
         channel: LocalChannel = stub.__channel__
-        activation = channel.slot().activation
-        if activation is None:
-            return False
-
-        waiter = self.engine.backend.waiter()
-
-        def evict() -> None:
-            # At once: a caller that is told now may call again before anybody else runs.
-            evicted = activation.evict()
-            if not waiter.done():
-                waiter.set_result(evicted)
-
-        activation.when_idle(evict)
-        evicted: bool = await waiter
-        return evicted
+        return await evict(channel.slot())
 
     async def abort_all(self) -> None:
         """Reset every object that is in memory; callers in flight get the error."""
@@ -290,6 +294,8 @@ class Host:
 
     def _start_engine(self, backend: Backend, partition: Partition) -> None:
         engine = self._engine = Engine(self._group, backend, self.clock, partition, self.settings)
+        if isinstance(self.app, StoredApplication):
+            self.app.recorded(partition.namespaces())
         for declared in self.app.namespaces():
             record = partition.namespace(declared.name, declared.unique_key)
             actor_class = engine.classes[record.number] = ActorClass(declared.actor)
@@ -301,7 +307,11 @@ class Host:
         self.clock.attach(self.settle)
         self._group.start_soon(engine.pool.start_tasks)
         self._group.start_soon(engine.timers.run)
-        engine.alarms.start()
+        self.started_ms = self.clock.now_ms()
+        if self._run_alarms:
+            engine.alarms.start()
+        else:
+            engine.alarms.stop()
 
     async def _hold_group(self, *, task_status: TaskStatus[TaskGroup]) -> None:
         """The task that owns the objects' tasks, so that they can all be dropped without
@@ -318,6 +328,21 @@ class Host:
         callers get a retryable error, no alarm starts."""
         self.engine.alarms.stop()
         self.engine.refusal = _stopping
+        waiting, self._on_refuse = self._on_refuse, set()
+        for callback in waiting:
+            callback()
+
+    @contextmanager
+    def when_refusing(self, callback: Callable[[], object]) -> Generator[None]:
+        """While the block runs, call `callback()` once when the host is about to stop; at once if it
+        is. For what would go on for ever, a stream of events say."""
+        if self.engine.refusal is not None:
+            callback()
+        self._on_refuse.add(callback)
+        try:
+            yield
+        finally:
+            self._on_refuse.discard(callback)
 
     async def _drain(self) -> None:
         engine = self.engine

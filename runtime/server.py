@@ -17,8 +17,12 @@ from . import limits
 from .errors import HostError
 from .exposure import exposures
 from .host import Host
+<<<<<<< HEAD
 from .http_protocol import HttpProtocol
 from .request_limits import RequestLimits
+=======
+from .local_server import local_server
+>>>>>>> wt-admin
 from .server_protocol import WebSocketProtocol
 from .tls import scheme_of, tls_context
 
@@ -108,7 +112,8 @@ class Server(uvicorn.Server):
 
 async def serve(app: Application, settings: HostSettings, started: Callable[[str], object]) -> None:
     """Serve until SIGTERM or SIGINT; then refuse what comes, end what is in flight, close sockets
-    with 1012, and return with everything on disk. `started(url)` is called once it listens.
+    with 1012, and return with everything on disk. `started(url)` is called once it listens. The admin
+    API is served at the socket in the data directory too.
 
     The process is taken to be the host's: see `own_process`.
 
@@ -121,7 +126,7 @@ async def serve(app: Application, settings: HostSettings, started: Callable[[str
     with listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
-        async with Host(app, settings=settings) as host:
+        async with Host(app, settings=settings) as host, local_server(host):
             server = Server(host, lambda: started(url))
             await server.serve(sockets=[listening])
             if not server.started:

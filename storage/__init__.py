@@ -18,6 +18,7 @@ from .data_directory import check_directory as check_directory
 from .data_directory import holder_of as holder_of
 from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
+from .errors import DataDirectoryHeldError as DataDirectoryHeldError
 from .errors import StorageError as StorageError
 from .keyspace import encode_user_key as encode_user_key
 from .keyspace import prefix_end as prefix_end
@@ -35,6 +36,7 @@ __all__ = (
     "DataCloneError",
     "DataDirectory",
     "DataDirectoryError",
+    "DataDirectoryHeldError",
     "NamespaceRecord",
     "ObjectRecord",
     "ObjectStore",

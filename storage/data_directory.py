@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from .errors import DataDirectoryError
+from .errors import DataDirectoryError, DataDirectoryHeldError
 
 FORMAT_VERSION = 2  # with a commit log: what read 1 would not see what is in it
 OLDER_VERSIONS = (1,)  # that are raised to it when they are opened
@@ -105,18 +105,20 @@ def _take(path: Path, lock: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise DataDirectoryError(
-            f"the data directory {path} is held by {_holder(lock)}: stop that host first, or name "
-            "another directory"
+        holder = _holder(lock)
+        raise DataDirectoryHeldError(
+            f"the data directory {path} is held by {holder}: stop that host first, or name "
+            "another directory",
+            holder,
         ) from None
 
-    holder = {
+    ours = {
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     os.ftruncate(lock, 0)
-    os.pwrite(lock, json.dumps(holder).encode(), 0)
+    os.pwrite(lock, json.dumps(ours).encode(), 0)
 
 
 def _holder(lock: int) -> str:

@@ -110,13 +110,14 @@ class Environment:
         return free >= HEAD_ROOM_BYTES and used + HEAD_ROOM_BYTES <= self._max_map_bytes
 
     @contextlib.contextmanager
-    def reading(self) -> Generator[Any]:
-        """A read transaction at the newest commit. Keep no cursor beyond the block.
+    def reading(self, *, copied: bool = True) -> Generator[Any]:
+        """A read transaction at the newest commit. Keep no cursor beyond the block, and where keys
+        and values are not copied, none of those either: they are views of the map.
 
         StorageError, here and in `get`: storage is closed, broken or damaged.
         """
         try:
-            with self._guard, self._lmdb.begin() as transaction:
+            with self._guard, self._lmdb.begin(buffers=not copied) as transaction:
                 yield transaction
         except lmdb.Error as error:
             raise self._unreadable(error) from error

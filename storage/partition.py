@@ -126,14 +126,19 @@ class Partition:
         """How many groups of batches have been answered."""
         return self._writer.answered
 
-    def namespace(self, name: str, unique_key: str) -> NamespaceRecord:
-        """The namespace of that name. The first time it is made, durably, with `unique_key`; later
-        the stored key stands. Making one waits for its own commit: do it when the host starts."""
-        known: dict[str, NamespaceRecord] = {}
+    def namespaces(self) -> list[NamespaceRecord]:
+        """Every namespace that was made, by name."""
+        found: list[NamespaceRecord] = []
         with self._environment.reading() as transaction:
             for key, value in self._environment.cursor(transaction, "namespaces"):
                 number, stored_key = unpack(value)
-                known[key.decode()] = NamespaceRecord(number, key.decode(), stored_key)
+                found.append(NamespaceRecord(number, key.decode(), stored_key))
+        return found
+
+    def namespace(self, name: str, unique_key: str) -> NamespaceRecord:
+        """The namespace of that name. The first time it is made, durably, with `unique_key`; later
+        the stored key stands. Making one waits for its own commit: do it when the host starts."""
+        known = {record.name: record for record in self.namespaces()}
         if name in known:
             return known[name]
 
@@ -190,6 +195,20 @@ class Partition:
                 there = cursor.next()
         records = [self.record(found[object_id]) for object_id in sorted(found)[:limit]]
         return [record for record in records if record is not None]
+
+    def count_objects(self, namespace: int, *, limit: int) -> int:
+        """How many stored objects a namespace has; `limit` is where counting ends."""
+        prefix = namespace.to_bytes(NAMESPACE_BYTES, "big")
+        waiting = self._pending.objects(namespace)
+        stored = 0
+        with self._environment.reading() as transaction:
+            cursor = self._environment.cursor(transaction, "objects")
+            there = cursor.set_range(prefix)
+            while there and stored < limit and cursor.key().startswith(prefix):
+                waiting.pop(cursor.key()[NAMESPACE_BYTES:], None)
+                stored += 1
+                there = cursor.next()
+        return min(stored + len(waiting), limit)
 
     def submit(self, batch: Batch, done: Callable[[StorageError | None], object]) -> None:
         """Have a batch committed; `done` is told, in this thread (see `Writer`)."""

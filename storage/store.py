@@ -63,6 +63,32 @@ class ObjectStore:
 
         return merged(writes, scan, start, end, reverse, limit)
 
+    def measure(self, *, limit: int) -> tuple[int, int]:
+        """How many entries there are, and how many bytes their keys and values take; counting ends
+        at `limit` entries. No value is read."""
+        cleared, writes = self._pending.changes(self._object)
+        hidden = {stored_key(self._number, key) for key in writes}
+        sizes = [len(key) + len(value) for key, value in writes.items() if value is not None][
+            :limit
+        ]
+        if cleared:
+            return len(sizes), sum(sizes)
+
+        with self._environment.reading(copied=False) as transaction:
+            cursor = self._environment.cursor(transaction, "entries")
+            there = cursor.set_range(self._number)
+            while there and len(sizes) < limit:
+                stored = bytes(cursor.key())
+                if stored[:NUMBER_BYTES] != self._number:
+                    break
+
+                if stored not in hidden:
+                    # The whole of a long key stands in the value, behind its size.
+                    beside = -2 if is_long(stored) else len(stored) - NUMBER_BYTES
+                    sizes.append(len(cursor.value()) + beside)
+                there = cursor.next()
+        return len(sizes), sum(sizes)
+
     def alarm(self) -> int | None:
         """When the alarm is due, milliseconds since the epoch, if one is set."""
         pending = self._pending.alarm(self._object)
