@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor test check bench instructions clients clean
+.PHONY: help serve editor test check settings bench instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -14,6 +14,8 @@ help:
 	@echo "make editor  the same with the shared editor, whose page it builds; needs npm"
 	@echo "make test    run the whole suite, real clients included"
 	@echo "make check   lint, types and packaging"
+	@echo "make settings"
+	@echo "             write docs/settings.md, the page of the settings, from the code"
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
@@ -41,6 +43,10 @@ check: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest $(GUARDS)
+
+# The page is made from the code; a test compares them.
+settings: $(VENV)/.developed
+	$(BIN)/python -m roomhost.admin.settings_page > docs/settings.md
 
 # Measure this machine, beside the peers that can be installed; write benchmarks/RESULTS.md.
 bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/.installed

@@ -22,6 +22,7 @@ from ..runtime.http import Response
 from ..runtime.local_server import is_local
 from ..runtime.problems import problem
 from ..runtime.remote_server import path_of
+from ..runtime.safe_headers import SAFE_HEADERS
 from ..storage import StorageError
 from .errors import OperationError
 from .operations import OPERATIONS, Access
@@ -199,7 +200,11 @@ class LineResponse:
     async def _start(self) -> None:
         if not self.started:
             self.started = True
-            headers = {"content-type": "application/x-ndjson", "cache-control": "no-store"}
+            headers = {
+                "content-type": "application/x-ndjson",
+                "cache-control": "no-store",
+                **SAFE_HEADERS,
+            }
             raw = Response(headers=headers).headers.raw
             await self._send({"type": "http.response.start", "status": 200, "headers": raw})
 
@@ -223,7 +228,7 @@ async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
 
 def json_response(body: bytes) -> Response:
     """A result."""
-    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    headers = {"content-type": "application/json", "cache-control": "no-store", **SAFE_HEADERS}
     return Response(body, headers=headers)
 
 

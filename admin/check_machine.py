@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..runtime import HostError
 from ..runtime.server import listen
+from ..runtime.token_secrets import SECRETS_FILE, read_secrets_file
 from ..storage import DataDirectoryError, check_directory, holder_of
 from .finding import error, ok, warning
 
@@ -37,7 +38,7 @@ def check_directory_of(settings: HostSettings) -> tuple[bool, list[Finding]]:
     except (DataDirectoryError, OSError) as refused:
         return False, [error("data_dir", str(refused))]
 
-    found = [ok("data_dir", f"{path} can be used")]
+    found = [ok("data_dir", f"{path} can be used"), *_of_made_secrets(settings, path)]
     if path.stat().st_mode & OTHERS:
         found.append(
             warning("data_dir", f"other users of this machine reach {path}: chmod 700 {path}")
@@ -60,6 +61,20 @@ def check_address(settings: HostSettings, *, held: bool) -> Finding:
         )
 
     return ok("host", f"{settings.host}:{settings.port} is free")
+
+
+def _of_made_secrets(settings: HostSettings, path: Path) -> list[Finding]:
+    if settings.token_secrets:
+        return []
+
+    try:
+        read_secrets_file(path / SECRETS_FILE)
+    except FileNotFoundError:
+        return []
+    except (HostError, OSError) as refused:
+        return [error("token_secrets", str(refused))]
+
+    return [ok("token_secrets", f"those in {path / SECRETS_FILE}")]
 
 
 def _of_missing(path: Path) -> Finding:

@@ -17,12 +17,9 @@ from . import limits
 from .errors import HostError
 from .exposure import exposures
 from .host import Host
-<<<<<<< HEAD
 from .http_protocol import HttpProtocol
-from .request_limits import RequestLimits
-=======
 from .local_server import local_server
->>>>>>> wt-admin
+from .request_limits import RequestLimits
 from .server_protocol import WebSocketProtocol
 from .tls import scheme_of, tls_context
 
@@ -53,6 +50,7 @@ class Server(uvicorn.Server):
     def __init__(self, host: Host, listening: Callable[[], object]) -> None:
         super().__init__(server_config(host))
         self._host = host
+        self._limits = RequestLimits.of(host.settings)
         self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -88,7 +86,7 @@ class Server(uvicorn.Server):
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
-            limits=RequestLimits.of(self._host.settings),
+            limits=self._limits,
             _loop=loop,
         )
 
