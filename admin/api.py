@@ -18,6 +18,7 @@ import msgspec
 from ..runtime import DurableObjectError, HostError
 from ..runtime.api_keys import bearer_of, is_api_key
 from ..runtime.asgi import refuse
+from ..runtime.failed_keys import TOO_MANY
 from ..runtime.http import Response
 from ..runtime.local_server import is_local
 from ..runtime.problems import problem
@@ -85,7 +86,14 @@ class AdminAPI:
         if not local and not any(settings.api_keys):
             raise OperationError(UNCONFIGURED, code="unauthenticated", status=401)
 
-        if not local and not is_api_key(bearer_of(scope["headers"]), settings.api_keys):
+        failed = self._host.failed_keys
+        if not local and failed.is_blocked(scope):
+            raise OperationError(TOO_MANY, code="rate_limited", status=429)
+
+        given = bearer_of(scope["headers"])
+        if not local and not is_api_key(given, settings.api_keys):
+            if given is not None:
+                failed.count(scope)
             raise OperationError(REFUSED, code="unauthenticated", status=401)
 
         name = path_of(scope).removeprefix(PREFIX)

@@ -19,6 +19,7 @@ from .durable_object import ActorClass
 from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
+from .failed_keys import FailedKeys
 from .forwarded import behind_proxies
 from .object_id import DurableObjectId, IdFactory, maker_of
 from .public_url import PublicUrl
@@ -101,6 +102,7 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
+        self.failed_keys = FailedKeys(self.clock, self.settings.trusted_proxies)
         self.started_ms = 0  # since the epoch, once it has
         self._run_alarms = run_alarms
         self._wrap_commit = wrap_commit

@@ -7,16 +7,17 @@ from typing import Any
 import pytest
 
 from roomhost.admin.operations import OPERATIONS
-from roomhost.runtime import Host
+from roomhost.runtime import Host, limits
 from roomhost.runtime.host_routes import installed
 from roomhost.runtime.remote_frames import PATH
 from roomhost.runtime.safe_headers import SAFE_HEADERS
-from roomhost.runtime.testing import host_for
+from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers.server_app import app
 
 pytestmark = pytest.mark.anyio
 KEY = "the-key-of-this-host"
+STRANGER = "192.0.2.9"
 OF_PAGES = {"_inspector"}  # files without data, which ask for the key themselves
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
@@ -49,7 +50,12 @@ def everything() -> list[str]:
 
 
 async def answer(
-    host: Host, path: str, headers: list[tuple[bytes, bytes]], method: str = "", query: bytes = b""
+    host: Host,
+    path: str,
+    headers: list[tuple[bytes, bytes]],
+    method: str = "",
+    query: bytes = b"",
+    peer: str = "127.0.0.1",
 ) -> tuple[int, dict[str, str]]:
     """The status and the headers of a request, or of an upgrade when there is no method."""
     kind = "http" if method else "websocket"
@@ -69,7 +75,7 @@ async def answer(
         "query_string": query,
         "headers": headers,
         "scheme": "http" if method else "ws",
-        "client": ("127.0.0.1", 1),
+        "client": (peer, 1),
         "extensions": {} if method else {"websocket.http.response": {}},
     }
     if method:
@@ -116,6 +122,23 @@ async def test_the_key_opens_what_it_is_for() -> None:
         headers = [(b"authorization", f"Bearer {KEY}".encode())]
         assert (await answer(host, "/_admin/v1/host", headers, "POST"))[0] == 200
         assert (await answer(host, "/_rpc/nothing", headers, "POST"))[0] == 404
+
+
+@pytest.mark.parametrize("path", ["/_admin/v1/host", PATH])
+async def test_who_guesses_keys_is_refused_for_a_while(path: str) -> None:
+    """Even with the right one, which a guess would become; others are answered."""
+    clock = ManualClock()
+    wrong, right = ([(b"authorization", f"Bearer {key}".encode())] for key in ("x", KEY))
+    async with host_for(app, clock=clock, api_keys=[KEY]) as host:
+        for _ in range(limits.MAX_FAILED_KEYS):
+            assert (await answer(host, path, [], "POST", peer=STRANGER))[0] == 401
+        for _ in range(limits.MAX_FAILED_KEYS):
+            assert (await answer(host, path, wrong, "POST", peer=STRANGER))[0] == 401
+        status, sent = await answer(host, path, right, "POST", peer=STRANGER)
+        assert (status, "retry-after" in sent) == (429, True)
+        assert (await answer(host, path, right, "POST"))[0] in (200, 426)
+        await clock.advance(limits.FAILED_KEY_SECONDS)
+        assert (await answer(host, path, right, "POST", peer=STRANGER))[0] in (200, 426)
 
 
 async def test_what_the_host_answers_by_itself_is_no_page() -> None:
