@@ -76,7 +76,8 @@ class Server(uvicorn.Server):
             for listening in sockets or ()
         ]
         for listening in sockets or ():
-            self._host.location.listens(*listening.getsockname()[:2], scheme_of(settings))
+            name, port = listening.getsockname()[:2]
+            self._host.location.listens(name, port, scheme_of(settings))
         self.started = True
         self._listening()
 
