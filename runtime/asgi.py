@@ -14,6 +14,7 @@ from .errors import DurableObjectError
 from .host_routes import HostRoutes
 from .http import Request, Response, has_header
 from .remote_server import RemoteCalls, is_remote
+from .safe_headers import SAFE_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -47,7 +48,7 @@ class HostASGI:
         if scope["type"] != "lifespan":
             self._host.location.saw(scope)
         if scope["type"] == "http" and scope["path"] in ("/healthz", "/readyz"):
-            await send_response(send, Response("ok"))
+            await send_response(send, Response("ok", headers=SAFE_HEADERS))
             return
 
         if is_remote(scope):
@@ -193,7 +194,7 @@ async def deny(scope: Scope, send: Send, response: Response) -> None:
 def error_response(error: Exception, scope: Scope) -> Response:
     """What a client sees of an error that no handler turned into a response."""
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
-        return Response(f"{error}\n", status=503, headers={"retry-after": "1"})
+        return Response(f"{error}\n", status=503, headers={"retry-after": "1", **SAFE_HEADERS})
 
     extensions: dict[str, Any] = scope.get("extensions") or {}
     show: Callable[[Exception], Response] | None = extensions.get(ERROR_EXTENSION)
@@ -201,4 +202,4 @@ def error_response(error: Exception, scope: Scope) -> Response:
         return show(error)
 
     logger.error("a request failed", exc_info=error)
-    return Response("Internal Server Error\n", status=500)
+    return Response("Internal Server Error\n", status=500, headers=SAFE_HEADERS)

@@ -50,6 +50,7 @@ class Server(SignalServer):
     ) -> None:
         super().__init__(server_config(host), relieved=relieved)
         self._host = host
+        self._limits = RequestLimits.of(host.settings)
         self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -75,7 +76,8 @@ class Server(SignalServer):
             for listening in sockets or ()
         ]
         for listening in sockets or ():
-            self._host.location.listens(*listening.getsockname()[:2], scheme_of(settings))
+            name, port = listening.getsockname()[:2]
+            self._host.location.listens(name, port, scheme_of(settings))
         self.started = True
         self._listening()
 
@@ -85,7 +87,7 @@ class Server(SignalServer):
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
-            limits=RequestLimits.of(self._host.settings),
+            limits=self._limits,
             _loop=loop,
         )
 
