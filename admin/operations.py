@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import limits
+from .backup import BackupInput, back_up
 from .host_operation import HostInput, describe_host
 from .inspect_object import InspectInput, inspect_object
 from .objects import ObjectsInput, list_objects
@@ -55,6 +56,7 @@ class Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
+    "backup": Operation(BackupInput, stream=back_up, access=Access.LOCAL),
     "host": Operation(HostInput, describe_host),
     "objects": Operation(ObjectsInput, list_objects),
     "inspect": Operation(InspectInput, inspect_object),
