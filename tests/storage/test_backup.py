@@ -162,6 +162,18 @@ def test_a_disk_without_room_is_refused_before_it_is_full(
     assert not list(tmp_path.glob("backup*"))
 
 
+def test_a_backup_gives_way_to_its_host_when_the_disk_fills_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it reads, the map grows with every write."""
+    source = make_state(tmp_path / "state", [1])
+    free = iter([1 << 40, 9_999])
+    monkeypatch.setattr(backups, "free_bytes", lambda _: next(free))
+    with pytest.raises(DataDirectoryError, match="its host needs what is left"):
+        back_up(source, tmp_path / "backup", **OPTIONS)
+    assert not list(tmp_path.glob("backup*"))
+
+
 def test_a_disk_that_gives_back_something_else_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
