@@ -92,6 +92,32 @@ class DataDirectory:
             os.close(lock)
 
 
+def holder_of(path: Path) -> str | None:
+    """Who holds the directory at `path`; None: nobody, or there is none. It is only asked: a host that
+    starts in the same moment may be refused. OSError: the lock cannot be opened."""
+    try:
+        lock = os.open(path / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return holder_in(lock)
+    else:
+        return None
+    finally:
+        os.close(lock)
+
+
+def check_directory(path: Path) -> None:
+    """DataDirectoryError: the directory at `path` is one of something else, or of another format.
+    Nothing is written."""
+    _check_owner(path)
+    if (path / FORMAT_FILE).exists():
+        _check_version(path, read_format(path))
+
+
 def _check_owner(path: Path) -> None:
     """Never write into a directory that holds something else."""
     if not (path / FORMAT_FILE).exists():
@@ -117,7 +143,7 @@ def _take(path: Path, lock: int) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder = holder_of(lock)
+        holder = holder_in(lock)
         raise DataDirectoryHeldError(
             f"the data directory {path} is held by {holder}: stop that host first, or name "
             "another directory",
@@ -133,7 +159,7 @@ def _take(path: Path, lock: int) -> None:
     os.pwrite(lock, json.dumps(ours).encode(), 0)
 
 
-def holder_of(lock: int) -> str:
+def holder_in(lock: int) -> str:
     """Who says, in the open lock file, that they hold the directory."""
     try:
         holder: dict[str, Any] = json.loads(os.pread(lock, 4_096, 0))
@@ -156,13 +182,14 @@ def read_format(path: Path) -> int | str | None:
 
 def _check_format(path: Path) -> None:
     version = read_format(path)
-    if version is None:
+    if version is None or version in OLDER_VERSIONS:
         _write_format(path)
-        return
+    else:
+        _check_version(path, version)
 
-    if version in OLDER_VERSIONS:
-        _write_format(path)
-    elif version != FORMAT_VERSION:
+
+def _check_version(path: Path, version: int | str | None) -> None:
+    if version != FORMAT_VERSION and version not in OLDER_VERSIONS:
         raise DataDirectoryError(
             f"the data directory {path} has format {version}, this roomhost reads {FORMAT_VERSION}: "
             "use the version that wrote it"

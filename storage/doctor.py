@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from .data_directory import FORMAT_FILE, LOCK_FILE, PARTITION, holder_of
+from .data_directory import FORMAT_FILE, LOCK_FILE, PARTITION, holder_in
 from .directory_check import check_format, check_leftovers, check_rights
 from .errors import DataDirectoryError
 from .finding import Finding, Level
@@ -100,7 +100,7 @@ def _looking(data_dir: Path) -> Generator[str | None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
-            yield holder_of(lock)
+            yield holder_in(lock)
         else:
             yield None
     finally:
