@@ -24,6 +24,10 @@ MAX_SHOWN_CHARACTERS = 4_096  # of a value as text
 MAX_PAGE_BYTES = 4 * 1024 * 1024  # of the values that are decoded for one page
 MAX_SOCKETS_SHOWN = 100
 
+# Backups
+MAX_LINE_BYTES = 1024 * 1024  # of what the process that copies says
+END_SECONDS = 5.0  # that it gets to remove what it made, when nobody wants it any more
+
 # roomhost dev
 DEV_DRAIN_SECONDS = 5.0  # that what is in flight gets to end when a file has changed
 DEV_GATHER_MS = 50  # without another change, then a burst of them is over

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from . import limits
 from .edits import DeleteKeyInput, ObjectInput, PutInput, delete_key, evict_object, put, run_alarm
 from .export_object import ExportInput, export_object
+from .backup import BackupInput, back_up
 from .host_operation import HostInput, describe_host
 from .import_object import ImportInput, import_object
 from .inspect_object import InspectInput, inspect_object
@@ -60,6 +61,7 @@ class Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
+    "backup": Operation(BackupInput, stream=back_up, access=Access.LOCAL),
     "host": Operation(HostInput, describe_host),
     "objects": Operation(ObjectsInput, list_objects),
     "inspect": Operation(InspectInput, inspect_object),
