@@ -1,6 +1,28 @@
-"""Every bound of what is for the person who runs the host, with its unit in its name."""
+"""Every bound of the admin API and its commands, with its unit in its name."""
 
 from __future__ import annotations
+
+# Requests
+MAX_BODY_BYTES = 64 * 1024  # of an operation's input, where it names no other
+MAX_ANSWER_BYTES = (
+    256 * 1024 * 1024
+)  # that a command takes of one answer, or of one line of a stream
+TIMEOUT_SECONDS = 60.0  # of silence, then a command gives up
+
+# Lists
+DEFAULT_LIMIT = 100  # of what a list gives at once
+MAX_LIMIT = 1_000
+MAX_SCANNED_OBJECTS = 10_000  # looked at for one page of a list; the next page goes on behind them
+SCAN_OBJECTS = 200  # looked at before the loop gets its turn
+MAX_COUNTED_OBJECTS = 100_000  # of a namespace; then there are "more than" so many
+MAX_LISTED_ENTRIES = 1_000  # counted of an object that is one of a list
+MAX_COUNTED_ENTRIES = 100_000  # of an object that is looked at by itself
+MAX_NAMED_OBJECTS = 5  # that an error names as those there are
+
+# Values
+MAX_SHOWN_CHARACTERS = 4_096  # of a value as text
+MAX_PAGE_BYTES = 4 * 1024 * 1024  # of the values that are decoded for one page
+MAX_SOCKETS_SHOWN = 100
 
 # roomhost dev
 DEV_DRAIN_SECONDS = 5.0  # that what is in flight gets to end when a file has changed
@@ -17,3 +39,7 @@ MAX_FAILURE_CHARACTERS = 10_000  # of an error's message
 MAX_TRACEBACK_CHARACTERS = 100_000
 MAX_DEV_MESSAGE_BYTES = 1024 * 1024  # between the supervisor and its child
 DEV_LAST_WORDS_SECONDS = 1.0  # until what a child said before it ended has arrived
+# Documents
+MAX_READ_DOCUMENT_BYTES = 4 * 1024 * 1024  # of an update whose text is shown
+MAX_DOCUMENT_TEXTS = 50  # roots of a document that are shown
+MAX_DOCUMENT_CHARACTERS = 64 * 1024  # of all of them together

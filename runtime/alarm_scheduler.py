@@ -62,6 +62,7 @@ class AlarmScheduler:
         self._retries: dict[int, Retry] = {}
         self._timer: Timer | None = None
         self._stopped = False
+        self._watching: dict[int, list[Callable[[AlarmOutcome], object]]] = {}
         self._on_quiet: list[Callable[[], object]] = []
 
     @property
@@ -72,6 +73,34 @@ class AlarmScheduler:
     def committed(self, number: int) -> int | None:
         """The alarm that is stored of an object with a run in progress, without reading it."""
         return self._changed[number] if number in self._changed else self._running[number]
+
+    def is_running(self, number: int) -> bool:
+        """Whether a run for an object is in progress."""
+        return number in self._running
+
+    def retry(self, number: int) -> Retry | None:
+        """The retry that waits for an object, if its alarm failed."""
+        return self._retries.get(number)
+
+    def hurry(self, number: int) -> bool:
+        """Start the retry that waits for an object now; whether there is one."""
+        retry = self._retries.get(number)
+        if retry is None or number in self._running or self._stopped:
+            return False
+
+        self._run(number, retry.due_ms, retry.retries)
+        return True
+
+    def watch(self, number: int, callback: Callable[[AlarmOutcome], object]) -> None:
+        """Call `callback(outcome)` once, when the run of an object's alarm ends, the one in progress
+        or the next one."""
+        self._watching.setdefault(number, []).append(callback)
+
+    def unwatch(self, number: int, callback: Callable[[AlarmOutcome], object]) -> None:
+        """Call it no more."""
+        left = [each for each in self._watching.pop(number, ()) if each is not callback]
+        if left:
+            self._watching[number] = left
 
     def when_quiet(self, callback: Callable[[], object]) -> None:
         """Call `callback()` once, when no run is in progress; at once if that is so."""
@@ -119,6 +148,9 @@ class AlarmScheduler:
         self._running.pop(number, None)
         if not self._stopped:
             self._decide(number, due_ms, outcome)
+        if self._watching:
+            for callback in self._watching.pop(number, ()):
+                callback(outcome)
         if not self._running:
             quiet, self._on_quiet = self._on_quiet, []
             for callback in quiet:

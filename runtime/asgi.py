@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 
+from . import limits
 from .connection import Connection
 from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
@@ -26,7 +27,6 @@ logger = logging.getLogger("roomhost.runtime")
 
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 ERROR_EXTENSION = "roomhost.error"  # what answers for an exception, in the place of a bare 500
-MAX_REQUEST_BYTES = 100 * 1024 * 1024
 
 
 class HostASGI:
@@ -142,8 +142,8 @@ async def body_of(receive: Receive) -> AsyncIterator[bytes]:
 
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
-        if size > MAX_REQUEST_BYTES:
-            raise DurableObjectError(f"a request body is at most {MAX_REQUEST_BYTES} bytes")
+        if size > limits.MAX_REQUEST_BYTES:
+            raise DurableObjectError(f"a request body is at most {limits.MAX_REQUEST_BYTES} bytes")
 
         if chunk:
             yield chunk

@@ -12,6 +12,7 @@ import click
 
 from ..storage import DataDirectoryError
 from .errors import HostError
+from .options import settings_options
 from .settings import load_settings
 
 if TYPE_CHECKING:
@@ -46,16 +47,7 @@ def roomhost() -> None:
 
 @roomhost.command()
 @click.argument("application", metavar="MODULE:APP")
-@click.option(
-    "--data-dir", type=click.Path(file_okay=False), help="Where objects are stored. [state]"
-)
-@click.option("--host", help="The address to listen on. [127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one. [8787]")
-@click.option(
-    "--idle-eviction-seconds",
-    type=click.FloatRange(min=0),
-    help="Without an event for so long, an instance leaves memory. [10]",
-)
+@settings_options()
 def serve(application: str, **flags: Any) -> None:
     """Run the actor host process: HTTP, WebSockets, alarms.
 

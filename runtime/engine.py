@@ -18,6 +18,7 @@ from .alarm_event import AlarmEvent, AlarmOutcome
 from .alarm_scheduler import AlarmScheduler
 from .commits import Commits
 from .errors import OverloadedError
+from .event_kind import ResetCause
 from .events import CURRENT, RunEvent
 from .object_id import RecordedId
 from .slot import Slot
@@ -26,7 +27,7 @@ from .timers import Timers
 from .watchdog import CommitWatchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from anyio.abc import TaskGroup
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .durable_object import ActorClass
     from .events import CallEvent
+    from .meter import Meter
     from .object_id import DurableObjectId, IdFactory
     from .settings import HostSettings
 
@@ -51,11 +53,14 @@ class Engine:
         clock: Clock,
         partition: Partition,
         settings: HostSettings,
+        meters: Mapping[int, Meter],
     ) -> None:
+        """`meters`: by namespace number, as `Observer.meters`."""
         self.backend = backend
         self.clock = clock
         self.partition = partition
         self.settings = settings
+        self.meters = meters
         self._entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
         self.idle_eviction_ms = round(settings.idle_eviction_seconds * 1000)
         self.env: Any = None
@@ -82,6 +87,16 @@ class Engine:
         """The slots of which something is in memory."""
         return list(self._resident)
 
+    def resident_slot(self, namespace: int, data: bytes) -> Slot | None:
+        """The slot of the object with these bytes for an id, if something of it is in memory."""
+        slot = self._slots.get((namespace, data))
+        return slot if slot in self._resident else None
+
+    @property
+    def resident_count(self) -> int:
+        """How many they are."""
+        return len(self._resident)
+
     @property
     def quiet(self) -> bool:
         """Whether the writer has answered everything."""
@@ -104,14 +119,18 @@ class Engine:
 
     def activation(self, slot: Slot) -> Activation:
         """A new activation for a slot that has none."""
+        slot.meter.activations += 1
+        return Activation(slot, self, slot.actor_class, self.commits_of(slot))
+
+    def commits_of(self, slot: Slot) -> Commits:
+        """What makes writes of an object durable, for its one owner."""
         number = slot.number
         if number is None:
             number = self.partition.find(slot.namespace, bytes(slot.id))
             if number is None:
                 number = self.partition.allocate()
             slot.number = number
-        commits = Commits(self.partition, self.backend, number, self._entry_limits)
-        return Activation(slot, self, slot.actor_class, commits)
+        return Commits(self.partition, self.backend, number, self._entry_limits)
 
     def may_start(self, slot: Slot) -> bool:
         """Whether an instance of the object may start now.
@@ -134,15 +153,24 @@ class Engine:
             del self._slots[slot.key]
         self._unsettled.setdefault(slot.key, [])
         if activation.commits.in_flight == 0:
-            self.settled(activation)
+            self.settled(slot, activation.commits)
 
-    def settled(self, activation: Activation) -> None:
-        """The last batch of an activation that was reset is done: the object may start again."""
-        waiting = self._unsettled.pop(activation.slot.key, None)
+    def hold(self, slot: Slot) -> bool:
+        """Let no instance of an object start until `settled`; whether none is there, or about to be."""
+        if slot.activation is not None or slot.queue or slot.key in self._unsettled:
+            return False
+
+        self._unsettled[slot.key] = []
+        return True
+
+    def settled(self, slot: Slot, commits: Commits) -> None:
+        """The last batch of an activation that was reset, or of what held its object, is done: the
+        object may start again."""
+        waiting = self._unsettled.pop(slot.key, None)
         if waiting is None:
             return
 
-        self.partition.forgive(activation.commits.number)
+        self.partition.forgive(commits.number)
         for callback in waiting:
             callback()
 
@@ -178,7 +206,8 @@ class Engine:
                     OverloadedError(
                         "Durable Object storage operation exceeded timeout which caused object to "
                         "be reset."
-                    )
+                    ),
+                    ResetCause.COMMIT_TIMEOUT,
                 )
 
     def _fire_alarm(self, number: int, due_ms: int, retries: Retries) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
@@ -15,16 +16,20 @@ from .asgi import HostASGI
 from .backend import current_backend
 from .clock import SystemClock
 from .durable_object import ActorClass
+from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
+from .event_kind import ResetCause
+from .forwarded import behind_proxies
 from .object_id import DurableObjectId, IdFactory, maker_of
+from .observer import Observer
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
 from .settings import HostSettings
 from .token_secrets import load_secrets
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -75,7 +80,9 @@ class Host:
 
     One host owns a data directory: a second one on it is refused with a `DataDirectoryError`.
     Leaving the block drains: what is in flight ends, what is written is on disk, sockets close with
-    1012. `env` are the application's bindings, `asgi` its HTTP and WebSocket side.
+    1012. `env` are the application's bindings, `asgi` its HTTP and WebSocket side. Without
+    `run_alarms` no alarm runs, however overdue: for looking at a directory, with a
+    `StoredApplication`.
     """
 
     def __init__(
@@ -85,6 +92,8 @@ class Host:
         clock: Clock | None = None,
         settings: HostSettings | None = None,
         wrap_commit: Callable[[CommitFunction], CommitFunction] | None = None,
+        *,
+        run_alarms: bool = True,
     ) -> None:
         self.app = app
         self.settings = settings or HostSettings()
@@ -93,7 +102,11 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
+        self.observer = Observer(self.settings, self.clock)
+        self.started_ms = 0  # since the epoch, once it has
+        self._run_alarms = run_alarms
         self._wrap_commit = wrap_commit
+        self._on_refuse: set[Callable[[], object]] = set()
         self._asgi: ASGIApp | None = None
         self._directory: DataDirectory | None = None
         self._token_secrets: tuple[tuple[str, str], ...] | None = None
@@ -111,6 +124,14 @@ class Host:
         return self._engine
 
     @property
+    def directory(self) -> Path:
+        """The data directory, absolute. HostError: the host has not started, or has stopped."""
+        if self._directory is None or self._engine is None:
+            raise HostError("the host is not running: use it inside `async with Host(...)`")
+
+        return self._directory.path
+
+    @property
     def public_url(self) -> str:
         """How clients reach this host, without a slash at its end: see `PublicUrl`."""
         return str(self.location)
@@ -119,7 +140,8 @@ class Host:
     def asgi(self) -> ASGIApp:
         """An ASGI 3 application, to be served or mounted while the host runs."""
         if self._asgi is None:
-            self._asgi = HostASGI(self, self.app.asgi_for(self))
+            answer = HostASGI(self, self.app.asgi_for(self))
+            self._asgi = behind_proxies(answer, self.settings.trusted_proxies)
         return self._asgi
 
     @property
@@ -137,7 +159,7 @@ class Host:
             self._token_secrets = load_secrets(self._directory.path, self.settings.token_secrets)
             backend = current_backend()
             partition = Partition.open(
-                self._directory.path / "partition-0",
+                self._directory.partition,
                 deliver=backend.call_from_thread,
                 soon=backend.call_soon,
                 wrap_commit=self._wrap_commit,
@@ -186,7 +208,7 @@ class Host:
         engine.partition.abandon()
         for slot in engine.resident:
             if slot.activation is not None:
-                slot.activation.reset(_lost())
+                slot.activation.reset(_lost(), ResetCause.HOST)
                 continue
 
             slot.fail_queue(_lost())
@@ -201,28 +223,15 @@ class Host:
         Its sockets stay, the next event starts it again. Returns whether there was an instance.
         """
         channel: LocalChannel = stub.__channel__
-        activation = channel.slot().activation
-        if activation is None:
-            return False
-
-        waiter = self.engine.backend.waiter()
-
-        def evict() -> None:
-            # At once: a caller that is told now may call again before anybody else runs.
-            evicted = activation.evict()
-            if not waiter.done():
-                waiter.set_result(evicted)
-
-        activation.when_idle(evict)
-        evicted: bool = await waiter
-        return evicted
+        return await evict(channel.slot())
 
     async def abort_all(self) -> None:
         """Reset every object that is in memory; callers in flight get the error."""
         for slot in self.engine.resident:
             if slot.activation is not None:
                 slot.activation.reset(
-                    DurableObjectError("Application called abortAllDurableObjects().")
+                    DurableObjectError("Application called abortAllDurableObjects()."),
+                    ResetCause.HOST,
                 )
 
     async def run_due_alarms(self) -> int:
@@ -287,19 +296,29 @@ class Host:
             await waiter
 
     def _start_engine(self, backend: Backend, partition: Partition) -> None:
-        engine = self._engine = Engine(self._group, backend, self.clock, partition, self.settings)
+        engine = self._engine = Engine(
+            self._group, backend, self.clock, partition, self.settings, self.observer.meters
+        )
         for declared in self.app.namespaces():
             record = partition.namespace(declared.name, declared.unique_key)
             actor_class = engine.classes[record.number] = ActorClass(declared.actor)
+            self.observer.add(
+                record.number, declared.name, actor_class.name, declared.observability
+            )
             engine.ids_of[record.number] = cache(partial(self.ids, declared.name))
             self.namespaces[declared.name] = Namespace(
                 record.number, declared.name, record.unique_key, actor_class
             )
+        self.observer.runs(engine)
         self.env = engine.env = self.app.make_env(self)
         self.clock.attach(self.settle)
         self._group.start_soon(engine.pool.start_tasks)
         self._group.start_soon(engine.timers.run)
-        engine.alarms.start()
+        self.started_ms = self.clock.now_ms()
+        if self._run_alarms:
+            engine.alarms.start()
+        else:
+            engine.alarms.stop()
 
     async def _hold_group(self, *, task_status: TaskStatus[TaskGroup]) -> None:
         """The task that owns the objects' tasks, so that they can all be dropped without
@@ -316,6 +335,21 @@ class Host:
         callers get a retryable error, no alarm starts."""
         self.engine.alarms.stop()
         self.engine.refusal = _stopping
+        waiting, self._on_refuse = self._on_refuse, set()
+        for callback in waiting:
+            callback()
+
+    @contextmanager
+    def when_refusing(self, callback: Callable[[], object]) -> Generator[None]:
+        """While the block runs, call `callback()` once when the host is about to stop; at once if it
+        is. For what would go on for ever, a stream of events say."""
+        if self.engine.refusal is not None:
+            callback()
+        self._on_refuse.add(callback)
+        try:
+            yield
+        finally:
+            self._on_refuse.discard(callback)
 
     async def _drain(self) -> None:
         engine = self.engine
@@ -337,13 +371,14 @@ class Host:
             if slot.sockets is not None:
                 slot.sockets.restart()
             if slot.activation is not None and not slot.activation.evict():
-                slot.activation.reset(_stopping())
+                slot.activation.reset(_stopping(), ResetCause.HOST)
 
     async def _stop(self) -> None:
         assert self._directory is not None
         host_stopped(self)
         self.clock.detach(self.settle)
         engine, self._engine = self._engine, None
+        self.observer.runs(None)
         if engine is not None:
             engine.became_quiet()
         self._group.cancel_scope.cancel()

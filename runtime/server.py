@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
+import logging
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -11,15 +13,22 @@ import uvicorn
 
 from . import limits
 from .errors import HostError
+from .exposure import exposures
 from .host import Host
+from .http_protocol import HttpProtocol
+from .local_server import local_server
+from .request_limits import RequestLimits
 from .server_protocol import WebSocketProtocol
 from .signal_server import SignalServer
+from .tls import scheme_of, tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .application import Application
     from .settings import HostSettings
+
+logger = logging.getLogger("roomhost.runtime")
 
 BACKLOG = 2_048  # connections not yet accepted
 # The threads of the commit log wait this long for the interpreter when the loop is busy, and so does every
@@ -44,11 +53,41 @@ class Server(SignalServer):
         self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            for listening in sockets or ():
-                self._host.location.listens(*listening.getsockname()[:2])
-            self._listening()
+        """Start the application's lifespan, then listen. uvicorn's own has no word for the time that a
+        TLS handshake may take."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            self.should_exit = True
+            return
+
+        settings = self._host.settings
+        context = tls_context(settings)
+        seconds = None if context is None else settings.ssl_handshake_timeout_seconds
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self.make_protocol,
+                sock=listening,
+                ssl=context,
+                ssl_handshake_timeout=seconds,
+                backlog=BACKLOG,
+            )
+            for listening in sockets or ()
+        ]
+        for listening in sockets or ():
+            self._host.location.listens(*listening.getsockname()[:2], scheme_of(settings))
+        self.started = True
+        self._listening()
+
+    def make_protocol(self, loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Protocol:
+        """What serves one connection; `loop`: whose timers it takes, when they are not the loop's."""
+        return HttpProtocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            limits=RequestLimits.of(self._host.settings),
+            _loop=loop,
+        )
 
     def refuse(self) -> None:
         self._host.refuse()
@@ -61,19 +100,22 @@ async def serve(
     inherited: socket.socket | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; then refuse what comes, end what is in flight, close sockets
-    with 1012, and return with everything on disk. `started(url)` is called once it listens.
-    `inherited`: listen there; whoever handed it over holds it open, and what comes after the signal
-    waits there instead of being refused.
+    with 1012, and return with everything on disk. `started(url)` is called once it listens. The admin
+    API is served at the socket in the data directory too. `inherited`: listen there; whoever handed it
+    over holds it open, and what comes after the signal waits there instead of being refused.
 
     The process is taken to be the host's: see `own_process`.
 
     DataDirectoryError, HostError: the data directory, the address or the application cannot be used.
     """
     own_process()
+    tls_context(settings)  # what is wrong with the files is told before anything is opened
+    for line in exposures(settings):
+        logger.warning(line)
     with inherited or listen(settings) as listening:
         name, port = listening.getsockname()[:2]
-        url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
-        async with Host(app, settings=settings) as host:
+        url = f"{scheme_of(settings)}://{f'[{name}]' if ':' in name else name}:{port}"
+        async with Host(app, settings=settings) as host, local_server(host):
             server = Server(host, lambda: started(url), relieved=inherited is not None)
             await server.serve(sockets=[listening])
             if not server.started:
@@ -103,13 +145,14 @@ def server_config(host: Host) -> uvicorn.Config:
     """How uvicorn serves a host."""
     return uvicorn.Config(
         host.asgi,
-        http="httptools",
+        http=HttpProtocol,
         ws=WebSocketProtocol,
         lifespan="auto",
         log_level="warning",
         ws_max_size=limits.MAX_MESSAGE_BYTES,
         # Bounded memory for each connection comes before bandwidth.
         ws_per_message_deflate=False,
+        timeout_keep_alive=host.settings.keep_alive_timeout_seconds,
         timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),
         # The peer stays the peer: `trusted_proxies` says whose word about a request counts, and the
         # address of a client in the place of the proxy's would hide who says it.

@@ -17,3 +17,11 @@ class StorageError(Exception):
 class DataDirectoryError(Exception):
     """A data directory cannot be used: another host has it, or it is no roomhost directory of a
     known format. The message is one line that says what to do."""
+
+
+class DataDirectoryHeldError(DataDirectoryError):
+    """Another host has the data directory; `holder` says which."""
+
+    def __init__(self, message: str, holder: str) -> None:
+        super().__init__(message)
+        self.holder = holder

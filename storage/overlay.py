@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 from .alarm_state import UNASKED, AlarmState
 from .batch import UNCHANGED, Batch, ObjectRecord, Unchanged
 from .limits import DEFAULT_ENTRY_LIMITS, EntryLimits
+from .merge import merged
 
 Entries = list[tuple[bytes, bytes]]
 Before = bytes | None | Literal[Unchanged.UNCHANGED]  # UNCHANGED: the key was not written
@@ -119,23 +120,14 @@ class Overlay:
     ) -> Entries:
         """The entries from `start` up to, not including, `end`, in order, or backwards, at most
         `limit`: the store's, with the uncommitted writes merged in."""
-        changed = [
-            (key, value)
-            for key, value in self._dirty.items()
-            if (start is None or key >= start) and (end is None or key < end)
-        ]
-        # Every deletion may take one of the store's entries out of the result.
-        enough = None if limit is None else limit + sum(value is None for _, value in changed)
-        stored: Entries = []
-        if not self._cleared and (start is None or end is None or start < end):
-            stored = self._store.scan(start, end, reverse=reverse, limit=enough)
-        if not changed:
-            return stored
 
-        merged: dict[bytes, bytes | None] = dict(stored)
-        merged.update(changed)
-        ordered = sorted(merged.items(), key=_key_of, reverse=reverse)
-        return [(key, value) for key, value in ordered if value is not None][:limit]
+        def scan(enough: int | None) -> Entries:
+            if self._cleared or not (start is None or end is None or start < end):
+                return []
+
+            return self._store.scan(start, end, reverse=reverse, limit=enough)
+
+        return merged(self._dirty, scan, start, end, reverse, limit)
 
     def delete_all(self) -> None:
         """Delete every entry and the alarm. RuntimeError: a savepoint is open."""
@@ -255,10 +247,6 @@ class Overlay:
             raise RuntimeError("no savepoint is open")
 
         return self._savepoints.pop()
-
-
-def _key_of(entry: tuple[bytes, bytes | None]) -> bytes:
-    return entry[0]
 
 
 def _put_back(values: dict[bytes, bytes | None], key: bytes, before: Before) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from .batch import UNCHANGED
 from .keyspace import NUMBER_BYTES, floor_key, is_long, number_bytes, prefix_end, split, stored_key
 from .limits import PREFIX_BYTES
+from .merge import merged
 from .pending import Pending
 
 if TYPE_CHECKING:
@@ -56,21 +57,37 @@ class ObjectStore:
             return []
 
         cleared, writes = self._pending.changes(self._object)
-        if not (cleared or writes):
-            return self._scan(start, end, reverse, limit)
 
-        changed = [
-            (key, value)
-            for key, value in writes.items()
-            if (start is None or key >= start) and (end is None or key < end)
+        def scan(enough: int | None) -> list[tuple[bytes, bytes]]:
+            return [] if cleared else self._scan(start, end, reverse, enough)
+
+        return merged(writes, scan, start, end, reverse, limit)
+
+    def measure(self, *, limit: int) -> tuple[int, int]:
+        """How many entries there are, and how many bytes their keys and values take; counting ends
+        at `limit` entries. No value is read."""
+        cleared, writes = self._pending.changes(self._object)
+        hidden = {stored_key(self._number, key) for key in writes}
+        sizes = [len(key) + len(value) for key, value in writes.items() if value is not None][
+            :limit
         ]
-        # Every deletion may take one of LMDB's entries out of the result.
-        enough = None if limit is None else limit + sum(value is None for _, value in changed)
-        stored = [] if cleared else self._scan(start, end, reverse, enough)
-        merged: dict[bytes, bytes | None] = dict(stored)
-        merged.update(changed)
-        ordered = sorted(merged.items(), key=_key_of, reverse=reverse)
-        return [(key, value) for key, value in ordered if value is not None][:limit]
+        if cleared:
+            return len(sizes), sum(sizes)
+
+        with self._environment.reading(copied=False) as transaction:
+            cursor = self._environment.cursor(transaction, "entries")
+            there = cursor.set_range(self._number)
+            while there and len(sizes) < limit:
+                stored = bytes(cursor.key())
+                if stored[:NUMBER_BYTES] != self._number:
+                    break
+
+                if stored not in hidden:
+                    # The whole of a long key stands in the value, behind its size.
+                    beside = -2 if is_long(stored) else len(stored) - NUMBER_BYTES
+                    sizes.append(len(cursor.value()) + beside)
+                there = cursor.next()
+        return len(sizes), sum(sizes)
 
     def alarm(self) -> int | None:
         """When the alarm is due, milliseconds since the epoch, if one is set."""
@@ -141,7 +158,3 @@ class ObjectStore:
                 yield entry
             found = step()
         yield from sorted(run, reverse=reverse)
-
-
-def _key_of(entry: tuple[bytes, bytes | None]) -> bytes:
-    return entry[0]

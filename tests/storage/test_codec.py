@@ -101,7 +101,7 @@ class Text(str):
         type,
         iter([]),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_anything_else_is_refused_wherever_it_stands(value: Any) -> None:
     """A subclass, a bytearray, an odd key, a naive datetime: never guessed, never changed."""
