@@ -188,10 +188,12 @@ class DocSession:
 
 
 def environment_of(path: Path, directory: Path) -> dict[str, str]:
-    """What commands of a page run in: `roomhost` on the PATH, and no settings but the port."""
+    """What commands of a page run in: `roomhost` on the PATH, a free port, and data in the page's own
+    directory, whatever a `roomhost.toml` of the page says."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ROOMHOST")}
     return kept | {
         "PATH": f"{path}{os.pathsep}{os.environ['PATH']}",
+        "ROOMHOST_DATA_DIR": "state",
         "ROOMHOST_PORT": "0",
         "UVICORN_PORT": "0",
         "CURL_HOME": str(directory),
