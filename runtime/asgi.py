@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("roomhost.runtime")
 
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
+ERROR_EXTENSION = "roomhost.error"  # what answers for an exception, in the place of a bare 500
 
 
 class HostASGI:
@@ -75,7 +76,7 @@ async def serve_fetch(scope: Scope, receive: Receive, send: Send, fetch: Fetch) 
     try:
         response = await fetch(request_of(scope, receive))
     except Exception as error:
-        response = error_response(error)
+        response = error_response(error, scope)
     if scope["type"] != "websocket":
         if response.web_socket is not None:
             response.web_socket.accept()
@@ -189,10 +190,15 @@ async def deny(scope: Scope, send: Send, response: Response) -> None:
     await send({"type": "websocket.http.response.body", "body": content})
 
 
-def error_response(error: Exception) -> Response:
+def error_response(error: Exception, scope: Scope) -> Response:
     """What a client sees of an error that no handler turned into a response."""
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
         return Response(f"{error}\n", status=503, headers={"retry-after": "1"})
+
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    show: Callable[[Exception], Response] | None = extensions.get(ERROR_EXTENSION)
+    if show is not None:
+        return show(error)
 
     logger.error("a request failed", exc_info=error)
     return Response("Internal Server Error\n", status=500)

@@ -69,4 +69,9 @@ class Backlog:
     def _expire(self, event: Event, give_up: Callable[[Event], object]) -> None:
         give_up(event)
         self.leave(event)
-        event.fail(OverloadedError("Durable Object is overloaded. Requests queued for too long."))
+        event.fail(waited_too_long())
+
+
+def waited_too_long() -> OverloadedError:
+    """The error of an event that could not begin in time."""
+    return OverloadedError("Durable Object is overloaded. Requests queued for too long.")

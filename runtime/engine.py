@@ -18,6 +18,7 @@ from .alarm_event import AlarmEvent, AlarmOutcome
 from .alarm_scheduler import AlarmScheduler
 from .commits import Commits
 from .errors import OverloadedError
+from .event_kind import ResetCause
 from .events import CURRENT, RunEvent
 from .object_id import RecordedId
 from .slot import Slot
@@ -26,7 +27,7 @@ from .timers import Timers
 from .watchdog import CommitWatchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from anyio.abc import TaskGroup
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .clock import Clock
     from .durable_object import ActorClass
     from .events import CallEvent
+    from .meter import Meter
     from .object_id import DurableObjectId, IdFactory
     from .settings import HostSettings
 
@@ -51,11 +53,14 @@ class Engine:
         clock: Clock,
         partition: Partition,
         settings: HostSettings,
+        meters: Mapping[int, Meter],
     ) -> None:
+        """`meters`: by namespace number, as `Observer.meters`."""
         self.backend = backend
         self.clock = clock
         self.partition = partition
         self.settings = settings
+        self.meters = meters
         self._entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
         self.idle_eviction_ms = round(settings.idle_eviction_seconds * 1000)
         self.env: Any = None
@@ -88,6 +93,11 @@ class Engine:
         return slot if slot in self._resident else None
 
     @property
+    def resident_count(self) -> int:
+        """How many they are."""
+        return len(self._resident)
+
+    @property
     def quiet(self) -> bool:
         """Whether the writer has answered everything."""
         return self.partition.idle
@@ -109,6 +119,7 @@ class Engine:
 
     def activation(self, slot: Slot) -> Activation:
         """A new activation for a slot that has none."""
+        slot.meter.activations += 1
         return Activation(slot, self, slot.actor_class, self.commits_of(slot))
 
     def commits_of(self, slot: Slot) -> Commits:
@@ -195,7 +206,8 @@ class Engine:
                     OverloadedError(
                         "Durable Object storage operation exceeded timeout which caused object to "
                         "be reset."
-                    )
+                    ),
+                    ResetCause.COMMIT_TIMEOUT,
                 )
 
     def _fire_alarm(self, number: int, due_ms: int, retries: Retries) -> None:

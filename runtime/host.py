@@ -19,12 +19,13 @@ from .durable_object import ActorClass
 from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
+from .event_kind import ResetCause
 from .forwarded import behind_proxies
 from .object_id import DurableObjectId, IdFactory, maker_of
+from .observer import Observer
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
 from .settings import HostSettings
-from .stored_application import StoredApplication
 from .token_secrets import load_secrets
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
+        self.observer = Observer(self.settings, self.clock)
         self.started_ms = 0  # since the epoch, once it has
         self._run_alarms = run_alarms
         self._wrap_commit = wrap_commit
@@ -157,7 +159,7 @@ class Host:
             self._token_secrets = load_secrets(self._directory.path, self.settings.token_secrets)
             backend = current_backend()
             partition = Partition.open(
-                self._directory.path / "partition-0",
+                self._directory.partition,
                 deliver=backend.call_from_thread,
                 soon=backend.call_soon,
                 wrap_commit=self._wrap_commit,
@@ -206,7 +208,7 @@ class Host:
         engine.partition.abandon()
         for slot in engine.resident:
             if slot.activation is not None:
-                slot.activation.reset(_lost())
+                slot.activation.reset(_lost(), ResetCause.HOST)
                 continue
 
             slot.fail_queue(_lost())
@@ -228,7 +230,8 @@ class Host:
         for slot in self.engine.resident:
             if slot.activation is not None:
                 slot.activation.reset(
-                    DurableObjectError("Application called abortAllDurableObjects().")
+                    DurableObjectError("Application called abortAllDurableObjects()."),
+                    ResetCause.HOST,
                 )
 
     async def run_due_alarms(self) -> int:
@@ -293,16 +296,20 @@ class Host:
             await waiter
 
     def _start_engine(self, backend: Backend, partition: Partition) -> None:
-        engine = self._engine = Engine(self._group, backend, self.clock, partition, self.settings)
-        if isinstance(self.app, StoredApplication):
-            self.app.recorded(partition.namespaces())
+        engine = self._engine = Engine(
+            self._group, backend, self.clock, partition, self.settings, self.observer.meters
+        )
         for declared in self.app.namespaces():
             record = partition.namespace(declared.name, declared.unique_key)
             actor_class = engine.classes[record.number] = ActorClass(declared.actor)
+            self.observer.add(
+                record.number, declared.name, actor_class.name, declared.observability
+            )
             engine.ids_of[record.number] = cache(partial(self.ids, declared.name))
             self.namespaces[declared.name] = Namespace(
                 record.number, declared.name, record.unique_key, actor_class
             )
+        self.observer.runs(engine)
         self.env = engine.env = self.app.make_env(self)
         self.clock.attach(self.settle)
         self._group.start_soon(engine.pool.start_tasks)
@@ -364,13 +371,14 @@ class Host:
             if slot.sockets is not None:
                 slot.sockets.restart()
             if slot.activation is not None and not slot.activation.evict():
-                slot.activation.reset(_stopping())
+                slot.activation.reset(_stopping(), ResetCause.HOST)
 
     async def _stop(self) -> None:
         assert self._directory is not None
         host_stopped(self)
         self.clock.detach(self.settle)
         engine, self._engine = self._engine, None
+        self.observer.runs(None)
         if engine is not None:
             engine.became_quiet()
         self._group.cancel_scope.cancel()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
-import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -17,14 +15,15 @@ from . import limits
 from .errors import HostError
 from .exposure import exposures
 from .host import Host
-from .local_server import local_server
 from .http_protocol import HttpProtocol
+from .local_server import local_server
 from .request_limits import RequestLimits
 from .server_protocol import WebSocketProtocol
+from .signal_server import SignalServer
 from .tls import scheme_of, tls_context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable
 
     from .application import Application
     from .settings import HostSettings
@@ -41,14 +40,15 @@ SWITCH_SECONDS = 0.0001
 # waits for it, and what stays in memory is not garbage: at the interpreter's own 700, looking through it
 # again and again is half of what an alarm costs when 30,000 objects wake (134 µs instead of 70).
 YOUNG_OBJECTS = 50_000
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Server(uvicorn.Server):
-    """uvicorn's server, without its signal handling: a drained stop is a success, not a signal."""
+class Server(SignalServer):
+    """The server of a host."""
 
-    def __init__(self, host: Host, listening: Callable[[], object]) -> None:
-        super().__init__(server_config(host))
+    def __init__(
+        self, host: Host, listening: Callable[[], object], *, relieved: bool = False
+    ) -> None:
+        super().__init__(server_config(host), relieved=relieved)
         self._host = host
         self._listening = listening
 
@@ -89,28 +89,20 @@ class Server(uvicorn.Server):
             _loop=loop,
         )
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        loop = asyncio.get_running_loop()
-        for number in SIGNALS:
-            loop.add_signal_handler(number, self._stop)
-        try:
-            yield
-        finally:
-            for number in SIGNALS:
-                loop.remove_signal_handler(number)
-
-    def _stop(self) -> None:
+    def refuse(self) -> None:
         self._host.refuse()
-        # A second signal does not wait for connections that will not end.
-        self.force_exit = self.should_exit
-        self.should_exit = True
 
 
-async def serve(app: Application, settings: HostSettings, started: Callable[[str], object]) -> None:
+async def serve(
+    app: Application,
+    settings: HostSettings,
+    started: Callable[[str], object],
+    inherited: socket.socket | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT; then refuse what comes, end what is in flight, close sockets
     with 1012, and return with everything on disk. `started(url)` is called once it listens. The admin
-    API is served at the socket in the data directory too.
+    API is served at the socket in the data directory too. `inherited`: listen there; whoever handed it
+    over holds it open, and what comes after the signal waits there instead of being refused.
 
     The process is taken to be the host's: see `own_process`.
 
@@ -120,11 +112,11 @@ async def serve(app: Application, settings: HostSettings, started: Callable[[str
     tls_context(settings)  # what is wrong with the files is told before anything is opened
     for line in exposures(settings):
         logger.warning(line)
-    with listen(settings) as listening:
+    with inherited or listen(settings) as listening:
         name, port = listening.getsockname()[:2]
-        url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
+        url = f"{scheme_of(settings)}://{f'[{name}]' if ':' in name else name}:{port}"
         async with Host(app, settings=settings) as host, local_server(host):
-            server = Server(host, lambda: started(url))
+            server = Server(host, lambda: started(url), relieved=inherited is not None)
             await server.serve(sockets=[listening])
             if not server.started:
                 raise HostError("the application did not start: its lifespan failed (see above)")
