@@ -16,6 +16,7 @@ from . import limits
 from .errors import HostError
 from .host import Host
 from .local_server import local_server
+from .logs import configure
 from .server_protocol import WebSocketProtocol
 
 if TYPE_CHECKING:
@@ -75,11 +76,12 @@ async def serve(app: Application, settings: HostSettings, started: Callable[[str
     with 1012, and return with everything on disk. `started(url)` is called once it listens. The admin
     API is served at the socket in the data directory too.
 
-    The process is taken to be the host's: see `own_process`.
+    The process is taken to be the host's: see `own_process`, and its logging is configured.
 
     DataDirectoryError, HostError: the data directory, the address or the application cannot be used.
     """
     own_process()
+    configure(settings)
     with listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
@@ -116,6 +118,7 @@ def server_config(host: Host) -> uvicorn.Config:
         http="httptools",
         ws=WebSocketProtocol,
         lifespan="auto",
+        log_config=None,  # its lines go where all others go
         log_level="warning",
         ws_max_size=limits.MAX_MESSAGE_BYTES,
         # Bounded memory for each connection comes before bandwidth.

@@ -48,7 +48,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     `inspector`: whether the web inspector is served at /_inspector/; `inspector_edit`: whether it, and
     whoever has an API key, may write into objects. `log_level`: the least of what is logged; `log_format`:
     as text, or as JSON, a line each. `slow_handler_seconds`: a handler that takes longer is logged at
-    warning; 0: none is.
+    warning; 0: none is. `metrics`: whether figures are served at /metrics, to whoever asks.
     `max_key_bytes`, `max_entry_bytes`: of one stored key, and of a key and its encoded value.
     """
 
@@ -69,6 +69,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["text", "json"] = "text"
     slow_handler_seconds: float = limits.SLOW_HANDLER_SECONDS
+    metrics: bool = True
     max_key_bytes: int = MAX_KEY_BYTES
     max_entry_bytes: int = MAX_ENTRY_BYTES
 

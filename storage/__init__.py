@@ -18,6 +18,7 @@ from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
 from .errors import DataDirectoryHeldError as DataDirectoryHeldError
 from .errors import StorageError as StorageError
+from .figures import PartitionFigures as PartitionFigures
 from .histogram import MAX_WAITING as MAX_WAITING
 from .histogram import Histogram as Histogram
 from .histogram import quantile as quantile
@@ -45,6 +46,7 @@ __all__ = (
     "ObjectStore",
     "Overlay",
     "Partition",
+    "PartitionFigures",
     "StorageError",
     "Writer",
     "WriterStatistics",
