@@ -10,9 +10,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import limits
+from .backup import BackupInput, back_up
 from .edits import DeleteKeyInput, ObjectInput, PutInput, delete_key, evict_object, put, run_alarm
 from .export_object import ExportInput, export_object
-from .backup import BackupInput, back_up
 from .host_operation import HostInput, describe_host
 from .import_object import ImportInput, import_object
 from .inspect_object import InspectInput, inspect_object

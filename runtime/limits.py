@@ -105,6 +105,7 @@ SLOW_HANDLER_SECONDS = 1.0  # a handler that takes longer is logged
 MAX_RECENT_EVENTS = 10_000  # remembered of all objects together, while somebody looks
 RECENT_EVENTS = 100  # of those that one question gets, unless it asks for more
 MAX_FOLLOWED = 1_000  # events and log lines that wait for one follower; then the oldest go
+SURVEY_OBJECTS = 1_000  # looked at for `/metrics` before the loop gets its turn
 SAMPLE_SECONDS = 1.0  # that rates are measured over, at least
 DURATION_BOUNDS_SECONDS = (
     *(0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05),

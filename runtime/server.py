@@ -17,6 +17,7 @@ from .exposure import exposures
 from .host import Host
 from .http_protocol import HttpProtocol
 from .local_server import local_server
+from .logs import configure
 from .request_limits import RequestLimits
 from .server_protocol import WebSocketProtocol
 from .signal_server import SignalServer
@@ -106,11 +107,12 @@ async def serve(
     API is served at the socket in the data directory too. `inherited`: listen there; whoever handed it
     over holds it open, and what comes after the signal waits there instead of being refused.
 
-    The process is taken to be the host's: see `own_process`.
+    The process is taken to be the host's: see `own_process`, and its logging is configured.
 
     DataDirectoryError, HostError: the data directory, the address or the application cannot be used.
     """
     own_process()
+    configure(settings)
     tls_context(settings)  # what is wrong with the files is told before anything is opened
     for line in exposures(settings):
         logger.warning(line)
@@ -150,6 +152,7 @@ def server_config(host: Host) -> uvicorn.Config:
         http=HttpProtocol,
         ws=WebSocketProtocol,
         lifespan="auto",
+        log_config=None,  # its lines go where all others go
         log_level="warning",
         ws_max_size=limits.MAX_MESSAGE_BYTES,
         # Bounded memory for each connection comes before bandwidth.
