@@ -17,8 +17,8 @@ from . import limits
 from .errors import HostError
 from .exposure import exposures
 from .host import Host
-from .local_server import local_server
 from .http_protocol import HttpProtocol
+from .local_server import local_server
 from .request_limits import RequestLimits
 from .server_protocol import WebSocketProtocol
 from .tls import scheme_of, tls_context
