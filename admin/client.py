@@ -140,11 +140,11 @@ class AdminClient:
                 connection.connect()
                 connection.sock.settimeout(patience)
                 connection.request("POST", f"{self._base}{PATH}{operation}", body, self._headers)
-                response = connection.getresponse()
-                if response.status != HTTPStatus.OK:
-                    raise self._refused(response)
+                with closing(connection.getresponse()) as response:
+                    if response.status != HTTPStatus.OK:
+                        raise self._refused(response)
 
-                yield response
+                    yield response
             except TimeoutError as error:
                 raise HostError(
                     f"{self._where} has said nothing for {limits.TIMEOUT_SECONDS:.0f} s: look at its "
@@ -152,6 +152,7 @@ class AdminClient:
                 ) from error
             except (OSError, HTTPException) as error:
                 told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                told = " ".join(told.split())  # what answered may be anything
                 raise HostError(f"cannot reach {self._where}: {told}; is it running?") from error
 
     def _refused(self, response: HTTPResponse) -> HostError:
