@@ -8,12 +8,16 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from click.testing import CliRunner, Result
 
 from roomhost.admin.check_command import check
 from roomhost.admin.check_machine import check_directory_of
+from roomhost.bindings import App
+from roomhost.runtime import DurableObject
 from roomhost.runtime.settings import make_settings
+from roomhost.runtime.testing import host_for
 from roomhost.storage import DataDirectory
 
 from ..helpers.certificates import make_certificates
@@ -61,6 +65,7 @@ def test_a_good_host_is_said_to_be_one(directory: Path) -> None:
         ("ok", "data_dir", f"{directory / 'state'} is made when the host starts"),
         ("ok", "host", "127.0.0.1:0 is free"),
         ("ok", "application", "demo from checked_app:app, with the objects COUNTER"),
+        ("ok", "migrations", "planned when the host has opened the directory for the first time"),
     ]
     assert not (directory / "state").exists()
 
@@ -145,6 +150,44 @@ def test_every_error_of_the_settings_is_said_at_once() -> None:
     result = run("absent:app", ROOMHOST_LOG_LEVEL="loud", ROOMHOST_INSPECTOR="maybe")
     errors = [topic for level, topic, _ in listed(result) if level == "error"]
     assert errors == ["log_level", "inspector", "application"]
+
+
+def test_what_becomes_of_stored_objects_is_said(directory: Path) -> None:
+    """Those of a class that is gone are an error with its cure; a migration that deletes them is a
+    warning, and nothing is deleted by the check."""
+    filled_app = App(name="demo", bindings={"COUNTER": Tally})
+    anyio.run(fill, filled_app, directory / "state")
+    (directory / "gone_app.py").write_text(
+        APP.replace("Counter", "Other").replace("COUNTER", "OTHER")
+    )
+    deleting = "from roomhost.bindings import Migration\n" + APP.replace(
+        "Counter", "Other"
+    ).replace("COUNTER", "OTHER").replace(
+        "})", "}, migrations=[Migration(tag='v1', deleted_bindings=('COUNTER',))])"
+    )
+    (directory / "deleting_app.py").write_text(deleting)
+    for _ in range(2):
+        gone = run("gone_app:app")
+        assert gone.exit_code == 2
+        assert "error   migrations: " in gone.stdout
+        assert "add Migration(" in gone.stdout
+        deleted = run("deleting_app:app")
+        assert deleted.exit_code == 0, deleted.stdout
+        assert "warning migrations: " in deleted.stdout
+
+
+class Tally(DurableObject):
+    """Has something stored."""
+
+    async def put(self) -> None:
+        """Store it."""
+        self.ctx.storage.put("n", 1)
+
+
+async def fill(app: App, path: Path) -> None:
+    """One object of a directory."""
+    async with host_for(app, data_dir=path) as host:
+        await host.env.COUNTER.get_by_name("a").put()
 
 
 def test_programs_get_json() -> None:
