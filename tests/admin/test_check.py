@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from click.testing import CliRunner, Result
 
 from roomhost.admin.check_command import check
 from roomhost.admin.check_machine import check_directory_of
+from roomhost.admin.check_migrations import check_migrations
+from roomhost.admin.finding import ok, warning
 from roomhost.bindings import App
 from roomhost.runtime import DurableObject
+from roomhost.runtime.plan import Action, Plan, Step
 from roomhost.runtime.settings import make_settings
 from roomhost.runtime.testing import host_for
-from roomhost.storage import DataDirectory
+from roomhost.storage import Catalogue, DataDirectory
 
 from ..helpers.certificates import make_certificates
 
@@ -153,27 +157,48 @@ def test_every_error_of_the_settings_is_said_at_once() -> None:
 
 
 def test_what_becomes_of_stored_objects_is_said(directory: Path) -> None:
-    """Those of a class that is gone are an error with its cure; a migration that deletes them is a
-    warning, and nothing is deleted by the check."""
-    filled_app = App(name="demo", bindings={"COUNTER": Tally})
-    anyio.run(fill, filled_app, directory / "state")
-    (directory / "gone_app.py").write_text(
-        APP.replace("Counter", "Other").replace("COUNTER", "OTHER")
-    )
-    deleting = "from roomhost.bindings import Migration\n" + APP.replace(
-        "Counter", "Other"
-    ).replace("COUNTER", "OTHER").replace(
-        "})", "}, migrations=[Migration(tag='v1', deleted_bindings=('COUNTER',))])"
-    )
-    (directory / "deleting_app.py").write_text(deleting)
+    """Those of a class that is gone are an error with its cure, also when it is asked again."""
+    filled = App(name="demo", bindings={"COUNTER": Tally})
+    anyio.run(fill, filled, directory / "state")
+    (directory / "gone_app.py").write_text(APP.replace("COUNTER", "OTHER"))
     for _ in range(2):
-        gone = run("gone_app:app")
-        assert gone.exit_code == 2
-        assert "error   migrations: " in gone.stdout
-        assert "add Migration(" in gone.stdout
-        deleted = run("deleting_app:app")
-        assert deleted.exit_code == 0, deleted.stdout
-        assert "warning migrations: " in deleted.stdout
+        result = run("gone_app:app")
+        assert result.exit_code == 2
+        assert "error   migrations: " in result.stdout
+        assert "add Migration(" in result.stdout
+    held = DataDirectory.open(directory / "state")
+    assert "roomhost deploy --dry-run" in run("gone_app:app").stdout
+    held.close()
+
+
+def test_what_a_migration_deletes_is_a_warning(directory: Path) -> None:
+    """What it makes is not; an application that changes nothing has one line."""
+    app = Planned(name="demo", bindings={})
+    anyio.run(fill, App(name="demo", bindings={"COUNTER": Tally}), directory / "state")
+    app.steps = (
+        Step(Action.NEW, "Counter", "Counter is new"),
+        Step(Action.DELETED, "Old", "the 3 objects of Old are deleted", 3),
+    )
+    assert check_migrations(app, "state", held=False) == [
+        ok("migrations", "Counter is new"),
+        warning("migrations", "the 3 objects of Old are deleted"),
+    ]
+    app.steps = ()
+    assert check_migrations(app, "state", held=False) == [
+        ok("migrations", "none: every stored object has its class")
+    ]
+
+
+class Planned(App):
+    """Its plan is what the test says."""
+
+    steps: tuple[Step, ...] = ()
+
+    def plan(self, recorded: Catalogue, count: Callable[[int], int], at_ms: int) -> Plan:
+        """Nothing is recorded anew."""
+        assert [record.name for record in recorded.namespaces] == ["COUNTER"]
+        assert count(recorded.namespaces[0].number) == 1
+        return Plan(recorded, {}, self.steps)
 
 
 class Tally(DurableObject):
