@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
+from anyio.to_thread import run_sync
 
 from ..runtime import DurableObjectError, HostError
 from ..runtime.api_keys import bearer_of, is_api_key
@@ -25,6 +26,7 @@ from ..runtime.problems import problem
 from ..runtime.remote_server import path_of
 from ..runtime.safe_headers import SAFE_HEADERS
 from ..storage import StorageError
+from . import limits
 from .errors import OperationError
 from .operations import OPERATIONS, Access
 
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from .operations import Line, Operation
 
 PREFIX = "/_admin/v1/"
+MAX_LENGTH_DIGITS = 20  # of a content-length that is looked at: what comes is counted anyway
 UNCONFIGURED = (
     "the admin API of this host is open to its local socket alone, because it has no API key: set "
     "api_keys in roomhost.toml, or the variable ROOMHOST_API_KEYS"
@@ -64,7 +67,11 @@ class AdminAPI:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             operation = self._find(scope)
-            given = decode(await read_body(scope, receive, operation.max_body_bytes), operation)
+            body = await read_body(scope, receive, operation.max_body_bytes)
+            if len(body) > limits.INLINE_BODY_BYTES:
+                given = await run_sync(decode, body, operation)
+            else:
+                given = decode(body, operation)
             if operation.stream is not None:
                 await stream(self._host, operation.stream(self._host, given), receive, send)
                 return
@@ -122,17 +129,20 @@ class AdminAPI:
 
 async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body of a request. OperationError: over `most` bytes. EndOfStream: the client left."""
-    body = bytearray()
     length = dict(scope["headers"]).get(b"content-length", b"0")
-    announced = int(length) if length.isdigit() and len(length) < 20 else 0
+    size = int(length) if length.isdigit() and len(length) < MAX_LENGTH_DIGITS else 0
+    body = bytearray()
     more = True
-    while more:
-        if max(announced, len(body)) > most:
+    while True:
+        if max(size, len(body)) > most:
             raise OperationError(
                 f"the input of this operation is at most {most} bytes",
                 code="payload_too_large",
                 status=413,
             )
+
+        if not more:
+            return bytes(body)
 
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -140,7 +150,6 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
 
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    return bytes(body)
 
 
 def decode(body: bytes, operation: Operation) -> msgspec.Struct:

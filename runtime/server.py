@@ -17,6 +17,7 @@ from .exposure import exposures
 from .host import Host
 from .http_protocol import HttpProtocol
 from .local_server import local_server
+from .logs import configure
 from .request_limits import RequestLimits
 from .server_protocol import WebSocketProtocol
 from .signal_server import SignalServer
@@ -106,18 +107,22 @@ async def serve(
     API is served at the socket in the data directory too. `inherited`: listen there; whoever handed it
     over holds it open, and what comes after the signal waits there instead of being refused.
 
-    The process is taken to be the host's: see `own_process`.
+    The process is taken to be the host's: see `own_process`, and its logging is configured.
 
     DataDirectoryError, HostError: the data directory, the address or the application cannot be used.
     """
     own_process()
+    configure(settings)
     tls_context(settings)  # what is wrong with the files is told before anything is opened
     for line in exposures(settings):
         logger.warning(line)
     with inherited or listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"{scheme_of(settings)}://{f'[{name}]' if ':' in name else name}:{port}"
-        async with Host(app, settings=settings) as host, local_server(host):
+        async with (
+            Host(app, settings=settings, refuse_orphans=True) as host,
+            local_server(host),
+        ):
             server = Server(host, lambda: started(url), relieved=inherited is not None)
             await server.serve(sockets=[listening])
             if not server.started:
@@ -150,6 +155,7 @@ def server_config(host: Host) -> uvicorn.Config:
         http=HttpProtocol,
         ws=WebSocketProtocol,
         lifespan="auto",
+        log_config=None,  # its lines go where all others go
         log_level="warning",
         ws_max_size=limits.MAX_MESSAGE_BYTES,
         # Bounded memory for each connection comes before bandwidth.
