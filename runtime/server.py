@@ -46,8 +46,8 @@ class Server(BoundedServer):
 
     def listens(self, sockets: list[socket.socket]) -> None:
         for listening in sockets:
-            scheme = scheme_of(self._host.settings)
-            self._host.location.listens(*listening.getsockname()[:2], scheme)
+            name, port = listening.getsockname()[:2]
+            self._host.location.listens(name, port, scheme_of(self._host.settings))
         self._listening()
 
     def refuse(self) -> None:

@@ -52,7 +52,7 @@ class Outcome:
 
     async def of(self, kind: str = "http", headers: Any = ()) -> list[Message]:
         """The messages that are sent."""
-        scope = {"type": kind, "method": "GET", "path": "/a", "headers": list(headers)}
+        scope: Scope = {"type": kind, "method": "GET", "path": "/a", "headers": list(headers)}
         if kind == "websocket":
             del scope["method"]
             scope["extensions"] = {"websocket.http.response": {}}
