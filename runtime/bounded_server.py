@@ -29,6 +29,7 @@ class BoundedServer(SignalServer):
     def __init__(self, app: ASGIApp, settings: HostSettings, *, relieved: bool = False) -> None:
         super().__init__(server_config(app, settings), relieved=relieved)
         self._settings = settings
+        self._limits = RequestLimits.of(settings)
 
     def listens(self, sockets: list[socket.socket]) -> None:
         """The application has started, and connections are accepted from now on."""
@@ -64,7 +65,7 @@ class BoundedServer(SignalServer):
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
-            limits=RequestLimits.of(self._settings),
+            limits=self._limits,
             _loop=loop,
         )
 
@@ -76,6 +77,7 @@ def server_config(app: ASGIApp, settings: HostSettings) -> uvicorn.Config:
         http=HttpProtocol,
         ws=WebSocketProtocol,
         lifespan="auto",
+        log_config=None,  # its lines go where all others go
         log_level="warning",
         ws_max_size=limits.MAX_MESSAGE_BYTES,
         # Bounded memory for each connection comes before bandwidth.

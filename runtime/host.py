@@ -20,6 +20,7 @@ from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .event_kind import ResetCause
+from .failed_keys import FailedKeys
 from .forwarded import behind_proxies
 from .object_id import DurableObjectId, IdFactory, maker_of
 from .observer import Observer
@@ -102,6 +103,7 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
+        self.failed_keys = FailedKeys(self.clock, self.settings.trusted_proxies)
         self.observer = Observer(self.settings, self.clock)
         self.started_ms = 0  # since the epoch, once it has
         self._run_alarms = run_alarms

@@ -13,6 +13,7 @@ from .errors import HostError
 from .exposure import exposures
 from .host import Host
 from .local_server import local_server
+from .logs import configure
 from .tls import scheme_of, tls_context
 
 if TYPE_CHECKING:
@@ -65,11 +66,12 @@ async def serve(
     API is served at the socket in the data directory too. `inherited`: listen there; whoever handed it
     over holds it open, and what comes after the signal waits there instead of being refused.
 
-    The process is taken to be the host's: see `own_process`.
+    The process is taken to be the host's: see `own_process`, and its logging is configured.
 
     DataDirectoryError, HostError: the data directory, the address or the application cannot be used.
     """
     own_process()
+    configure(settings)
     tls_context(settings)  # what is wrong with the files is told before anything is opened
     for line in exposures(settings):
         logger.warning(line)
