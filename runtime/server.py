@@ -77,7 +77,10 @@ async def serve(
         logger.warning(line)
     with inherited or listen(settings) as listening:
         url = listening_url(settings, listening)
-        async with Host(app, settings=settings) as host, local_server(host):
+        async with (
+            Host(app, settings=settings, refuse_orphans=True) as host,
+            local_server(host),
+        ):
             server = Server(host, lambda: started(url), relieved=inherited is not None)
             await server.serve(sockets=[listening])
             if not server.started:
