@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 # The first byte of a struct: five bits of what it is, three of what is written before its content.
 GC: Final = 0
+DELETED: Final = 1
 SKIP: Final = 10
 TYPE: Final = 7
 KIND: Final = 0b0001_1111

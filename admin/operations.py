@@ -14,6 +14,7 @@ from .host_operation import HostInput, describe_host
 from .inspect_object import InspectInput, inspect_object
 from .objects import ObjectsInput, list_objects
 from .observe import EventsInput, FollowInput, SampleInput, events, follow, sample
+from .room import RoomInput, read_room
 from .statistics import StatisticsInput, statistics
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ OPERATIONS: dict[str, Operation] = {
     "host": Operation(HostInput, describe_host),
     "objects": Operation(ObjectsInput, list_objects),
     "inspect": Operation(InspectInput, inspect_object),
+    "room": Operation(RoomInput, read_room, needs_host=True),
     "statistics": Operation(StatisticsInput, statistics, needs_host=True),
     "events": Operation(EventsInput, events, needs_host=True),
     "follow": Operation(FollowInput, stream=follow, needs_host=True),

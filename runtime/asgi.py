@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.datastructures import Headers
 
 from ..storage import StorageError
+from . import limits
 from .connection import Connection
 from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("roomhost.runtime")
 
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
-MAX_REQUEST_BYTES = 100 * 1024 * 1024
+ERROR_EXTENSION = "roomhost.error"  # what answers for an exception, in the place of a bare 500
 
 
 class HostASGI:
@@ -91,7 +92,7 @@ async def serve_fetch(scope: Scope, receive: Receive, send: Send, fetch: Fetch) 
     try:
         response = await fetch(request_of(scope, receive))
     except Exception as error:
-        response = error_response(error)
+        response = error_response(error, scope)
     if scope["type"] != "websocket":
         if response.web_socket is not None:
             response.web_socket.accept()
@@ -157,8 +158,8 @@ async def body_of(receive: Receive) -> AsyncIterator[bytes]:
 
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
-        if size > MAX_REQUEST_BYTES:
-            raise DurableObjectError(f"a request body is at most {MAX_REQUEST_BYTES} bytes")
+        if size > limits.MAX_REQUEST_BYTES:
+            raise DurableObjectError(f"a request body is at most {limits.MAX_REQUEST_BYTES} bytes")
 
         if chunk:
             yield chunk
@@ -205,10 +206,15 @@ async def deny(scope: Scope, send: Send, response: Response) -> None:
     await send({"type": "websocket.http.response.body", "body": content})
 
 
-def error_response(error: Exception) -> Response:
+def error_response(error: Exception, scope: Scope) -> Response:
     """What a client sees of an error that no handler turned into a response."""
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
         return Response(f"{error}\n", status=503, headers={"retry-after": "1"})
+
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    show: Callable[[Exception], Response] | None = extensions.get(ERROR_EXTENSION)
+    if show is not None:
+        return show(error)
 
     logger.error("a request failed", exc_info=error)
     return Response("Internal Server Error\n", status=500)

@@ -56,6 +56,17 @@ MAX_JOINED_BYTES = 65_536  # that wait for the end of a turn, to be written at o
 CLOSE_SECONDS = 10.0  # that a client gets to answer a close frame
 LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is read for nothing
 
+# Connections and requests; what a setting of the same name has when nobody sets it
+MAX_CONNECTIONS = 65_536
+MAX_HEADER_BYTES = 65_536  # of a request's line and headers
+MAX_HEADERS = 256
+MAX_REQUEST_BYTES = 100 * 1024 * 1024
+HEADER_TIMEOUT_SECONDS = 20.0
+BODY_TIMEOUT_SECONDS = 20.0
+MIN_BODY_BYTES_PER_SECOND = 240
+KEEP_ALIVE_TIMEOUT_SECONDS = 5
+SSL_HANDSHAKE_TIMEOUT_SECONDS = 10.0
+
 # HTTP
 MAX_BODY_CHUNKS_WAITING = 8  # of a streaming body, between an actor and its caller
 
@@ -81,6 +92,7 @@ MAX_MODULE_CONFIG_BYTES = 64 * 1024
 # The host
 MIN_SECRET_BYTES = 32  # that a secret of HMAC-SHA256 should have (RFC 7518, 3.2)
 MAX_KID_BYTES = 64  # of the id of a secret
+MIN_API_KEY_BYTES = 16  # that an API key should have, so that nobody guesses it
 IDLE_EVICTION_SECONDS = 10.0  # without an event in flight, then the instance is dropped (3.5)
 DRAIN_SECONDS = 30.0  # that events in flight get to finish when the host stops
 CLOCK_SLICE_SECONDS = 1.0  # the longest sleep before the wall clock is looked at again

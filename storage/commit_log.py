@@ -11,11 +11,11 @@ promise that, and other logs rely on it too.
 from __future__ import annotations
 
 import errno
-import os
 from time import perf_counter
 from typing import TYPE_CHECKING
 
 from .errors import DataDirectoryError, StorageError
+from .files import sync_directory
 from .histogram import Histogram
 from .limits import (
     INITIAL_SEGMENT_BYTES,
@@ -185,7 +185,7 @@ class CommitLog:
                 # A crash may have come between the making of a file and its sync.
                 segment.sync()
         if paths and self._sync:
-            _sync_directory(self._directory)
+            sync_directory(self._directory)
 
     def _check_order(self) -> int:
         """The sequence of the newest group. DataDirectoryError: one before it is missing."""
@@ -227,8 +227,8 @@ class CommitLog:
         try:
             segment = Segment.create(path, wanted, self._sync)
             if self._sync:
-                _sync_directory(self._directory)
-                _sync_directory(self._directory.parent)  # it may be new itself
+                sync_directory(self._directory)
+                sync_directory(self._directory.parent)  # it may be new itself
         except OSError:
             return None
 
@@ -242,11 +242,3 @@ def _first_of(segment: Segment) -> int:
 
 def _size_of(segment: Segment) -> int:
     return segment.size
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
