@@ -204,7 +204,7 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         ),
     ] = limits.SLOW_HANDLER_SECONDS
     metrics: Annotated[
-        bool, Setting("Whether figures for Prometheus are served at /metrics, without a key.")
+        bool, Setting("Whether figures for Prometheus are served at /metrics, to whoever asks.")
     ] = True
 
     def __post_init__(self) -> None:

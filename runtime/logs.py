@@ -1,7 +1,7 @@
 """How a host's process logs: text for people, or JSON for machines, an object a line, to stderr.
 
-`roomhost serve` and `roomhost dev` configure it. Within another server, as with `uvicorn demo:app`, that is
-the application's business: `ObjectFilter` and `JSONFormatter` may be used there too.
+`roomhost serve` and `roomhost dev` configure it. Within another server (`uvicorn demo:app`) logging is
+the application's: `ObjectFilter` and `JSONFormatter` may be used there too.
 """
 
 from __future__ import annotations

@@ -51,6 +51,7 @@ class Server(SignalServer):
     ) -> None:
         super().__init__(server_config(host), relieved=relieved)
         self._host = host
+        self._limits = RequestLimits.of(host.settings)
         self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -76,7 +77,8 @@ class Server(SignalServer):
             for listening in sockets or ()
         ]
         for listening in sockets or ():
-            self._host.location.listens(*listening.getsockname()[:2], scheme_of(settings))
+            name, port = listening.getsockname()[:2]
+            self._host.location.listens(name, port, scheme_of(settings))
         self.started = True
         self._listening()
 
@@ -86,7 +88,7 @@ class Server(SignalServer):
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
-            limits=RequestLimits.of(self._host.settings),
+            limits=self._limits,
             _loop=loop,
         )
 
@@ -117,7 +119,10 @@ async def serve(
     with inherited or listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"{scheme_of(settings)}://{f'[{name}]' if ':' in name else name}:{port}"
-        async with Host(app, settings=settings) as host, local_server(host):
+        async with (
+            Host(app, settings=settings, refuse_orphans=True) as host,
+            local_server(host),
+        ):
             server = Server(host, lambda: started(url), relieved=inherited is not None)
             await server.serve(sockets=[listening])
             if not server.started:

@@ -157,7 +157,18 @@ def _fill(
     with MapReader(source / PARTITION, shared=True) as reader:
         live = reader.figures().live
         check_room(partial, live)
-        map_record = copy_map(reader, partial / PARTITION / DATA_FILE, live, report)
+
+        def copied(step: Step, done: int, total: int) -> None:
+            # What is read is not used again meanwhile, so the map of a host that writes grows.
+            if free_bytes(source) < SPARE_COPY_BYTES:
+                raise DataDirectoryError(
+                    f"the disk of {source} is nearly full, and its host needs what is left: make room; "
+                    "nothing is left of the backup"
+                )
+
+            report(step, done, total)
+
+        map_record = copy_map(reader, partial / PARTITION / DATA_FILE, live, copied)
     records[f"{PARTITION}/{DATA_FILE}"] = map_record
     for name in files:
         with contextlib.suppress(FileNotFoundError):

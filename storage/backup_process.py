@@ -45,8 +45,7 @@ def say(line: dict[str, object]) -> None:
 
 
 def main(source: str, target: str, version: str, made_at: str, *files: str) -> int:
-    """The exit status."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    """The exit status. OSError: nobody reads what it says. KeyboardInterrupt: a signal came."""
     os.nice(NICENESS)
     try:
         manifest = back_up(
@@ -57,13 +56,11 @@ def main(source: str, target: str, version: str, made_at: str, *files: str) -> i
             files=files,
             report=Teller().report,
         )
-        say({"result": msgspec.to_builtins(manifest)})
     except DataDirectoryError as error:
         say({"error": str(error)})
         return 1
-    except KeyboardInterrupt:
-        return 1
 
+    say({"result": msgspec.to_builtins(manifest)})
     return 0
 
 
@@ -72,4 +69,9 @@ def _interrupt(_number: int, _frame: object) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        status = main(*sys.argv[1:])
+    except (OSError, KeyboardInterrupt):
+        status = 1
+    sys.exit(status)

@@ -22,3 +22,8 @@ class Finding:
     level: Level
     what: str
     cure: str = ""
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number of things, in words: `1 entry`, `2 entries`."""
+    return f"{number:,} {one if number == 1 else many}"

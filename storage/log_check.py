@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zlib import crc32
 
 from .commit_log import NAME
-from .finding import Finding, Level
+from .finding import Finding, Level, counted
 from .log_record import COVERED, HEADER, MAGIC, records_in
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def check_segments(segments: Iterable[SegmentRecords], applied: int) -> list[Fin
     return [
         Finding(
             Level.NOTE,
-            f"{waiting} groups of writes are in the commit log alone, as after a crash",
+            f"{counted(waiting, 'group of writes is', 'groups of writes are')} in the commit log alone, "
+            "as after a crash",
             "start the host: it brings them into the map",
         )
     ]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lmdb import verify as untyped_verify  # pyright: ignore[reportMissingTypeStubs]
 
 from .environment import NAMESPACE_BYTES, lmdb, object_key
+from .finding import counted
 from .keyspace import NUMBER_BYTES, is_long, split, stored_key
 from .limits import MAX_PROBLEMS
 from .map_reader import DATA_FILE
@@ -135,10 +136,8 @@ class Check:
         if listed != count:
             contents.problem(f"{listed} ids are listed, {count} objects have a record")
         for namespace in sorted(contents.objects_of.keys() - contents.namespaces.keys()):
-            contents.problem(
-                f"{contents.objects_of[namespace]} objects belong to namespace {namespace}, which "
-                "has no name"
-            )
+            objects = counted(contents.objects_of[namespace], "object is", "objects are")
+            contents.problem(f"{objects} in namespace {namespace}, which has no name")
 
     def entries(self) -> None:
         """Each belongs to an object, and has a key that can be read."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .files import free_bytes
-from .finding import Finding, Level
+from .finding import Finding, Level, counted
 from .limits import (
     HEAD_ROOM_BYTES,
     MAX_FREE_SHARE,
@@ -68,8 +68,9 @@ def check_rows(contents: MapContents) -> list[Finding]:
         return [
             Finding(
                 Level.FINE,
-                f"{contents.objects:,} objects with {contents.entries:,} entries and "
-                f"{contents.alarms:,} alarms agree with one another",
+                f"{counted(contents.objects, 'object', 'objects')}, "
+                f"{counted(contents.entries, 'entry', 'entries')} and "
+                f"{counted(contents.alarms, 'alarm', 'alarms')} agree with one another",
             )
         ]
 
@@ -86,7 +87,9 @@ def check_alarms(contents: MapContents, now_ms: int, *, served: bool) -> list[Fi
         return []
 
     seconds = (now_ms - contents.first_due_ms) // 1000
-    what = f"{contents.overdue:,} alarms are due, the first since {seconds:,} seconds"
+    what = (
+        f"{counted(contents.overdue, 'alarm is', 'alarms are')} due, the first since {seconds:,} s"
+    )
     if served:
         return [
             Finding(
@@ -106,7 +109,8 @@ def check_namespaces(contents: MapContents, circumstances: Circumstances) -> lis
     return [
         Finding(
             Level.WARNING,
-            f"{contents.objects_of[number]:,} objects of {name} have no class in the application",
+            f"{counted(contents.objects_of[number], 'object', 'objects')} of {name} without a class in "
+            "the application",
             "declare in its migrations what became of the class, or deploy the code that has it",
         )
         for number, name in sorted(contents.namespaces.items())
