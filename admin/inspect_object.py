@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..storage import decode, prefix_end
 from . import limits
-from .bindings import find_object
+from .bindings import class_name_of, find_object
 from .errors import invalid
 from .literals import literal
 from .structs import Input, Result, check_limit
@@ -77,7 +77,7 @@ class Inspected(Result, kw_only=True):
     namespace: str
     id: str
     name: str | None = None
-    class_name: str
+    class_name: str | None = None
     resident: bool
     queued: int = 0
     in_flight: int = 0
@@ -112,7 +112,7 @@ async def inspect_object(host: Host, given: InspectInput) -> Inspected:
         namespace=space,
         id=str(object_id),
         name=object_id.name,
-        class_name=namespace.actor_class.name,
+        class_name=class_name_of(host, space),
         resident=activation is not None,
         queued=0 if slot is None else len(slot.queue),
         in_flight=0 if activation is None else len(activation.events),

@@ -11,8 +11,10 @@ from .observability import EVERYTHING, Observability
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..storage import Catalogue
     from .durable_object import DurableObject
     from .host import Host
+    from .plan import Plan
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -53,6 +55,11 @@ class Application(Protocol):
 
     def namespaces(self) -> Sequence[NamespaceDeclaration]:
         """Every set of objects that the application has."""
+        ...
+
+    def plan(self, recorded: Catalogue, count: Callable[[int], int], at_ms: int) -> Plan:
+        """What becomes of the objects in a data directory with this record when the application takes it
+        over at `at_ms`. `count(number)`: how many objects a namespace has. Pure."""
         ...
 
     def modules(self) -> Sequence[ModuleDeclaration]:

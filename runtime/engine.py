@@ -61,7 +61,7 @@ class Engine:
         self.partition = partition
         self.settings = settings
         self.meters = meters
-        self._entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
+        self.entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
         self.idle_eviction_ms = round(settings.idle_eviction_seconds * 1000)
         self.env: Any = None
         self.pool = TaskPool(group, backend)
@@ -130,7 +130,7 @@ class Engine:
             if number is None:
                 number = self.partition.allocate()
             slot.number = number
-        return Commits(self.partition, self.backend, number, self._entry_limits)
+        return Commits(self.partition, self.backend, number, self.entry_limits)
 
     def may_start(self, slot: Slot) -> bool:
         """Whether an instance of the object may start now.
@@ -222,6 +222,7 @@ class Engine:
             object_id, due_ms, retries, partial(self.alarms.finished, number, due_ms)
         )
         slot = self.slot(record.namespace, object_id)
+        slot.meter.alarm_fires((self.clock.now_ms() - due_ms) / 1_000, retries.total > 0)
         slot.number = number
         slot.recorded = object_id
         slot.deliver(event)
@@ -237,7 +238,10 @@ class Engine:
         if unsettled is not None:
             # The instance that failed may have set a newer one, which is on its way to the disk.
             unsettled.append(partial(self._give_up_alarm, number, due_ms))
-        elif slot is not None and slot.activation is not None:
+            return
+
+        self.meters[record.namespace].alarms_given_up += 1
+        if slot is not None and slot.activation is not None:
             activation = slot.activation
             # Through the gate: a transaction that runs must not undo it.
             give_up = partial(_delete_alarm, activation.commits, due_ms)

@@ -20,12 +20,13 @@ from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .event_kind import ResetCause
+from .failed_keys import FailedKeys
+from .forwarded import behind_proxies
 from .object_id import DurableObjectId, IdFactory, maker_of
 from .observer import Observer
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
 from .settings import HostSettings
-from .stored_application import StoredApplication
 from .token_secrets import load_secrets
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
+        self.failed_keys = FailedKeys(self.clock, self.settings.trusted_proxies)
         self.observer = Observer(self.settings, self.clock)
         self.started_ms = 0  # since the epoch, once it has
         self._run_alarms = run_alarms
@@ -140,7 +142,8 @@ class Host:
     def asgi(self) -> ASGIApp:
         """An ASGI 3 application, to be served or mounted while the host runs."""
         if self._asgi is None:
-            self._asgi = HostASGI(self, self.app.asgi_for(self))
+            answer = HostASGI(self, self.app.asgi_for(self))
+            self._asgi = behind_proxies(answer, self.settings.trusted_proxies)
         return self._asgi
 
     @property
@@ -158,7 +161,7 @@ class Host:
             self._token_secrets = load_secrets(self._directory.path, self.settings.token_secrets)
             backend = current_backend()
             partition = Partition.open(
-                self._directory.path / "partition-0",
+                self._directory.partition,
                 deliver=backend.call_from_thread,
                 soon=backend.call_soon,
                 wrap_commit=self._wrap_commit,
@@ -298,8 +301,6 @@ class Host:
         engine = self._engine = Engine(
             self._group, backend, self.clock, partition, self.settings, self.observer.meters
         )
-        if isinstance(self.app, StoredApplication):
-            self.app.recorded(partition.namespaces())
         for declared in self.app.namespaces():
             record = partition.namespace(declared.name, declared.unique_key)
             actor_class = engine.classes[record.number] = ActorClass(declared.actor)
