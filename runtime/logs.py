@@ -1,6 +1,6 @@
 """How a host's process logs: text for people, or JSON for machines, an object a line, to stderr.
 
-`roomhost serve` and `roomhost dev` configure it. Within another server, as in `uvicorn demo:app`, logging is
+`roomhost serve` and `roomhost dev` configure it. Within another server (`uvicorn demo:app`) logging is
 the application's: `ObjectFilter` and `JSONFormatter` may be used there too.
 """
 

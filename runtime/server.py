@@ -119,7 +119,10 @@ async def serve(
     with inherited or listen(settings) as listening:
         name, port = listening.getsockname()[:2]
         url = f"{scheme_of(settings)}://{f'[{name}]' if ':' in name else name}:{port}"
-        async with Host(app, settings=settings) as host, local_server(host):
+        async with (
+            Host(app, settings=settings, refuse_orphans=True) as host,
+            local_server(host),
+        ):
             server = Server(host, lambda: started(url), relieved=inherited is not None)
             await server.serve(sockets=[listening])
             if not server.started:
