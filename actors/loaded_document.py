@@ -2,8 +2,8 @@
 
 An update waits for others that it builds upon. One that would leave a hole in what its own client
 wrote waits outside of the library, which does not survive what may fill the hole (`Shape.follows`);
-nor does it survive one that cuts a character in two, or whose neighbours lie in two lists, which is
-refused (`yjs_pairs.py`, `yjs_lists.py`).
+nor does it survive one that cuts a character in two, whose neighbours lie in two lists, or that gives
+one key several values, which is refused (`yjs_pairs.py`, `yjs_lists.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 
 class Unsound(DocumentFailed):
-    """The update would cut a character in two, or mix lists; the document is as it was."""
+    """The update would cut a character in two, mix lists, or give one key several values; the document is
+    as it was."""
 
 
 @dataclass(slots=True)
@@ -201,7 +202,7 @@ class LoadedDocument:
         if self._lists is None:
             whole = self.live.diff()
             self._lists, self._pairs = Lists(), Pairs.of(whole)
-            self._lists.mixes(whole)
+            self._lists.fault(whole)
         lows = brings(update, self._clocks)
         if self._pairs.cuts(update, lows, self._clocks):
             raise Unsound(
@@ -216,9 +217,9 @@ class LoadedDocument:
             return  # while loading
 
         try:
-            mixes = self._lists.mixes(update)
+            fault = self._lists.fault(update)
         except InvalidArgument as error:
             raise Unsound(error.message) from error
 
-        if mixes:
-            raise Unsound("a struct of it has neighbours in two lists")
+        if fault is not None:
+            raise Unsound(fault)

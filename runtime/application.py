@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .observability import EVERYTHING, Observability
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -24,11 +26,12 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class NamespaceDeclaration:
     """One set of objects: its name in the data directory, the key its ids derive from the first time
-    the directory sees it, and the class of its objects."""
+    the directory sees it, the class of its objects, and what of their events is logged and recorded."""
 
     name: str
     unique_key: str
     actor: type[DurableObject]
+    observability: Observability = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import click
 
 from ..storage import DataDirectoryError
 from .errors import HostError
+from .options import settings_options
 from .settings import load_settings
 
 if TYPE_CHECKING:
@@ -46,16 +47,7 @@ def roomhost() -> None:
 
 @roomhost.command()
 @click.argument("application", metavar="MODULE:APP")
-@click.option(
-    "--data-dir", type=click.Path(file_okay=False), help="Where objects are stored. [state]"
-)
-@click.option("--host", help="The address to listen on. [127.0.0.1]")
-@click.option("--port", type=click.IntRange(0, 65_535), help="The port; 0 takes a free one. [8787]")
-@click.option(
-    "--idle-eviction-seconds",
-    type=click.FloatRange(min=0),
-    help="Without an event for so long, an instance leaves memory. [10]",
-)
+@settings_options()
 def serve(application: str, **flags: Any) -> None:
     """Run the actor host process: HTTP, WebSockets, alarms.
 
@@ -78,10 +70,7 @@ def serve(application: str, **flags: Any) -> None:
 
 def load_application(reference: str) -> Application:
     """The application that `MODULE:APP` names. HostError: the text, the module or the name is wrong."""
-    module_name, colon, attribute = reference.partition(":")
-    if not (module_name and colon and attribute):
-        raise HostError(f"{reference!r} is not MODULE:APP, as in examples.chat:app")
-
+    module_name, attribute = parse_reference(reference)
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
@@ -96,6 +85,15 @@ def load_application(reference: str) -> Application:
     return cast("Application", app)
 
 
+def parse_reference(reference: str) -> tuple[str, str]:
+    """The module and the name in it. HostError: the text is not `MODULE:APP`."""
+    module_name, colon, attribute = reference.partition(":")
+    if not (module_name and colon and attribute):
+        raise HostError(f"{reference!r} is not MODULE:APP, as in examples.chat:app")
+
+    return module_name, attribute
+
+
 def main() -> NoReturn:
     """The console script: a mistake is one line on stderr and exit status 2."""
     try:
@@ -108,6 +106,10 @@ def main() -> NoReturn:
         sys.exit(2)
     except click.Abort:
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output, `head` say, has seen enough: there is nothing to say, nor to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except BaseException as error:
         cause = known_cause(error)
         if cause is None:

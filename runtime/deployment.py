@@ -87,9 +87,11 @@ def install(host: Host, app: Application, plan: Plan) -> dict[int, ActorClass]:
     try:
         for declared in app.namespaces():
             number = plan.numbers[declared.name]
+            actor_class = ActorClass(declared.actor)
             host.namespaces[declared.name] = Namespace(
-                number, declared.name, keys[number], ActorClass(declared.actor)
+                number, declared.name, keys[number], actor_class
             )
+            host.observer.add(number, declared.name, actor_class.name, declared.observability)
         env = app.make_env(host)
         if plan.catalogue != engine.partition.catalogue.read():
             engine.partition.catalogue.write(plan.catalogue)

@@ -19,6 +19,7 @@ from .alarm_scheduler import AlarmScheduler
 from .commits import Commits
 from .durable_object import ActorClass, DurableObject
 from .errors import OverloadedError, unserved
+from .event_kind import ResetCause
 from .events import CURRENT, RunEvent
 from .object_id import RecordedId
 from .slot import Slot
@@ -27,7 +28,7 @@ from .timers import Timers
 from .watchdog import CommitWatchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from anyio.abc import TaskGroup
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .backend import Backend
     from .clock import Clock
     from .events import CallEvent, Event
+    from .meter import Meter
     from .object_id import DurableObjectId, IdFactory
     from .settings import HostSettings
 
@@ -51,12 +53,15 @@ class Engine:
         clock: Clock,
         partition: Partition,
         settings: HostSettings,
+        meters: Mapping[int, Meter],
     ) -> None:
+        """`meters`: by namespace number, as `Observer.meters`."""
         self.backend = backend
         self.clock = clock
         self.partition = partition
         self.settings = settings
-        self._entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
+        self.meters = meters
+        self.entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
         self.idle_eviction_ms = round(settings.idle_eviction_seconds * 1000)
         self.pool = TaskPool(group, backend)
         self.timers = Timers(clock, backend)
@@ -94,6 +99,11 @@ class Engine:
         return slot if slot in self._resident else None
 
     @property
+    def resident_count(self) -> int:
+        """How many they are."""
+        return len(self._resident)
+
+    @property
     def quiet(self) -> bool:
         """Whether the writer has answered everything."""
         return self.partition.idle
@@ -121,6 +131,7 @@ class Engine:
 
     def activation(self, slot: Slot) -> Activation:
         """A new activation for a slot that has none."""
+        slot.meter.activations += 1
         return Activation(slot, self, slot.actor_class, self.commits_of(slot))
 
     def commits_of(self, slot: Slot) -> Commits:
@@ -131,7 +142,7 @@ class Engine:
             if number is None:
                 number = self.partition.allocate()
             slot.number = number
-        return Commits(self.partition, self.backend, number, self._entry_limits)
+        return Commits(self.partition, self.backend, number, self.entry_limits)
 
     def may_start(self, slot: Slot) -> bool:
         """Whether an instance of the object may start now.
@@ -225,7 +236,8 @@ class Engine:
                     OverloadedError(
                         "Durable Object storage operation exceeded timeout which caused object to "
                         "be reset."
-                    )
+                    ),
+                    ResetCause.COMMIT_TIMEOUT,
                 )
 
     def _fire_alarm(self, number: int, due_ms: int, retries: Retries) -> None:
@@ -240,6 +252,7 @@ class Engine:
             object_id, due_ms, retries, partial(self.alarms.finished, number, due_ms)
         )
         slot = self.slot(record.namespace, object_id)
+        slot.meter.alarm_fires((self.clock.now_ms() - due_ms) / 1_000, retries.total > 0)
         slot.number = number
         slot.recorded = object_id
         slot.deliver(event)
@@ -255,7 +268,10 @@ class Engine:
         if unsettled is not None:
             # The instance that failed may have set a newer one, which is on its way to the disk.
             unsettled.append(partial(self._give_up_alarm, number, due_ms))
-        elif slot is not None and (activation := slot.running) is not None:
+            return
+
+        self.meters[record.namespace].alarms_given_up += 1
+        if slot is not None and (activation := slot.running) is not None:
             # Through the gate: a transaction that runs must not undo it.
             give_up = partial(_delete_alarm, activation.commits, due_ms)
             activation.run_soon(RunEvent(give_up, _ignore, _ignore), activation.input_gate)

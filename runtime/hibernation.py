@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from . import limits
 from .close import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 from .errors import DurableObjectError, LimitError
+from .event_kind import EventKind, ResetCause
 from .events import Event
 from .leaving import Leaving
 from .text import size_of
@@ -73,6 +74,7 @@ class HibernationManager:
 
         ws.claim(self, checked)
         self._sockets[ws] = None
+        self.slot.meter.sockets += 1
         for tag in checked:
             self._by_tag.setdefault(tag, {})[ws] = None
         ws.opened()
@@ -81,6 +83,7 @@ class HibernationManager:
         """The socket is closed: it is listed no more."""
         if ws in self._sockets:
             del self._sockets[ws]
+            self.slot.meter.sockets -= 1
             for tag in ws.tags:
                 tagged = self._by_tag[tag]
                 del tagged[ws]
@@ -181,6 +184,7 @@ class HibernationManager:
 
     def _end_all(self, close: Close) -> None:
         sockets = [*self._sockets, *self._standard]
+        self.slot.meter.sockets -= len(self._sockets)
         self._standard.clear()
         self._sockets.clear()
         self._by_tag.clear()
@@ -232,13 +236,15 @@ class SocketEvent(Event):
 
     def _expire(self) -> None:
         self.activation.reset(
-            DurableObjectError("Actor exceeded event execution time and was disconnected.")
+            DurableObjectError("Actor exceeded event execution time and was disconnected."),
+            ResetCause.EVENT_TIMEOUT,
         )
 
 
 class MessageEvent(SocketEvent):
     """`web_socket_message`."""
 
+    kind = EventKind.MESSAGE
     refusable = True
 
     def __init__(self, manager: HibernationManager, ws: WebSocket, message: str | bytes) -> None:
@@ -274,6 +280,8 @@ class MessageEvent(SocketEvent):
 class CloseEvent(SocketEvent):
     """`web_socket_close`; afterwards the close is answered and the socket is no longer listed."""
 
+    kind = EventKind.CLOSE
+
     def __init__(self, manager: HibernationManager, ws: WebSocket, close: Close) -> None:
         super().__init__(manager, ws)
         self._close = close
@@ -297,6 +305,8 @@ class CloseEvent(SocketEvent):
 
 class ErrorEvent(SocketEvent):
     """`web_socket_error`."""
+
+    kind = EventKind.ERROR
 
     def __init__(self, manager: HibernationManager, ws: WebSocket, error: Exception) -> None:
         super().__init__(manager, ws)

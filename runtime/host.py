@@ -19,7 +19,10 @@ from .deployment import Deployment, Namespace, check, delete_gone, deploy, insta
 from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
+from .event_kind import ResetCause
+from .failed_keys import FailedKeys
 from .object_id import DurableObjectId, IdFactory, maker_of
+from .observer import Observer
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
 from .settings import HostSettings
@@ -92,6 +95,8 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
+        self.failed_keys = FailedKeys(self.clock, self.settings.trusted_proxies)
+        self.observer = Observer(self.settings, self.clock)
         self.started_ms = 0  # since the epoch, once it has
         self._run_alarms = run_alarms
         self._refuse_orphans = refuse_orphans
@@ -150,7 +155,7 @@ class Host:
             self._token_secrets = load_secrets(self._directory.path, self.settings.token_secrets)
             backend = current_backend()
             partition = Partition.open(
-                self._directory.path / "partition-0",
+                self._directory.partition,
                 deliver=backend.call_from_thread,
                 soon=backend.call_soon,
                 wrap_commit=self._wrap_commit,
@@ -200,7 +205,7 @@ class Host:
         engine.partition.abandon()
         for slot in engine.resident:
             if slot.running is not None:
-                slot.running.reset(_lost())
+                slot.running.reset(_lost(), ResetCause.HOST)
                 continue
 
             slot.fail_queue(_lost())
@@ -237,7 +242,8 @@ class Host:
         for slot in self.engine.resident:
             if slot.running is not None:
                 slot.running.reset(
-                    DurableObjectError("Application called abortAllDurableObjects().")
+                    DurableObjectError("Application called abortAllDurableObjects()."),
+                    ResetCause.HOST,
                 )
 
     async def run_due_alarms(self) -> int:
@@ -302,12 +308,15 @@ class Host:
             await waiter
 
     def _start_engine(self, backend: Backend, partition: Partition) -> None:
-        engine = self._engine = Engine(self._group, backend, self.clock, partition, self.settings)
+        engine = self._engine = Engine(
+            self._group, backend, self.clock, partition, self.settings, self.observer.meters
+        )
         plan = plan_for(self, self.app)
         if self._refuse_orphans:
             check(plan)
         log(plan)
         engine.classes = install(self, self.app, plan)
+        self.observer.runs(engine)
         self.clock.attach(self.settle)
         self._group.start_soon(engine.pool.start_tasks)
         self._group.start_soon(engine.timers.run)
@@ -376,13 +385,14 @@ class Host:
             if slot.sockets is not None:
                 slot.sockets.restart()
             if slot.running is not None and not slot.running.evict():
-                slot.running.reset(_stopping())
+                slot.running.reset(_stopping(), ResetCause.HOST)
 
     async def _stop(self) -> None:
         assert self._directory is not None
         host_stopped(self)
         self.clock.detach(self.settle)
         engine, self._engine = self._engine, None
+        self.observer.runs(None)
         if engine is not None:
             engine.became_quiet()
         self._group.cancel_scope.cancel()

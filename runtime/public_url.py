@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from .tls import scheme_of
 from .urls import DEFAULT_PORTS, parse_public_url
 
 if TYPE_CHECKING:
@@ -30,16 +31,16 @@ class PublicUrl:
     def __init__(self, settings: HostSettings) -> None:
         configured = settings.public_url
         self._configured = None if configured is None else parse_public_url(configured)
-        self._default = url_of("http", settings.host, settings.port)
+        self._default = url_of(scheme_of(settings), settings.host, settings.port)
         self._listening: str | None = None
         self._seen: str | None = None
 
     def __str__(self) -> str:
         return self._configured or self._listening or self._seen or self._default
 
-    def listens(self, host: str, port: int) -> None:
+    def listens(self, host: str, port: int, scheme: str = "http") -> None:
         """The host's own server listens there."""
-        self._listening = url_of("http", host, port)
+        self._listening = url_of(scheme, host, port)
 
     def saw(self, scope: Scope) -> None:
         """A request came. Only the first one counts whose server has an address."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from .activation import ActivationState
 from .errors import DurableObjectError, unserved
+from .event_kind import ResetCause
 from .events import CURRENT
 from .hibernation import SocketEvent
 from .slot import Slot
@@ -61,7 +62,7 @@ class RetiredSlot(Slot):
     def expire(self) -> None:
         """It has run for too long."""
         self.expired = True
-        self._activation.reset(updated())
+        self._activation.reset(updated(), ResetCause.CODE_UPDATED)
 
     def carry(self, event: Event) -> None:
         """Run an event that cannot wait for the new instance, and what waits for that already before

@@ -7,11 +7,12 @@ first of them to be served starts the one instance for all.
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import TYPE_CHECKING, ClassVar
 
 from ..storage import ObjectRecord, StorageError
 from . import limits
-from .backlog import Backlog
+from .backlog import Backlog, waited_too_long
 from .events import CURRENT
 from .hibernation import HibernationManager
 from .object_id import visible_name
@@ -45,6 +46,7 @@ class Slot:
         "broken",
         "engine",
         "id",
+        "meter",
         "namespace",
         "number",
         "queue",
@@ -60,6 +62,7 @@ class Slot:
     ) -> None:
         self.engine = engine
         self.namespace = namespace
+        self.meter = engine.meters[namespace]
         self.actor_class = actor_class
         self.id = object_id
         self.number: int | None = None  # in the partition, once it is known: it stays
@@ -93,25 +96,27 @@ class Slot:
     def deliver(self, event: Event) -> None:
         """Take an event, in order. It fails at once when the object is reset or has too much queued."""
         if self.broken is not None:
-            event.fail(self.broken)
+            self._refuse(event, self.broken)
             return
 
         if event.refusable:
             refusal = self.backlog.take(event, len(self.queue))
             if refusal is not None:
-                event.fail(refusal)
+                self._refuse(event, refusal)
                 return
 
         event.delivered = True
         self.queue.append(event)
-        if not self._served:
+        if self._served:
+            event.arrived = perf_counter()
+        else:
             self._served = True
             if self.activation is not None or self.engine.may_start(self):
                 self.engine.pool.run(self)
             else:
                 self._starting_late = True
         if self._starting_late:
-            self.backlog.hold(event, self.queue.remove)
+            self.backlog.hold(event, self._overdue)
 
     async def serve(self, scope: CancelScope) -> None:
         """Run the first turn of each event that is queued, in order. One task at a time does this;
@@ -185,6 +190,7 @@ class Slot:
     def evicted(self, activation: Activation) -> None:
         """The activation has ended; what hibernates stays."""
         self.activation = None
+        self.meter.evictions += 1
         self.release()
 
     def release(self) -> None:
@@ -244,4 +250,12 @@ class Slot:
         waiting, self.queue = self.queue, []
         for event in waiting:
             self.backlog.leave(event)
-            event.fail(cause)
+            self._refuse(event, cause)
+
+    def _overdue(self, event: Event) -> None:
+        self.queue.remove(event)
+        self.meter.refused(self, event, waited_too_long())
+
+    def _refuse(self, event: Event, error: BaseException) -> None:
+        self.meter.refused(self, event, error)
+        event.fail(error)

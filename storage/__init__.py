@@ -19,10 +19,16 @@ from .codec import clone as clone
 from .codec import decode as decode
 from .codec import encode as encode
 from .data_directory import DataDirectory as DataDirectory
+from .data_directory import check_directory as check_directory
+from .data_directory import holder_of as holder_of
 from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
 from .errors import DataDirectoryHeldError as DataDirectoryHeldError
 from .errors import StorageError as StorageError
+from .figures import PartitionFigures as PartitionFigures
+from .histogram import MAX_WAITING as MAX_WAITING
+from .histogram import Histogram as Histogram
+from .histogram import quantile as quantile
 from .keyspace import encode_user_key as encode_user_key
 from .keyspace import prefix_end as prefix_end
 from .overlay import Overlay as Overlay
@@ -32,6 +38,7 @@ from .writer import Writer as Writer
 from .writer import WriterStatistics as WriterStatistics
 
 __all__ = (
+    "MAX_WAITING",
     "UNCHANGED",
     "AlarmTable",
     "AppliedTag",
@@ -41,6 +48,7 @@ __all__ = (
     "DataDirectory",
     "DataDirectoryError",
     "DataDirectoryHeldError",
+    "Histogram",
     "Move",
     "NamespaceRecord",
     "NamespaceState",
@@ -48,13 +56,17 @@ __all__ = (
     "ObjectStore",
     "Overlay",
     "Partition",
+    "PartitionFigures",
     "StorageError",
     "Writer",
     "WriterStatistics",
+    "check_directory",
     "clone",
     "decode",
     "encode",
     "encode_user_key",
+    "holder_of",
     "limits",
     "prefix_end",
+    "quantile",
 )

@@ -81,6 +81,7 @@ class Environment:
                 metasync=sync,
                 readahead=False,
             )
+            self._lmdb.reader_check()  # see `forget_readers`
             with self._lmdb.begin(write=True) as transaction:
                 self._tables: dict[str, Any] = {
                     name: self._lmdb.open_db(name.encode(), txn=transaction) for name in TABLES
@@ -106,12 +107,26 @@ class Environment:
         return self._map_bytes
 
     @property
+    def used_bytes(self) -> int:
+        """How much of the map has ever been used: the size of the file. StorageError: it is closed."""
+        try:
+            return self._used()
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
+
+    def count(self, table: str) -> int:
+        """How many entries a table has."""
+        with self.reading() as transaction:
+            count: int = transaction.stat(self._tables[table])["entries"]
+            return count
+
+    @property
     def roomy(self) -> bool:
         """Whether everything that may be in the log is sure to fit: the disk and the map have head
         room. StorageError: the disk cannot say."""
         try:
             disk = os.statvfs(self._path)
-            used = (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+            used = self._used()
         except (OSError, lmdb.Error) as error:
             raise self._unreadable(error) from error
 
@@ -172,6 +187,14 @@ class Environment:
         waits for a commit under way, and for its own; the function may be called again, on a larger
         map. For what is written rarely. StorageError as `apply`."""
         self._commit(function)
+
+    def forget_readers(self) -> None:
+        """Have LMDB use again what processes that were killed while they read, a copy, still hold:
+        pages that are free, and their places in the table of readers. StorageError: it cannot."""
+        try:
+            self._lmdb.reader_check()
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
 
     def close(self) -> None:
         """Give up the map, when a `write` that is in progress has ended."""
@@ -254,6 +277,10 @@ class Environment:
                     "the process more address space (ulimit -v), then restart the host"
                 ) from error
         self._map_bytes = size
+
+    def _used(self) -> int:
+        used: int = (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+        return used
 
     def _failure(self, error: Exception) -> StorageError:
         """What a failed commit means for its batches, and for all that follow."""

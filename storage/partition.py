@@ -17,6 +17,7 @@ from .commit_log import CommitLog
 from .deletion import delete_objects
 from .environment import NAMESPACE_BYTES, Environment, object_key
 from .errors import DataDirectoryError, StorageError
+from .figures import PartitionFigures
 from .keyspace import NUMBER_BYTES, number_bytes
 from .limits import APPLY_DELAY_SECONDS, INITIAL_MAP_BYTES, MAX_MAP_BYTES
 from .log_record import encode_batches
@@ -214,10 +215,30 @@ class Partition:
         """What was committed since the start."""
         return self._writer.statistics()
 
+    def figures(self) -> PartitionFigures:
+        """What there is and what was done. StorageError: it is closed, or cannot be read."""
+        environment, log = self._environment, self._log
+        return PartitionFigures(
+            writer=self._writer.statistics(),
+            group_sizes=self._writer.group_sizes,
+            sync_seconds=log.sync_seconds,
+            map_bytes=environment.map_bytes,
+            used_bytes=environment.used_bytes,
+            log_bytes=log.size,
+            unapplied_bytes=log.unapplied,
+            pending_writes=self._pending.writes,
+            alarms=environment.count("alarms"),
+        )
+
     def apply_now(self) -> None:
-        """Return when LMDB has everything that was acknowledged before the call. StorageError: it
-        cannot take it."""
+        """Return when LMDB has everything that was acknowledged before the call. It waits for the
+        disk: not for the thread that opened the partition while that has other work. StorageError:
+        LMDB cannot take it."""
         self._applier.drain()
+
+    def forget_readers(self) -> None:
+        """A process that copied the map has ended, maybe by a signal: see `Environment`."""
+        self._environment.forget_readers()
 
     def close(self) -> None:
         """Commit what was submitted, bring LMDB up to it, then close. May be called from any thread

@@ -126,6 +126,17 @@ def test_neighbours_in_two_lists_are_refused(name: str) -> None:
     assert shown(honest) == "axb"
 
 
+def test_several_values_of_one_key_are_refused() -> None:
+    """yrs would forget the first ones when the last is deleted, and write freed memory as a document."""
+    loaded = _fresh(update([(1, 0, [item(7, b"\1", parent="array")])]))
+    several = item(8, b"\3\x7d\1\x7d\2\x7d\3", parent=(1, 0), key="k")
+    with pytest.raises(Unsound, match="several values"):
+        take(loaded, update([(1, 1, [several])]))
+    take(loaded, update([(1, 1, [several])], [(1, [(1, 3)])]))
+    take(loaded, update([], [(1, [(0, 1)])]))
+    assert check_update(loaded.live.diff()).ends == loaded.live.clocks() == {1: 4}
+
+
 def test_the_rest_of_a_struct_goes_to_where_its_beginning_is() -> None:
     """Whatever the sender says of its place; two containers in one list crash yrs."""
     loaded = _fresh(update([(1, 0, [item(4, text("ab"))])]))

@@ -15,6 +15,7 @@ from roomhost.runtime.application import Application
 from roomhost.runtime.server import Server, listen
 from roomhost.runtime.settings import make_settings
 from roomhost.runtime.testing import host_for
+from roomhost.runtime.tls import scheme_of
 
 
 class QuietServer(Server):
@@ -33,7 +34,7 @@ class QuietServer(Server):
 async def serving(host: Host, port: int = 0) -> AsyncGenerator[tuple[str, QuietServer]]:
     """Serve a running host; its URL, and the server, which is stopped at the end."""
     with listen(make_settings({"port": port})) as listening:
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        url = f"{scheme_of(host.settings)}://127.0.0.1:{listening.getsockname()[1]}"
         started = anyio.Event()
         server = QuietServer(host, started.set)
         failed: Exception | None = None

@@ -1,0 +1,269 @@
+"""uvicorn's HTTP protocol, with bounds on what a client may send before the application has it.
+
+uvicorn's own has none on the bytes, the number and the time of a request's headers, nor on its body.
+A request that comes in one piece passes by: what is counted and timed is what a client still owes.
+"""
+
+from __future__ import annotations
+
+from inspect import CORO_CREATED, getcoroutinestate
+from typing import TYPE_CHECKING, Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from .lingering import Lingering, linger
+from .request_limits import Refusal, RequestLimits, declared_bytes
+
+if TYPE_CHECKING:
+    from asyncio import Task, TimerHandle, Transport
+
+    from uvicorn._types import ASGI3Application
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+
+class Refused(Exception):
+    """Ends the parser's work on what came: the client has been answered already."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """One connection. `_loop` has its timers, which may be those of a test.
+
+    The timer of the headers is in the place of uvicorn's for keep-alive, which is stopped whenever
+    anything comes: at a time a client owes the headers of a request, or nothing.
+    """
+
+    # Beside the attributes of uvicorn, which are as many as Python finds fast in a dictionary.
+    __slots__ = (
+        "_body_bytes",
+        "_body_cycle",
+        "_body_seen",
+        "_body_timer",
+        "_end_timer",
+        "_head",
+        "_head_bytes",
+        "_head_until",
+        "_limits",
+        "_max_body",
+        "_max_headers",
+        "_refused",
+        "_room",
+        "_task",
+        "_whole",
+    )
+
+    def __init__(self, *arguments: Any, limits: RequestLimits, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        self._limits = limits
+        self._max_headers = limits.headers
+        self._max_body = limits.body_bytes
+        self._whole = False  # the end of a request was in what came last
+        self._refused = False
+        self._task: Task[None] | None = None  # of the newest request
+        self._head: object = None  # what the headers that are owed are told from others by
+        self._head_bytes = 0  # of them, so far
+        self._head_until = 0.0
+        self._room = limits.header_bytes  # more at a time is looked at in pieces
+        self._body_bytes = 0  # of the request that is read
+        self._body_cycle: RequestResponseCycle | None = None  # whose body is timed
+        self._body_seen: int | None = None  # of it, when it was looked at last; None: no fault yet
+        self._body_timer: TimerHandle | None = None
+        self._end_timer: TimerHandle | None = None
+
+    def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._head_until = self.loop.time() + self._limits.header_seconds
+        if len(self.connections) > self._limits.connections:
+            self._refuse(Refusal.CONNECTIONS)
+        else:
+            self._time_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()
+        for timer in (self._body_timer, self._end_timer):
+            if timer is not None:
+                timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        timer = self.timeout_keep_alive_task
+        if timer is not None:
+            timer.cancel()
+            self.timeout_keep_alive_task = None
+        if len(data) > self._room:
+            self._in_pieces(data)
+            return
+
+        self._whole = False
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+            else:
+                self.cycle.keep_alive = False  # it is answered as if it had not asked
+        except httptools.HttpParserError:
+            if not self._refused:
+                self._refuse(Refusal.BAD_REQUEST)
+        else:
+            if not self._whole:
+                self._owing(len(data))
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        if self._body_bytes > self._max_body:
+            self._refuse_body(Refusal.LARGE_BODY)
+            raise Refused
+
+        HttpToolsProtocol.on_body(self, body)
+
+    def on_message_complete(self) -> None:
+        self._whole = True
+        self._body_bytes = 0
+        if self.parser.should_upgrade() and self._should_upgrade():
+            return
+
+        self.cycle.more_body = False
+        self.cycle.message_event.set()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        headers: Any = cycle.scope["headers"]
+        if len(headers) > self._max_headers:
+            cycle.disconnected = True
+            self._refuse(Refusal.LARGE_HEADERS, cycle)
+            return
+
+        task = self._task = self.loop.create_task(cycle.run_asgi(app))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _in_pieces(self, data: bytes) -> None:
+        """No piece has more than the headers may have, so that too many are seen before they are
+        taken."""
+        start = 0
+        while start < len(data) and not self._refused and not self.transport.is_closing():
+            if not self._owes_headers():
+                self._room = self._limits.header_bytes
+            if not self._room:
+                self._refuse(Refusal.LARGE_HEADERS)
+                return
+
+            if self.transport.get_protocol() is not self:
+                return  # it is a WebSocket now
+
+            piece = data[start : start + self._room]
+            start += len(piece)
+            self.data_received(piece)
+
+    def _owes_headers(self) -> bool:
+        """Whether the headers of a request have begun, and not ended."""
+        return self.scope is not None and "method" not in self.scope  # pyright: ignore[reportUnnecessaryComparison]
+
+    def _owing(self, size: int) -> None:
+        """What came has not ended a request: bound the rest."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._refused or self.transport.is_closing():
+            return
+
+        if not self._owes_headers() and cycle is not None and cycle.more_body:
+            self._bound_body(cycle)
+        else:
+            self._bound_headers(size)
+
+    def _bound_headers(self, size: int) -> None:
+        # Empty lines are no request yet; they are bounded as one.
+        head: object = self.scope if self._owes_headers() else self.cycle
+        if head is not self._head:
+            self._head, self._head_bytes = head, 0
+            if self.cycle is not None:  # the first ones have the time of the connection  # pyright: ignore[reportUnnecessaryComparison]
+                self._head_until = self.loop.time() + self._limits.header_seconds
+        self._head_bytes += size
+        self._room = self._limits.header_bytes - self._head_bytes
+        if self._room < 0:
+            self._refuse(Refusal.LARGE_HEADERS)
+        else:
+            self._time_headers()
+
+    def _time_headers(self) -> None:
+        self.timeout_keep_alive_task = self.loop.call_at(self._head_until, self._headers_late)
+
+    def _headers_late(self) -> None:
+        if self.transport.is_closing():
+            return
+
+        if self._owes_headers():
+            self._refuse(Refusal.SLOW_HEADERS)
+        else:
+            self.transport.close()  # nobody waits for an answer
+
+    def _bound_body(self, cycle: RequestResponseCycle) -> None:
+        if cycle is self._body_cycle:
+            return
+
+        self._body_cycle, self._body_seen = cycle, None
+        if declared_bytes(cycle.scope["headers"]) > self._limits.body_bytes:
+            self._refuse_body(Refusal.LARGE_BODY)
+        elif self._limits.body_bytes_per_second:
+            self._body_seen = self._body_bytes
+            if self._body_timer is None:
+                self._time_body()
+
+    def _time_body(self) -> None:
+        self._body_timer = self.loop.call_later(self._limits.body_seconds, self._look_at_body)
+
+    def _look_at_body(self) -> None:
+        self._body_timer = None
+        cycle = self.cycle
+        if cycle is not self._body_cycle or not cycle.more_body or self.transport.is_closing():
+            self._body_cycle = None
+            return
+
+        # It is the client's fault only where somebody waits for what it sends.
+        waits = not (self.flow.read_paused or cycle.body or cycle.waiting_for_100_continue)
+        least = self._limits.body_bytes_per_second * self._limits.body_seconds
+        if waits and self._body_seen is not None and self._body_bytes - self._body_seen < least:
+            self._refuse_body(Refusal.SLOW_BODY)
+            return
+
+        self._body_seen = self._body_bytes if waits else None
+        self._time_body()
+
+    def _refuse_body(self, refusal: Refusal) -> None:
+        """Refuse the newest request, of which the application has seen the headers, or nothing yet."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if self._refused:
+            return
+
+        if cycle is None or any(cycle is waiting for waiting, _ in self.pipeline):
+            self._refused = True
+            self.transport.abort()  # the answers to those before it are not told from its own
+            return
+
+        unanswered = not cycle.response_started
+        task = self._task
+        if task is not None and getcoroutinestate(task.get_coro()) == CORO_CREATED:  # type: ignore[arg-type]
+            task.cancel()
+        cycle.disconnected = True
+        cycle.message_event.set()
+        if unanswered:
+            self._refuse(refusal, cycle)
+        else:
+            self._refused = True
+            self.transport.close()
+
+    def _refuse(self, refusal: Refusal, answered: RequestResponseCycle | None = None) -> None:
+        """Answer, read no further, and close. A response that is under way, but to the request that
+        is `answered`, comes first and is the last."""
+        self._refused = True
+        self._unset_keepalive_if_required()
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and cycle is not answered and not cycle.response_complete:
+            cycle.keep_alive = False
+            self.pipeline.clear()
+            self.transport.set_protocol(Lingering(self))
+            return
+
+        headers = self.server_state.default_headers
+        self.transport.write(refusal.response(self._limits, headers))
+        self.flow.resume_reading()
+        self._end_timer = linger(self.transport, self, self.loop)
