@@ -30,28 +30,41 @@ KEPT = frozenset(
 INSTALLED = frozenset(("site-packages", "dist-packages"))
 
 
-def import_anew(reference: str) -> Application:
+class Imported:
+    """An application whose modules were imported anew. `restore()` brings the modules back that were
+    there before: for one that does not come to run."""
+
+    def __init__(self, reference: str) -> None:
+        self._root = directory_of(reference.partition(":")[0])
+        self._before = own_modules(self._root)
+        for name, module in self._before.items():
+            del sys.modules[name]
+            forget_compiled(module)
+        importlib.invalidate_caches()
+        try:
+            self.app: Application = load_application(reference)
+        except BaseException as error:
+            self.restore()
+            if isinstance(error, HostError) or not isinstance(error, Exception):
+                raise
+
+            text = told(error, self._root)
+            raise HostError(f"{reference} cannot be imported: {text}") from error
+
+    def restore(self) -> None:
+        """Forget the new modules."""
+        for name in own_modules(self._root):
+            del sys.modules[name]
+        sys.modules.update(self._before)
+
+
+def import_anew(reference: str) -> Imported:
     """The application that `MODULE:APP` names, by the code that is on the disk now.
 
     HostError: it cannot be imported, where and why; then the modules are those that were there. It
     may take a while: call it in a thread.
     """
-    root = directory_of(reference.partition(":")[0])
-    before = own_modules(root)
-    for name, module in before.items():
-        del sys.modules[name]
-        forget_compiled(module)
-    importlib.invalidate_caches()
-    try:
-        return load_application(reference)
-    except BaseException as error:
-        for name in own_modules(root):
-            del sys.modules[name]
-        sys.modules.update(before)
-        if isinstance(error, HostError) or not isinstance(error, Exception):
-            raise
-
-        raise HostError(f"{reference} cannot be imported: {told(error, root)}") from error
+    return Imported(reference)
 
 
 def directory_of(module_name: str) -> Path:

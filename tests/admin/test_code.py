@@ -36,7 +36,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def number() -> int:
     """What the code on the disk says."""
-    app = import_anew("anew_package.main:app")
+    app = import_anew("anew_package.main:app").app
     return int(app.vars["NUMBER"])  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
@@ -76,8 +76,17 @@ def test_code_that_cannot_be_imported_says_where_and_changes_nothing(
     assert number() == 2
 
 
+def test_code_that_does_not_come_to_run_leaves_no_trace(package: Path) -> None:
+    """What runs finds the modules that it came from."""
+    assert number() == 1
+    before = {name: module for name, module in sys.modules.items() if "anew" in name}
+    (package / "helper.py").write_text("NUMBER = 2\n")
+    import_anew("anew_package.main:app").restore()
+    assert {name: module for name, module in sys.modules.items() if "anew" in name} == before
+
+
 def test_what_names_no_application_is_refused(package: Path) -> None:
     """As `roomhost serve` would."""
     for reference in ("anew_package.main", "anew_package.main:other", "anew_package.none:app"):
-        with pytest.raises(HostError, match="is not MODULE:APP|no roomhost App|cannot import"):
+        with pytest.raises(HostError, match=r"is not MODULE:APP|no roomhost App|cannot import"):
             import_anew(reference)
