@@ -7,6 +7,9 @@ const LONGEST_PAUSE_MS = 5_000;
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 const LASTING = new Set([400, 401, 403, 404]); // to try again would change nothing
 
+/** Says "lost" when the host did not answer, or a stream ended that has no end. */
+export const connection = new EventTarget();
+
 /** A refusal. `status`: of HTTP, 0 if the host did not answer. `code`: a stable word. */
 export class ApiError extends Error {
   constructor(status, code, message) {
@@ -43,6 +46,7 @@ export async function follow(operation, input, { signal, onLine, onState }) {
     }
     if (signal.aborted) return;
     onState("waiting");
+    connection.dispatchEvent(new Event("lost"));
     await sleep(pause, signal);
     pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
   }
@@ -65,6 +69,7 @@ async function request(operation, input, signal) {
     });
   } catch (error) {
     if (signal?.aborted) throw error;
+    connection.dispatchEvent(new Event("lost"));
     throw new ApiError(0, "unreachable", "The host does not answer.");
   }
   if (response.ok) return response;
