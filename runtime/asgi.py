@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from starlette.datastructures import Headers
 
 from ..storage import StorageError
@@ -12,6 +13,8 @@ from . import limits
 from .connection import Connection
 from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
+from .forwarded import behind_proxies
+from .frontend import Frontend
 from .host_routes import HostRoutes
 from .http import Request, Response, has_header
 from .remote_server import RemoteCalls, is_remote, path_of
@@ -20,7 +23,9 @@ from .safe_headers import SAFE_HEADERS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from .application import ASGIApp, Receive, Scope, Send
+    from anyio.abc import TaskGroup
+
+    from .application import ASGIApp, Message, Receive, Scope, Send
     from .host import Host
 
     Fetch = Callable[[Request], Awaitable[Response]]
@@ -36,19 +41,27 @@ class HostASGI:
     installed as routes of the host (`HostRoutes`), and hands everything else to the application.
 
     `request.state.env` of every request is the host's `env`. The host is running already: a
-    lifespan only passes through to the application.
+    lifespan is the application's, and that of the one that a deploy puts in its place.
     """
 
     def __init__(self, host: Host, inner: ASGIApp) -> None:
         self._host = host
-        self._inner = inner
+        self._front = Frontend(inner)
+        self._lifespans: TaskGroup | None = None  # while a server runs one
+        self._lifespan_scope: Scope = {}
         self._remote = RemoteCalls(host)
         self._routes = HostRoutes(host)
         self._has_metrics = host.settings.metrics
+        self._answer = behind_proxies(self._request, host.settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            self._host.location.saw(scope)
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._host.location.saw(scope)
         if scope["type"] == "http" and scope["path"] in ("/healthz", "/readyz"):
             await send_response(send, Response("ok", headers=SAFE_HEADERS))
             return
@@ -68,9 +81,44 @@ class HostASGI:
             await answer(scope, receive, send)
             return
 
-        state = dict(scope.get("state") or {})
+        front = self._front
+        state = dict((scope.get("state") if front.state is None else front.state) or {})
         state["env"] = self._host.env
-        await self._inner({**scope, "state": state}, receive, send)
+        await front({**scope, "state": state}, receive, send)
+
+    async def started(self, inner: ASGIApp) -> Frontend:
+        """What may take the place of the application: its lifespan has started, if a server runs one.
+        HostError: it did not start."""
+        front = Frontend(inner)
+        if self._lifespans is not None:
+            lifespan = await front.start(self._lifespans, self._lifespan_scope, own_state=True)
+            lifespan.check("the application")
+        return front
+
+    def replace(self, front: Frontend) -> None:
+        """Have what comes answered by another application. What is in flight ends with the one before,
+        whose lifespan ends then."""
+        before, self._front = self._front, front
+        if self._lifespans is not None:
+            self._lifespans.start_soon(before.retire)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # lifespan.startup
+        failed: Message | None = None
+        async with anyio.create_task_group() as group:
+            lifespan = await self._front.start(group, scope, own_state=False)
+            if lifespan.failed is None:
+                self._lifespans, self._lifespan_scope = group, scope
+                await send({"type": "lifespan.startup.complete"})
+                await receive()  # lifespan.shutdown
+                self._lifespans = None
+                failed = await self._front.stop()
+        if lifespan.failed is not None:
+            await send(lifespan.failed)
+            if lifespan.error is not None:
+                raise lifespan.error
+        else:
+            await send(failed or {"type": "lifespan.shutdown.complete"})
 
     async def _metrics(self, scope: Scope) -> Response:
         # Imported when it is first asked for: a host that nobody watches does without.

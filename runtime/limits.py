@@ -98,6 +98,9 @@ FAILED_KEY_SECONDS = 60.0
 MAX_FAILED_KEY_PEERS = 1_024  # addresses that are counted
 IDLE_EVICTION_SECONDS = 10.0  # without an event in flight, then the instance is dropped (3.5)
 DRAIN_SECONDS = 30.0  # that events in flight get to finish when the host stops
+DEPLOY_SECONDS = 10.0  # that what runs in an instance of older code gets to end
+DELETED_ROWS = 4_096  # of the objects of a deleted class, in one transaction
+MAX_COUNTED_OBJECTS = 100_000  # of a namespace, when a plan says how many there are
 CLOCK_SLICE_SECONDS = 1.0  # the longest sleep before the wall clock is looked at again
 
 # Figures, and who looks

@@ -197,8 +197,8 @@ class Environment:
             raise self._unreadable(error) from error
 
     def close(self) -> None:
-        """Give up the map. No read or write may be in progress."""
-        with self._guard:
+        """Give up the map, when a `write` that is in progress has ended."""
+        with self._writing, self._guard:
             self._lmdb.close()
 
     def _commit(self, write: Callable[[Any], object]) -> None:
