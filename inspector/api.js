@@ -4,6 +4,7 @@ import * as session from "./session.js";
 const BASE = new URL("../_admin/v1/", new URL(location.pathname, location.origin));
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
+const MAX_CALL_MS = 30_000;
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 const LASTING = new Set([400, 401, 403, 404]); // to try again would change nothing
 
@@ -21,7 +22,8 @@ export class ApiError extends Error {
 
 /** What an operation returns. ApiError: it refused. */
 export async function call(operation, input, signal) {
-  const response = await request(operation, input, signal);
+  const late = AbortSignal.timeout(MAX_CALL_MS);
+  const response = await request(operation, input, signal ? AbortSignal.any([signal, late]) : late);
   return response.json();
 }
 
@@ -68,7 +70,7 @@ async function request(operation, input, signal) {
       signal,
     });
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (signal.aborted && signal.reason?.name !== "TimeoutError") throw error;
     connection.dispatchEvent(new Event("lost"));
     throw new ApiError(0, "unreachable", "The host does not answer.");
   }
