@@ -4,19 +4,28 @@ PORT ?= 8787
 DATA_DIR ?= state
 VENV := .venv
 BIN := $(VENV)/bin
+# The page of the inspector; of its files the one that is made last.
+PAGE := admin/inspector_licenses.txt
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor test check bench instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
 	@echo "             PORT=$(PORT) DATA_DIR=$(DATA_DIR)"
 	@echo "make editor  the same with the shared editor, whose page it builds; needs npm"
+	@echo "make inspector"
+	@echo "             build the page of the inspector, as everything here does that installs; needs npm"
+	@echo "make wheel   build the distributions in dist, with that page"
 	@echo "make test    run the whole suite, real clients included"
 	@echo "make check   lint, types and packaging"
+	@echo "make settings"
+	@echo "             write docs/settings.md, the page of the settings, from the code"
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
+	@echo "make screenshots"
+	@echo "             take the pictures of the inspector in docs/images; needs npm and Chromium"
 	@echo "make clean   remove what these made; never the data"
 
 # Run the host with the example application on embedded storage.
@@ -33,6 +42,32 @@ build/editor.js: $(wildcard examples/editor*.js) node_modules/.installed
 	node_modules/.bin/esbuild examples/editor.js --bundle --minify --format=esm --log-level=warning \
 		--outfile=$@
 
+# The page that the host serves at /_inspector/. Who installs the wheel has it, and needs no npm.
+inspector: $(PAGE)
+
+$(PAGE): $(wildcard inspector/*.*) inspector/node_modules/.installed
+	@if [ -x inspector/node_modules/.bin/esbuild ]; then \
+		cd inspector && node_modules/.bin/esbuild main.js --bundle --minify --format=esm --target=es2022 \
+			--log-level=warning --outfile=../admin/inspector.js && \
+		cp index.html ../admin/inspector.html && \
+		for name in @picocss/pico htm preact uplot; do \
+			echo "== $$name"; cat node_modules/$$name/LICENSE*; echo; \
+		done > ../$@; \
+	fi
+
+inspector/node_modules/.installed: inspector/package.json
+	@if command -v npm > /dev/null; then \
+		npm install --silent --no-package-lock --prefix inspector && touch $@; \
+	else \
+		echo "npm is not installed: this installation has no page of the inspector"; \
+	fi
+
+wheel: $(VENV)/.developed $(PAGE)
+	$(BIN)/python -m build
+
+screenshots: $(VENV)/.developed clients
+	SCREENSHOTS=docs/images $(BIN)/pytest tests/admin/test_inspector_in_browser.py -k pictures
+
 # Everything but what `check` does: lint, types and packaging have their own target. Half of the time
 # a test waits for a disk, a browser or a clock: so there is one process for each CPU, and a file of tests
 # stays in one of them, with what it has set up.
@@ -44,6 +79,10 @@ check: $(VENV)/.developed
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest $(GUARDS)
 
+# The page is made from the code; a test compares them.
+settings: $(VENV)/.developed
+	$(BIN)/python -m roomhost.admin.settings_page > docs/settings.md
+
 # Measure this machine, beside the peers that can be installed; write benchmarks/RESULTS.md.
 bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/.installed
 	$(BIN)/python -m benchmarks --results
@@ -52,13 +91,13 @@ bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/
 instructions: $(VENV)/.developed
 	$(BIN)/python -m tests.instructions
 
-$(VENV)/.installed: pyproject.toml
+$(VENV)/.installed: pyproject.toml | $(PAGE)
 	python3 -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet --editable .
 	touch $@
 
-$(VENV)/.developed: pyproject.toml $(VENV)/.installed
+$(VENV)/.developed: pyproject.toml $(VENV)/.installed | $(PAGE)
 	$(BIN)/pip install --quiet --editable . --group dev
 	touch $@
 
@@ -96,4 +135,6 @@ build/durable-actors/.installed: benchmarks/durable_actors.txt
 	fi
 
 clean:
-	rm -rf $(VENV) node_modules benchmarks/node_modules build dist *.egg-info .hypothesis .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) node_modules benchmarks/node_modules inspector/node_modules build dist *.egg-info \
+		admin/inspector.css admin/inspector.html admin/inspector.js $(PAGE) \
+		.hypothesis .pytest_cache .ruff_cache .mypy_cache

@@ -19,10 +19,12 @@ from anyio.to_thread import run_sync
 from ..runtime import DurableObjectError, HostError
 from ..runtime.api_keys import bearer_of, is_api_key
 from ..runtime.asgi import refuse
+from ..runtime.failed_keys import TOO_MANY
 from ..runtime.http import Response
 from ..runtime.local_server import is_local
 from ..runtime.problems import problem
 from ..runtime.remote_server import path_of
+from ..runtime.safe_headers import SAFE_HEADERS
 from ..storage import StorageError
 from . import limits
 from .errors import OperationError
@@ -91,7 +93,14 @@ class AdminAPI:
         if not local and not any(settings.api_keys):
             raise OperationError(UNCONFIGURED, code="unauthenticated", status=401)
 
-        if not local and not is_api_key(bearer_of(scope["headers"]), settings.api_keys):
+        failed = self._host.failed_keys
+        if not local and failed.is_blocked(scope):
+            raise OperationError(TOO_MANY, code="rate_limited", status=429)
+
+        given = bearer_of(scope["headers"])
+        if not local and not is_api_key(given, settings.api_keys):
+            if given is not None:
+                failed.count(scope)
             raise OperationError(REFUSED, code="unauthenticated", status=401)
 
         name = path_of(scope).removeprefix(PREFIX)
@@ -208,7 +217,11 @@ class LineResponse:
     async def _start(self) -> None:
         if not self.started:
             self.started = True
-            headers = {"content-type": "application/x-ndjson", "cache-control": "no-store"}
+            headers = {
+                "content-type": "application/x-ndjson",
+                "cache-control": "no-store",
+                **SAFE_HEADERS,
+            }
             raw = Response(headers=headers).headers.raw
             await self._send({"type": "http.response.start", "status": 200, "headers": raw})
 
@@ -232,7 +245,7 @@ async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
 
 def json_response(body: bytes) -> Response:
     """A result."""
-    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    headers = {"content-type": "application/json", "cache-control": "no-store", **SAFE_HEADERS}
     return Response(body, headers=headers)
 
 

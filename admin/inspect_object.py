@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ..storage import decode, prefix_end
 from . import limits
@@ -13,6 +13,7 @@ from .structs import Input, Result, check_limit
 
 if TYPE_CHECKING:
     from ..runtime import Host
+    from ..runtime.records import EventRecord
     from ..runtime.slot import Slot
     from ..runtime.web_socket import WebSocket
     from ..storage import ObjectStore
@@ -88,7 +89,7 @@ class Inspected(Result, kw_only=True):
     alarm: Alarm | None = None
     socket_count: int
     sockets: list[Socket]
-    events: list[Any]
+    events: list[EventRecord]
 
 
 async def inspect_object(host: Host, given: InspectInput) -> Inspected:
@@ -125,7 +126,7 @@ async def inspect_object(host: Host, given: InspectInput) -> Inspected:
         sockets=[
             describe_socket(ws, activation is None) for ws in sockets[: limits.MAX_SOCKETS_SHOWN]
         ],
-        events=[],
+        events=host.observer.recent(space, str(object_id)),
     )
 
 

@@ -10,12 +10,15 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import limits
+from .backup import BackupInput, back_up
 from .edits import DeleteKeyInput, ObjectInput, PutInput, delete_key, evict_object, put, run_alarm
 from .export_object import ExportInput, export_object
 from .host_operation import HostInput, describe_host
 from .import_object import ImportInput, import_object
 from .inspect_object import InspectInput, inspect_object
 from .objects import ObjectsInput, list_objects
+from .observe import EventsInput, FollowInput, SampleInput, events, follow, sample
+from .room import RoomInput, read_room
 from .statistics import StatisticsInput, statistics
 
 if TYPE_CHECKING:
@@ -58,9 +61,11 @@ class Operation:
 
 
 OPERATIONS: dict[str, Operation] = {
+    "backup": Operation(BackupInput, stream=back_up, access=Access.LOCAL),
     "host": Operation(HostInput, describe_host),
     "objects": Operation(ObjectsInput, list_objects),
     "inspect": Operation(InspectInput, inspect_object),
+    "room": Operation(RoomInput, read_room, needs_host=True),
     "put": Operation(PutInput, put, access=Access.WRITE, max_body_bytes=limits.MAX_PUT_BODY_BYTES),
     "delete-key": Operation(DeleteKeyInput, delete_key, access=Access.WRITE),
     "run-alarm": Operation(ObjectInput, run_alarm, access=Access.WRITE, needs_host=True),
@@ -73,4 +78,7 @@ OPERATIONS: dict[str, Operation] = {
         max_body_bytes=limits.MAX_IMPORT_BODY_BYTES,
     ),
     "statistics": Operation(StatisticsInput, statistics, needs_host=True),
+    "events": Operation(EventsInput, events, needs_host=True),
+    "follow": Operation(FollowInput, stream=follow, needs_host=True),
+    "sample": Operation(SampleInput, sample, needs_host=True),
 }

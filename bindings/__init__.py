@@ -7,6 +7,8 @@ from .context import RequestContext as RequestContext
 from .context import current_env as current_env
 from .context import current_request as current_request
 from .env import Env as Env
+from .migration import Migration as Migration
+from .migration import Transfer as Transfer
 from .module import Module as Module
 from .module import ModuleRecord as ModuleRecord
 from .namespace import DurableObjectNamespace as DurableObjectNamespace
@@ -18,9 +20,11 @@ __all__ = (
     "DurableObjectNamespace",
     "DurableObjectStub",
     "Env",
+    "Migration",
     "Module",
     "ModuleRecord",
     "RequestContext",
+    "Transfer",
     "connect",
     "current_env",
     "current_request",

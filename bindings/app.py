@@ -10,19 +10,26 @@ from typing import TYPE_CHECKING, Any
 from ..runtime import DurableObject, Host, load_settings
 from ..runtime.application import ModuleDeclaration, NamespaceDeclaration
 from ..runtime.channel import LocalChannel
+from ..runtime.object_id import IdFactory
+from ..runtime.plan import class_of
 from .context import InRequest
 from .dispatcher import Dispatcher
 from .env import Env
 from .lifespan import run_lifespan
+from .migration import check_migrations
+from .migrations import plan_migrations
 from .module import bind_module, check_paths, is_module
 from .namespace import DurableObjectNamespace
 from .router import Router
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..runtime import DurableObjectId
     from ..runtime.application import ASGIApp, Receive, Scope, Send
+    from ..runtime.plan import Plan
+    from ..storage import Catalogue
+    from .migration import Migration
     from .module import Module, ModuleBinding
 
 BINDING_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -36,10 +43,12 @@ class App:
     ASGI application for the other requests, with `request.state.env`; without one
     `/{binding}/{name}/...` goes to `fetch` of that object. `unique_keys`: for an actor class, the key
     its ids derive from, when they must equal those of another system; fixed once a data directory
-    has seen it.
+    has seen it. `migrations`: what was done to the classes, version by version, see `Migration`; a data
+    directory applies each once.
 
     It is an ASGI application too: `uvicorn demo:app`, with settings from the environment.
-    TypeError, ValueError: a name, a class or a module that cannot be bound.
+    TypeError, ValueError: a name, a class or a module that cannot be bound, migrations that contradict
+    the bindings.
     """
 
     def __init__(
@@ -50,17 +59,20 @@ class App:
         vars: Mapping[str, Any] | None = None,
         main: ASGIApp | None = None,
         unique_keys: Mapping[str, str] | None = None,
+        migrations: Sequence[Migration] = (),
     ) -> None:
         self.name = name
         self.main = main
         self.bindings = dict(bindings)
         self.vars = dict(vars or {})
+        self.migrations = tuple(migrations)
         self._unique_keys = dict(unique_keys or {})
         self._host: Host | None = None
         self._classes: dict[str, type[DurableObject]] = {}
         self._modules: dict[str, ModuleBinding] = {}
         self._sort_bindings()
         self._check_names()
+        check_migrations(self.migrations, {class_of(each) for each in self.namespaces()})
 
     def namespaces(self) -> Sequence[NamespaceDeclaration]:
         """Every set of objects, those of the modules too, for the host."""
@@ -84,6 +96,12 @@ class App:
             )
             for module in self._modules.values()
         ]
+
+    def plan(self, recorded: Catalogue, count: Callable[[int], int], at_ms: int) -> Plan:
+        """What becomes of the objects in a data directory: see `plan_migrations`."""
+        return plan_migrations(
+            recorded, self.name, self.namespaces(), self.migrations, count, at_ms
+        )
 
     def make_env(self, host: Host) -> Env:
         """The bindings and variables, reaching the objects of `host`."""
@@ -110,16 +128,19 @@ class App:
         if scope["type"] == "lifespan":
             async with AsyncExitStack() as stack:
                 start = partial(self._start, stack)
-                await run_lifespan(scope, receive, send, start, stack.aclose, self.main)
+                await run_lifespan(scope, receive, send, start, stack.aclose)
         elif self._host is None:
             raise RuntimeError("an App needs the server's lifespan: it opens the data directory")
         else:
             await self._host.asgi(scope, receive, send)
 
-    async def _start(self, stack: AsyncExitStack) -> None:
+    async def _start(self, stack: AsyncExitStack) -> ASGIApp:
         settings = load_settings()
-        self._host = await stack.enter_async_context(Host(self, settings=settings))
+        self._host = await stack.enter_async_context(
+            Host(self, settings=settings, refuse_orphans=True)
+        )
         stack.callback(self._stopped)
+        return self._host.asgi
 
     def _stopped(self) -> None:
         self._host = None
@@ -154,10 +175,11 @@ class App:
 
 
 def namespace_of(host: Host, binding: str) -> DurableObjectNamespace:
-    """The namespace of a binding in a host."""
-    number = host.namespaces[binding].number
+    """The namespace of a binding in a host. It stays one, also when a deploy binds it otherwise."""
+    namespace = host.namespaces[binding]
+    number = namespace.number
 
     def connect(object_id: DurableObjectId) -> LocalChannel:
         return LocalChannel(host.engine, number, object_id)
 
-    return DurableObjectNamespace(partial(host.ids, binding), connect)
+    return DurableObjectNamespace(partial(IdFactory, namespace.unique_key), connect)

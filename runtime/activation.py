@@ -11,12 +11,15 @@ from __future__ import annotations
 import logging
 from enum import Enum
 from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from anyio import get_cancelled_exc_class
 
+from .backlog import waited_too_long
 from .commits import no_longer_accessible
 from .errors import Aborted, DurableObjectError, reset_error
+from .event_kind import ResetCause
 from .events import CURRENT, CallEvent, Event, StartEvent
 from .gated import Suspended, first_turn, later_turns
 from .idleness import Idleness
@@ -71,6 +74,7 @@ class Activation:
         "events",
         "input_gate",
         "instance",
+        "meter",
         "new_waiter",
         "pins",
         "slot",
@@ -84,6 +88,7 @@ class Activation:
         self, slot: Slot, engine: Engine, actor_class: ActorClass, commits: Commits
     ) -> None:
         self.slot = slot
+        self.meter = slot.meter
         self.engine = engine
         self.actor_class = actor_class
         self.commits = commits
@@ -125,10 +130,10 @@ class Activation:
         self.begin_turn(event)
         try:
             ctx = DurableObjectState(self, object_id)
-            self.instance = self.actor_class.type(ctx, self.engine.env)
+            self.instance = self.actor_class.type(ctx, self.actor_class.env)
         except BaseException as error:
             if not isinstance(error, Aborted):
-                self.reset(error)
+                self.reset(error, ResetCause.CONSTRUCTOR)
             if isinstance(error, KeyboardInterrupt):
                 raise
         finally:
@@ -154,8 +159,14 @@ class Activation:
         backlog.at_gate(event, 1)
         if event.overdue is not None:
             event.overdue.cancel()  # it would look for the event in the queue that it has left
-        backlog.hold(event, self.events.discard)
+        if not event.arrived:
+            event.arrived = perf_counter()
+        backlog.hold(event, self._overdue)
         event.gate.wait(admit, _ignore)  # a reset tells the event itself
+
+    def _overdue(self, event: Event) -> None:
+        self.events.discard(event)
+        self.meter.refused(self.slot, event, waited_too_long())
 
     def begin(self, event: Event) -> Suspended | None:
         """Run the first turn of an event that has entered. When that is all, its outcome leaves;
@@ -165,6 +176,7 @@ class Activation:
         and all that holds.
         """
         CURRENT.set(event)
+        event.began = perf_counter()
         self.turn = event  # `begin_turn`
         try:
             try:
@@ -233,15 +245,16 @@ class Activation:
             event.lock = None
             lock.release()
 
-    def reset(self, cause: BaseException) -> None:
+    def reset(self, cause: BaseException, why: ResetCause = ResetCause.OTHER) -> None:
         """Break the activation: every caller in flight gets `cause`, nothing unwritten is kept.
 
-        Only the first cause counts. A new stub starts a new instance from what is durable.
+        Only the first cause counts. A new stub starts a new instance from what is durable. `why` is for
+        figures: a commit that failed is seen by the cause.
         """
         if self.state in (ActivationState.BROKEN, ActivationState.EVICTED):
             return
 
-        logger.warning("reset of %s %s: %r", self.actor_class.name, self.slot.id, cause)
+        self.meter.reset(self.slot, why, cause)
         self._become(ActivationState.BROKEN)
         self.broken = reset_error(cause)
         self.commits.close(no_longer_accessible(broken=True), broken=cause)
@@ -250,6 +263,7 @@ class Activation:
         for event in list(self.events):
             scope = event.scope
             self.slot.backlog.leave(event)
+            self._count(event, cause)
             event.fail(cause)
             if scope is not None:
                 scope.cancel()
@@ -315,6 +329,7 @@ class Activation:
         gate = self.commits.gate
         if gate.is_open or event.internal:
             self.events.discard(event)
+            self.meter.ended(event)
             event.succeed(result)
             if not self.events:
                 self._check_idle()
@@ -326,13 +341,23 @@ class Activation:
         """The output gate opened for the outcome of `event`, or refused it with a cause."""
         self.events.discard(event)
         if cause is None:
+            self.meter.ended(event)
             event.succeed(result)
         else:
+            self._count(event, cause)
             event.fail(cause)
         self._check_idle()
 
+    def _count(self, event: Event, error: BaseException) -> None:
+        """An event ends with an error."""
+        if event.began:
+            self.meter.failed(event, error)
+        else:
+            self.meter.refused(self.slot, event, error)
+
     def _fail(self, event: Event, error: BaseException) -> None:
         self.events.discard(event)
+        self._count(event, error)
         event.fail(error)
         self._check_idle()
 

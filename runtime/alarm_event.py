@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import limits
 from .alarm_info import AlarmInfo
 from .errors import DurableObjectError
+from .event_kind import EventKind, ResetCause
 from .events import Event
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ PASSED_OVER = AlarmOutcome(ran=False)
 
 class AlarmEvent(Event):
     """`alarm(info)`. `finished(outcome)` is called once, when its outcome is durable."""
+
+    kind = EventKind.ALARM
 
     def __init__(
         self,
@@ -118,7 +121,10 @@ class AlarmEvent(Event):
             self._timer = self.activation.call_later(limits.ALARM_TIMEOUT_SECONDS, self._expire)
 
     def _expire(self) -> None:
-        self.activation.reset(DurableObjectError("Alarm exceeded its allowed execution time"))
+        self.activation.reset(
+            DurableObjectError("Alarm exceeded its allowed execution time"),
+            ResetCause.ALARM_TIMEOUT,
+        )
 
     def succeed(self, result: Any) -> None:
         self._finish(RAN if self._ran else PASSED_OVER)

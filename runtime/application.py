@@ -6,11 +6,15 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .observability import EVERYTHING, Observability
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ..storage import Catalogue
     from .durable_object import DurableObject
     from .host import Host
+    from .plan import Plan
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -22,11 +26,12 @@ ASGIApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class NamespaceDeclaration:
     """One set of objects: its name in the data directory, the key its ids derive from the first time
-    the directory sees it, and the class of its objects."""
+    the directory sees it, the class of its objects, and what of their events is logged and recorded."""
 
     name: str
     unique_key: str
     actor: type[DurableObject]
+    observability: Observability = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,11 @@ class Application(Protocol):
 
     def namespaces(self) -> Sequence[NamespaceDeclaration]:
         """Every set of objects that the application has."""
+        ...
+
+    def plan(self, recorded: Catalogue, count: Callable[[int], int], at_ms: int) -> Plan:
+        """What becomes of the objects in a data directory with this record when the application takes it
+        over at `at_ms`. `count(number)`: how many objects a namespace has. Pure."""
         ...
 
     def modules(self) -> Sequence[ModuleDeclaration]:

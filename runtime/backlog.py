@@ -34,6 +34,11 @@ class Backlog:
         self._bytes = 0
         self._held = 0  # at the gate, so no longer in the queue
 
+    @property
+    def held(self) -> int:
+        """How many wait at the gate, so no longer in the queue."""
+        return self._held
+
     def take(self, event: Event, queued: int) -> OverloadedError | None:
         """Count an event in, `queued` others being in the queue; or the error that refuses it."""
         settings = self._settings
@@ -69,4 +74,9 @@ class Backlog:
     def _expire(self, event: Event, give_up: Callable[[Event], object]) -> None:
         give_up(event)
         self.leave(event)
-        event.fail(OverloadedError("Durable Object is overloaded. Requests queued for too long."))
+        event.fail(waited_too_long())
+
+
+def waited_too_long() -> OverloadedError:
+    """The error of an event that could not begin in time."""
+    return OverloadedError("Durable Object is overloaded. Requests queued for too long.")

@@ -70,10 +70,7 @@ def serve(application: str, **flags: Any) -> None:
 
 def load_application(reference: str) -> Application:
     """The application that `MODULE:APP` names. HostError: the text, the module or the name is wrong."""
-    module_name, colon, attribute = reference.partition(":")
-    if not (module_name and colon and attribute):
-        raise HostError(f"{reference!r} is not MODULE:APP, as in examples.chat:app")
-
+    module_name, attribute = parse_reference(reference)
     sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
@@ -85,6 +82,15 @@ def load_application(reference: str) -> Application:
         raise HostError(f"{attribute} in {module_name} is no roomhost App")
 
     return cast("Application", app)
+
+
+def parse_reference(reference: str) -> tuple[str, str]:
+    """The module and the name in it. HostError: the text is not `MODULE:APP`."""
+    module_name, colon, attribute = reference.partition(":")
+    if not (module_name and colon and attribute):
+        raise HostError(f"{reference!r} is not MODULE:APP, as in examples.chat:app")
+
+    return module_name, attribute
 
 
 def main() -> NoReturn:

@@ -8,11 +8,12 @@ the gates it goes through.
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..storage import DataCloneError, decode, encode
 from . import limits
 from .errors import DurableObjectError, LimitError, cross
+from .event_kind import EventKind
 from .http import Response
 
 if TYPE_CHECKING:
@@ -42,8 +43,12 @@ class Event:
     of the next turn. `internal`: its outcome stays in the object, so it need not be durable first.
     `delivered`: its object has taken it. `refusable`: it may be refused as overloaded; then `size`
     is what it holds in memory, in bytes, and `overdue` the timer that fails it when it has waited for
-    too long.
+    too long. `carried`: an instance of older code waits for it, see `retirement`. `arrived`, `began`:
+    when it was delivered and when its handler began, 0 before, by the clock of `perf_counter`; `kind`:
+    what it is, for figures.
     """
+
+    kind: ClassVar[EventKind] = EventKind.TASK
 
     activation: Activation
     gate: InputGate
@@ -55,12 +60,20 @@ class Event:
     internal = False
     refusable = False
     delivered = False
+    carried = False
     size = 0
+    arrived = 0.0
+    began = 0.0
 
     @property
     def object_id(self) -> DurableObjectId | None:
         """The id to start an instance with, if this event knows one better than the object does."""
         return None
+
+    @property
+    def what(self) -> str:
+        """What of the object is run: a method, a path, or the kind."""
+        return self.kind.value
 
     def invoke(self) -> Any:
         """Call the actor's code. Returns its result, or an awaitable for it."""
@@ -82,6 +95,7 @@ class Event:
 class CallEvent(Event):
     """An event whose caller waits for the outcome."""
 
+    kind = EventKind.CALL
     refusable = True
     _waiter: Waiter | None = None
     _result: Any = None
@@ -147,6 +161,11 @@ class RpcEvent(CallEvent):
         self.lock = self.after_turn = self.overdue = self._waiter = self._error = None
         self.finished = self.internal = False
         self.refusable = True
+        self.arrived = 0.0
+
+    @property
+    def what(self) -> str:
+        return self._method
 
     def invoke(self) -> Any:
         activation = self.activation
@@ -164,6 +183,10 @@ class GetEvent(CallEvent):
         super().__init__(object_id)
         self._name = name
 
+    @property
+    def what(self) -> str:
+        return self._name
+
     def invoke(self) -> Any:
         activation = self.activation
         return activation.actor_class.getter(self._name)(activation.instance)
@@ -175,6 +198,7 @@ class GetEvent(CallEvent):
 class FetchEvent(CallEvent):
     """An HTTP request to `fetch`. When its caller has given up, a WebSocket in the answer ends."""
 
+    kind = EventKind.FETCH
     _given_up = False
 
     def __init__(self, object_id: DurableObjectId, request: Request) -> None:
@@ -186,6 +210,11 @@ class FetchEvent(CallEvent):
         self.lock = self.after_turn = self.overdue = self._waiter = self._error = None
         self.finished = self.internal = self._given_up = False
         self.refusable = True
+        self.arrived = 0.0
+
+    @property
+    def what(self) -> str:
+        return f"{self._request.method} {self._request.url.path}"
 
     def invoke(self) -> Any:
         activation = self.activation

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from . import limits
 from .close import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 from .errors import DurableObjectError, LimitError
+from .event_kind import EventKind, ResetCause
 from .events import Event
 from .leaving import Leaving
 from .text import size_of
@@ -59,6 +60,8 @@ class HibernationManager:
     def output_gate(self) -> OutputGate | None:
         """The gate that frames to the clients leave through: the running instance's."""
         activation = self.slot.activation
+        if activation is None:
+            activation = self.slot.running
         return None if activation is None else activation.commits.gate
 
     def accept(self, ws: WebSocket, tags: Iterable[str]) -> None:
@@ -71,6 +74,7 @@ class HibernationManager:
 
         ws.claim(self, checked)
         self._sockets[ws] = None
+        self.slot.meter.sockets += 1
         for tag in checked:
             self._by_tag.setdefault(tag, {})[ws] = None
         ws.opened()
@@ -79,6 +83,7 @@ class HibernationManager:
         """The socket is closed: it is listed no more."""
         if ws in self._sockets:
             del self._sockets[ws]
+            self.slot.meter.sockets -= 1
             for tag in ws.tags:
                 tagged = self._by_tag[tag]
                 del tagged[ws]
@@ -172,8 +177,14 @@ class HibernationManager:
         """The host stops: every client is told to come back."""
         self._end_all(Close(RESTART, "Service Restart"))
 
+    def restart_standard(self) -> None:
+        """The instance is to leave memory: so is the other end of what cannot hibernate."""
+        for ws in list(self._standard):
+            ws.end(Close(RESTART, "Service Restart"))
+
     def _end_all(self, close: Close) -> None:
         sockets = [*self._sockets, *self._standard]
+        self.slot.meter.sockets -= len(self._sockets)
         self._standard.clear()
         self._sockets.clear()
         self._by_tag.clear()
@@ -208,6 +219,11 @@ class SocketEvent(Event):
             logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
         self._end()
 
+    def cut_short(self) -> None:
+        """The handler will not end: its client is told to come back."""
+        self._manager.remove(self.ws)
+        self.ws.end(Close(RESTART, "Service Restart"))
+
     def _end(self) -> None:
         if not self.finished:
             self.finished = True
@@ -220,13 +236,15 @@ class SocketEvent(Event):
 
     def _expire(self) -> None:
         self.activation.reset(
-            DurableObjectError("Actor exceeded event execution time and was disconnected.")
+            DurableObjectError("Actor exceeded event execution time and was disconnected."),
+            ResetCause.EVENT_TIMEOUT,
         )
 
 
 class MessageEvent(SocketEvent):
     """`web_socket_message`."""
 
+    kind = EventKind.MESSAGE
     refusable = True
 
     def __init__(self, manager: HibernationManager, ws: WebSocket, message: str | bytes) -> None:
@@ -262,6 +280,8 @@ class MessageEvent(SocketEvent):
 class CloseEvent(SocketEvent):
     """`web_socket_close`; afterwards the close is answered and the socket is no longer listed."""
 
+    kind = EventKind.CLOSE
+
     def __init__(self, manager: HibernationManager, ws: WebSocket, close: Close) -> None:
         super().__init__(manager, ws)
         self._close = close
@@ -285,6 +305,8 @@ class CloseEvent(SocketEvent):
 
 class ErrorEvent(SocketEvent):
     """`web_socket_error`."""
+
+    kind = EventKind.ERROR
 
     def __init__(self, manager: HibernationManager, ws: WebSocket, error: Exception) -> None:
         super().__init__(manager, ws)

@@ -197,6 +197,15 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     log_format: Annotated[
         Literal["text", "json"], Setting("How a line of the log is written.", flag=True)
     ] = "text"
+    slow_handler_seconds: Annotated[
+        float,
+        Setting(
+            "A handler that takes longer is logged at warning; 0: none is.", unit="seconds", least=0
+        ),
+    ] = limits.SLOW_HANDLER_SECONDS
+    metrics: Annotated[
+        bool, Setting("Whether figures for Prometheus are served at /metrics, to whoever asks.")
+    ] = True
 
     def __post_init__(self) -> None:
         for name, field in fields().items():

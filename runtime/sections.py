@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import limits
 from .errors import Aborted, DurableObjectError, OverloadedError
+from .event_kind import ResetCause
 from .events import CURRENT, Event, RunEvent
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def run_section(
             "A call to blockConcurrencyWhile() in a Durable Object waited for too long. "
             "The call was canceled and the Durable Object was reset."
         )
-        activation.reset(error)
+        activation.reset(error, ResetCause.SECTION_TIMEOUT)
 
     event.gate = section
     activation.adopt(event)
@@ -132,7 +133,7 @@ def _section_event(
             return
 
         if resets:
-            activation.reset(error)
+            activation.reset(error, ResetCause.SECTION)
         else:
             result.finish(section.succeeded(), None, error)
 
@@ -151,7 +152,7 @@ def _resetting(activation: Activation, callback: Callable[[], Any]) -> Callable[
             result = callback()
             return await result if inspect.isawaitable(result) else result
         except Exception as error:
-            activation.reset(error)
+            activation.reset(error, ResetCause.SECTION)
             raise Aborted(str(error)) from error
 
     return run

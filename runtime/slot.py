@@ -7,11 +7,12 @@ first of them to be served starts the one instance for all.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from time import perf_counter
+from typing import TYPE_CHECKING, ClassVar
 
 from ..storage import ObjectRecord, StorageError
 from . import limits
-from .backlog import Backlog
+from .backlog import Backlog, waited_too_long
 from .events import CURRENT
 from .hibernation import HibernationManager
 from .object_id import visible_name
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .events import Event
     from .object_id import DurableObjectId
+    from .retirement import RetiredSlot
     from .web_socket import WebSocket
 
 
@@ -44,18 +46,23 @@ class Slot:
         "broken",
         "engine",
         "id",
+        "meter",
         "namespace",
         "number",
         "queue",
         "recorded",
+        "retired",
         "sockets",
     )
+
+    of_older_code: ClassVar[bool] = False  # whether it is that of an instance that a deploy ends
 
     def __init__(
         self, engine: Engine, namespace: int, actor_class: ActorClass, object_id: DurableObjectId
     ) -> None:
         self.engine = engine
         self.namespace = namespace
+        self.meter = engine.meters[namespace]
         self.actor_class = actor_class
         self.id = object_id
         self.number: int | None = None  # in the partition, once it is known: it stays
@@ -70,6 +77,16 @@ class Slot:
         self.backlog = Backlog(engine.settings, engine.timers)
         self.sockets: HibernationManager | None = None
         self.broken: BaseException | None = None
+        # With an instance of older code, which ends: `activation` is None until then.
+        self.retired: RetiredSlot | None = None
+
+    @property
+    def running(self) -> Activation | None:
+        """The instance in memory, be it of older code."""
+        if self.activation is None and self.retired is not None:
+            return self.retired.activation
+
+        return self.activation
 
     @property
     def key(self) -> tuple[int, bytes]:
@@ -79,25 +96,27 @@ class Slot:
     def deliver(self, event: Event) -> None:
         """Take an event, in order. It fails at once when the object is reset or has too much queued."""
         if self.broken is not None:
-            event.fail(self.broken)
+            self._refuse(event, self.broken)
             return
 
         if event.refusable:
             refusal = self.backlog.take(event, len(self.queue))
             if refusal is not None:
-                event.fail(refusal)
+                self._refuse(event, refusal)
                 return
 
         event.delivered = True
         self.queue.append(event)
-        if not self._served:
+        if self._served:
+            event.arrived = perf_counter()
+        else:
             self._served = True
             if self.activation is not None or self.engine.may_start(self):
                 self.engine.pool.run(self)
             else:
                 self._starting_late = True
         if self._starting_late:
-            self.backlog.hold(event, self.queue.remove)
+            self.backlog.hold(event, self._overdue)
 
     async def serve(self, scope: CancelScope) -> None:
         """Run the first turn of each event that is queued, in order. One task at a time does this;
@@ -131,6 +150,11 @@ class Slot:
         else:
             self._serve_on()
         CURRENT.set(None)
+
+    def serve_soon(self) -> None:
+        """Have a task take the queue, if none does and something is in it."""
+        if not self._served:
+            self._serve_on()
 
     def _serve_on(self) -> None:
         """Let another task take the queue, if there is one."""
@@ -166,13 +190,33 @@ class Slot:
     def evicted(self, activation: Activation) -> None:
         """The activation has ended; what hibernates stays."""
         self.activation = None
+        self.meter.evictions += 1
         self.release()
 
     def release(self) -> None:
         """Let the host forget the object, once nothing of it is left in memory."""
         sockets = self.sockets
-        if self.activation is None and not self.queue and (sockets is None or sockets.empty):
+        if self.running is None and not self.queue and (sockets is None or sockets.empty):
             self.engine.forget(self)
+
+    def resume(self) -> None:
+        """The instance of older code has ended: what waits starts a new one."""
+        self.retired = None
+        self._served = bool(self.queue)
+        if not self._served:
+            self.release()
+        elif self.engine.may_start(self):
+            self.engine.pool.run(self)
+
+    def close(self, cause: BaseException) -> None:
+        """The object is not served any more: what comes fails, what waits and its sockets end. What
+        runs may end."""
+        self.broken = cause
+        self.engine.unlist(self)
+        self.fail_queue(cause)
+        if self.sockets is not None:
+            self.sockets.restart()
+        self.release()
 
     def broke(self, activation: Activation, cause: BaseException) -> None:
         """The activation was reset: this slot is dead, its waiting events and sockets too."""
@@ -183,7 +227,11 @@ class Slot:
             self.sockets.drop()
 
     def _start(self) -> Activation | None:
-        """Start the instance. None: storage cannot be read, and who waited has been told."""
+        """Start the instance. None: one of older code is there, see `resume`; or storage cannot be
+        read, and who waited has been told."""
+        if self.retired is not None:
+            return None
+
         self._starting_late = False
         self.id = self.queue[0].object_id or self.id
         try:
@@ -202,4 +250,12 @@ class Slot:
         waiting, self.queue = self.queue, []
         for event in waiting:
             self.backlog.leave(event)
-            event.fail(cause)
+            self._refuse(event, cause)
+
+    def _overdue(self, event: Event) -> None:
+        self.queue.remove(event)
+        self.meter.refused(self, event, waited_too_long())
+
+    def _refuse(self, event: Event, error: BaseException) -> None:
+        self.meter.refused(self, event, error)
+        event.fail(error)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from .durable_storage import DurableObjectStorage
 from .errors import Aborted, DurableObjectError, annotate
+from .event_kind import ResetCause
 from .events import RunEvent
 from .object_id import DurableObjectId, visible_name
 from .sections import current_event, run_section
@@ -91,7 +92,7 @@ class DurableObjectState:
                 reason or "Application called abort() to reset Durable Object."
             )
         annotate(cause, abandons_alarm=not retry_alarm)
-        self._activation.reset(cause)
+        self._activation.reset(cause, ResetCause.ABORT)
         raise Aborted(str(cause))
 
     def accept_web_socket(self, ws: WebSocket, tags: Iterable[str] = ()) -> None:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..storage import NamespaceState
 from .application import ModuleDeclaration, NamespaceDeclaration
 from .asgi import refuse
 from .durable_object import DurableObject
+from .plan import Plan
 from .problems import problem
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from ..storage import NamespaceRecord
+    from ..storage import Catalogue, NamespaceRecord
     from .application import ASGIApp, Receive, Scope, Send
     from .host import Host
 
@@ -30,9 +32,12 @@ class StoredApplication:
     def __init__(self) -> None:
         self._records: tuple[NamespaceRecord, ...] = ()
 
-    def recorded(self, records: Sequence[NamespaceRecord]) -> None:
-        """The host has opened the directory, and found these."""
-        self._records = tuple(records)
+    def plan(self, recorded: Catalogue, count: Callable[[int], int], at_ms: int) -> Plan:
+        """Nothing changes."""
+        self._records = tuple(
+            record for record in recorded.namespaces if record.state is not NamespaceState.DELETED
+        )
+        return Plan(recorded, {record.name: record.number for record in self._records})
 
     def namespaces(self) -> Sequence[NamespaceDeclaration]:
         """Every set of objects that was recorded."""

@@ -11,11 +11,18 @@ promise that, and other logs rely on it too.
 from __future__ import annotations
 
 import errno
-import os
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from .errors import DataDirectoryError, StorageError
-from .limits import INITIAL_SEGMENT_BYTES, MAX_LOG_BYTES, MAX_SEGMENT_BYTES
+from .files import sync_directory
+from .histogram import Histogram
+from .limits import (
+    INITIAL_SEGMENT_BYTES,
+    MAX_LOG_BYTES,
+    MAX_SEGMENT_BYTES,
+    SYNC_BOUNDS_SECONDS,
+)
 from .log_record import HEADER, decode_batches
 from .log_segment import Segment
 
@@ -59,6 +66,7 @@ class CommitLog:
         self._segments: list[Segment] = []
         self._current: Segment | None = None
         self._broken: StorageError | None = None
+        self.sync_seconds = Histogram(SYNC_BOUNDS_SECONDS)  # of each synced write
         self.applied = applied
         try:
             self._open_segments()
@@ -88,6 +96,16 @@ class CommitLog:
             self._current = found
         return found is not None
 
+    @property
+    def size(self) -> int:
+        """The bytes of its files."""
+        return sum(segment.size for segment in self._segments)
+
+    @property
+    def unapplied(self) -> int:
+        """At most how many bytes of it LMDB does not have: those of the segments that are still needed."""
+        return sum(segment.end for segment in self._segments if segment.last > self.applied)
+
     def has_room(self, size: int) -> bool:
         """Whether a payload of `size` bytes has a place in the segments that there are."""
         size += HEADER.size
@@ -103,6 +121,7 @@ class CommitLog:
             raise self._broken
 
         assert self._current is not None
+        begun = perf_counter()
         try:
             self._current.append(self.last + 1, payload)
         except OSError as error:
@@ -118,6 +137,7 @@ class CommitLog:
             raise self._broken from error
 
         self.last += 1
+        self.sync_seconds.add(perf_counter() - begun)
 
     def skip(self) -> None:
         """The group after the last was stored in LMDB directly, when everything before it was there.
@@ -165,7 +185,7 @@ class CommitLog:
                 # A crash may have come between the making of a file and its sync.
                 segment.sync()
         if paths and self._sync:
-            _sync_directory(self._directory)
+            sync_directory(self._directory)
 
     def _check_order(self) -> int:
         """The sequence of the newest group. DataDirectoryError: one before it is missing."""
@@ -207,8 +227,8 @@ class CommitLog:
         try:
             segment = Segment.create(path, wanted, self._sync)
             if self._sync:
-                _sync_directory(self._directory)
-                _sync_directory(self._directory.parent)  # it may be new itself
+                sync_directory(self._directory)
+                sync_directory(self._directory.parent)  # it may be new itself
         except OSError:
             return None
 
@@ -222,11 +242,3 @@ def _first_of(segment: Segment) -> int:
 
 def _size_of(segment: Segment) -> int:
     return segment.size
-
-
-def _sync_directory(path: Path) -> None:
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)

@@ -30,7 +30,16 @@ if TYPE_CHECKING:
 # The binding publishes no annotations.
 lmdb: Any = untyped_lmdb
 
-TABLES = ("entries", "objects", "records", "alarms", "alarm_of", "namespaces", "log")
+TABLES = (
+    "entries",
+    "objects",
+    "records",
+    "alarms",
+    "alarm_of",
+    "namespaces",
+    "deployed",
+    "log",
+)
 APPLIED = b"applied"
 # The binding tells the ways a file cannot grow only by the system's words for them. A write that
 # was cut short, as on a disk that is about to be full, LMDB reports as EIO.
@@ -45,8 +54,8 @@ class Environment:
 
     `entries`: object number and user key to value (`keyspace`). `objects`: namespace and id to
     number. `records`: number to namespace, id, name. `alarms`: due time and number, in order.
-    `alarm_of`: number to due time. `namespaces`: name to number and unique key. `log`: the sequence
-    of the newest group that is in the other tables.
+    `alarm_of`: number to due time. `namespaces`, `deployed`: see `CatalogueTable`. `log`: the
+    sequence of the newest group that is in the other tables.
 
     Once LMDB cannot know any more what is on the disk, or lost its map, it is broken for good: every
     read and write raises a StorageError with the first cause. Only a restart reads the disk again.
@@ -72,6 +81,7 @@ class Environment:
                 metasync=sync,
                 readahead=False,
             )
+            self._lmdb.reader_check()  # see `forget_readers`
             with self._lmdb.begin(write=True) as transaction:
                 self._tables: dict[str, Any] = {
                     name: self._lmdb.open_db(name.encode(), txn=transaction) for name in TABLES
@@ -97,12 +107,26 @@ class Environment:
         return self._map_bytes
 
     @property
+    def used_bytes(self) -> int:
+        """How much of the map has ever been used: the size of the file. StorageError: it is closed."""
+        try:
+            return self._used()
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
+
+    def count(self, table: str) -> int:
+        """How many entries a table has."""
+        with self.reading() as transaction:
+            count: int = transaction.stat(self._tables[table])["entries"]
+            return count
+
+    @property
     def roomy(self) -> bool:
         """Whether everything that may be in the log is sure to fit: the disk and the map have head
         room. StorageError: the disk cannot say."""
         try:
             disk = os.statvfs(self._path)
-            used = (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+            used = self._used()
         except (OSError, lmdb.Error) as error:
             raise self._unreadable(error) from error
 
@@ -158,14 +182,23 @@ class Environment:
 
         self._commit(write)
 
-    def put(self, table: str, key: bytes, value: bytes) -> None:
-        """Store one key, durably, in the thread that asks: it waits for a commit under way, and for
-        its own. For what is written once, when a host starts. StorageError as `apply`."""
-        self._commit(lambda transaction: transaction.put(key, value, db=self._tables[table]))
+    def write(self, function: Callable[[Any], object]) -> None:
+        """Commit what `function(transaction)` does by cursors, durably, in the thread that asks: it
+        waits for a commit under way, and for its own; the function may be called again, on a larger
+        map. For what is written rarely. StorageError as `apply`."""
+        self._commit(function)
+
+    def forget_readers(self) -> None:
+        """Have LMDB use again what processes that were killed while they read, a copy, still hold:
+        pages that are free, and their places in the table of readers. StorageError: it cannot."""
+        try:
+            self._lmdb.reader_check()
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
 
     def close(self) -> None:
-        """Give up the map. No read or write may be in progress."""
-        with self._guard:
+        """Give up the map, when a `write` that is in progress has ended."""
+        with self._writing, self._guard:
             self._lmdb.close()
 
     def _commit(self, write: Callable[[Any], object]) -> None:
@@ -244,6 +277,10 @@ class Environment:
                     "the process more address space (ulimit -v), then restart the host"
                 ) from error
         self._map_bytes = size
+
+    def _used(self) -> int:
+        used: int = (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+        return used
 
     def _failure(self, error: Exception) -> StorageError:
         """What a failed commit means for its batches, and for all that follow."""

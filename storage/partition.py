@@ -6,19 +6,22 @@ A group of batches is durable when the log has it; `Applier` brings it into LMDB
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .alarm_table import AlarmTable
 from .applier import Applier
 from .batch import ObjectRecord
+from .catalogue import CatalogueTable, NamespaceRecord
 from .commit_log import CommitLog
+from .deletion import delete_objects
 from .environment import NAMESPACE_BYTES, Environment, object_key
 from .errors import DataDirectoryError, StorageError
+from .figures import PartitionFigures
 from .keyspace import NUMBER_BYTES, number_bytes
 from .limits import APPLY_DELAY_SECONDS, INITIAL_MAP_BYTES, MAX_MAP_BYTES
 from .log_record import encode_batches
-from .messagepack import pack, unpack
+from .messagepack import unpack
 from .pending import Pending
 from .store import ObjectStore
 from .writer import Writer, WriterStatistics
@@ -30,15 +33,6 @@ if TYPE_CHECKING:
     from .batch import Batch
 
     CommitFunction = Callable[[Sequence[Batch]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class NamespaceRecord:
-    """A set of objects: its number in the partition, its name, and the key its ids derive from."""
-
-    number: int
-    name: str
-    unique_key: str
 
 
 class Partition:
@@ -64,6 +58,7 @@ class Partition:
         self._writer.on_committed = self._committed
         self._next_number = 1
         self.alarms = AlarmTable(environment, self._pending)
+        self.catalogue = CatalogueTable(environment)
 
     @classmethod
     def open(
@@ -126,25 +121,23 @@ class Partition:
         """How many groups of batches have been answered."""
         return self._writer.answered
 
-    def namespaces(self) -> list[NamespaceRecord]:
-        """Every namespace that was made, by name."""
-        found: list[NamespaceRecord] = []
-        with self._environment.reading() as transaction:
-            for key, value in self._environment.cursor(transaction, "namespaces"):
-                number, stored_key = unpack(value)
-                found.append(NamespaceRecord(number, key.decode(), stored_key))
-        return found
-
     def namespace(self, name: str, unique_key: str) -> NamespaceRecord:
         """The namespace of that name. The first time it is made, durably, with `unique_key`; later
         the stored key stands. Making one waits for its own commit: do it when the host starts."""
-        known = {record.name: record for record in self.namespaces()}
-        if name in known:
-            return known[name]
+        known = self.catalogue.read()
+        for record in known.namespaces:
+            if record.name == name:
+                return record
 
-        number = 1 + max((record.number for record in known.values()), default=0)
-        self._environment.put("namespaces", name.encode(), pack((number, unique_key)))
-        return NamespaceRecord(number, name, unique_key)
+        made = NamespaceRecord(known.next_number(), name, unique_key)
+        self.catalogue.write(replace(known, namespaces=(*known.namespaces, made)))
+        return made
+
+    def delete_objects(self, namespace: int, rows: int) -> bool:
+        """Delete up to `rows` rows of the objects of a namespace, in the thread that asks; whether
+        none is left. Before it, `apply_now` what was written of them. StorageError: as `apply_now`.
+        """
+        return delete_objects(self._environment, namespace, rows)
 
     def find(self, namespace: int, object_id: bytes) -> int | None:
         """The number of an object that was stored before."""
@@ -222,10 +215,30 @@ class Partition:
         """What was committed since the start."""
         return self._writer.statistics()
 
+    def figures(self) -> PartitionFigures:
+        """What there is and what was done. StorageError: it is closed, or cannot be read."""
+        environment, log = self._environment, self._log
+        return PartitionFigures(
+            writer=self._writer.statistics(),
+            group_sizes=self._writer.group_sizes,
+            sync_seconds=log.sync_seconds,
+            map_bytes=environment.map_bytes,
+            used_bytes=environment.used_bytes,
+            log_bytes=log.size,
+            unapplied_bytes=log.unapplied,
+            pending_writes=self._pending.writes,
+            alarms=environment.count("alarms"),
+        )
+
     def apply_now(self) -> None:
-        """Return when LMDB has everything that was acknowledged before the call. StorageError: it
-        cannot take it."""
+        """Return when LMDB has everything that was acknowledged before the call. It waits for the
+        disk: not for the thread that opened the partition while that has other work. StorageError:
+        LMDB cannot take it."""
         self._applier.drain()
+
+    def forget_readers(self) -> None:
+        """A process that copied the map has ended, maybe by a signal: see `Environment`."""
+        self._environment.forget_readers()
 
     def close(self) -> None:
         """Commit what was submitted, bring LMDB up to it, then close. May be called from any thread

@@ -8,22 +8,29 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
+
+from .helpers.doc_page import read_blocks
+from .helpers.doc_session import DocSession
 
 REPOSITORY = Path(__file__).parent.parent
 ORDER = ("storage", "runtime", "bindings", "actors", "admin")  # each may import those before it
-BESIDE = ("benchmarks", "examples", "tests")
+BESIDE = ("benchmarks", "docs", "examples", "inspector", "tests")
 ROOT_FILES = (
     "CHANGELOG.md",
     "MANIFEST.in",
     "Makefile",
     "README.md",
+    "SECURITY.md",
+    "mkdocs.yml",
     "package.json",
     "pyproject.toml",
 )
@@ -40,9 +47,10 @@ each_module = pytest.mark.parametrize(
 
 
 class Built(NamedTuple):
-    """What is in a release, by path, and the tree it was built from."""
+    """What is in a release, by path, the tree it was built from, and the wheel itself."""
 
     tree: Path
+    file: Path
     sdist: set[str]
     wheel: set[str]
     entry_points: str
@@ -69,10 +77,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     with tarfile.open(next(dist.glob("*.tar.gz"))) as archive:
         sdist = {member.name.partition("/")[2] for member in archive if member.isfile()}
 
-    with zipfile.ZipFile(next(dist.glob("*.whl"))) as wheel:
+    file = next(dist.glob("*.whl"))
+    with zipfile.ZipFile(file) as wheel:
         names = set(wheel.namelist())
         listed = next(name for name in names if name.endswith(".dist-info/entry_points.txt"))
-        return Built(tree, sdist, names, wheel.read(listed).decode())
+        return Built(tree, file, sdist, names, wheel.read(listed).decode())
 
 
 @pytest.mark.timeout(300)
@@ -84,6 +93,8 @@ def test_every_module_of_the_tree_is_in_the_wheel(built: Built) -> None:
         for path in (built.tree / package).rglob("*.py")
     }
     expected |= {f"roomhost/{package}/py.typed" for package in ORDER}
+    page = (built.tree / "admin").glob("inspector*.[!p]*")  # which npm has built, where it is
+    expected |= {f"roomhost/admin/{path.name}" for path in page}
     assert {name for name in built.wheel if ".dist-info/" not in name} == expected
 
 
@@ -110,11 +121,45 @@ def test_the_wheel_installs_what_is_made_above_the_runtime(built: Built) -> None
     parser = configparser.ConfigParser()
     parser.read_string(built.entry_points)
     groups = [name for name in parser.sections() if name.startswith("roomhost.")]
-    assert sorted(groups) == ["roomhost.bench", "roomhost.commands", "roomhost.modules"]
+    assert sorted(groups) == [
+        "roomhost.bench",
+        "roomhost.commands",
+        "roomhost.modules",
+        "roomhost.routes",
+    ]
     for group in groups:
         assert dict(parser[group])
         for name, value in parser[group].items():
             assert EntryPoint(name, value, group).load() is not None
+
+
+@pytest.mark.timeout(300)
+def test_the_wheel_runs_the_quick_start_word_for_word(built: Built, tmp_path: Path) -> None:
+    """In an empty environment, from `pip install roomhost` on: the page's commands print what it says,
+    and the link of `roomhost dev` leads to the inspector, where npm has built it."""
+    directory = tmp_path / "page"
+    directory.mkdir()
+    page = built.tree / "docs" / "quick-start.md"
+    blocks = list(read_blocks(page.read_text(encoding="utf-8"), page.name))
+    with DocSession(directory, empty_environment(tmp_path), wheel=built.file) as session:
+        inspectors: list[int] = []
+        for block in blocks:
+            session.run(block)
+            if "roomhost dev" in block.text and session.url is not None:
+                inspectors.append(httpx.get(f"{session.url}/_inspector/").status_code)
+
+    assert session.ran == blocks
+    assert inspectors == [200 if "roomhost/admin/inspector.html" in built.wheel else 503]
+
+
+def empty_environment(directory: Path) -> Path:
+    """Where the commands of a new environment are. Its `pip` is ours, to unpack none takes seconds."""
+    venv.create(directory / "environment", symlinks=True)
+    commands = directory / "environment" / "bin"
+    pip = commands / "pip"
+    pip.write_text(f'#!/bin/sh\nexec {sys.executable} -m pip --python {commands}/python "$@"\n')
+    pip.chmod(0o755)
+    return commands
 
 
 @pytest.mark.timeout(300)

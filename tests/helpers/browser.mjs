@@ -6,11 +6,13 @@ const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 8_000;
 const POLL_MS = 20;
+const REFUSED_REQUEST = /^Failed to load resource/; // which the page is told of as well
 
 const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
 const pages = new Map();
+const complaints = new Map();
 
 const commands = {
   async open({ page, url, storage }) {
@@ -20,6 +22,10 @@ const commands = {
     }, storage);
     const opened = await context.newPage();
     pages.set(page, opened);
+    complaints.set(page, []);
+    const complain = (text) => REFUSED_REQUEST.test(text) || complaints.get(page).push(text);
+    opened.on("console", (said) => ["error", "warning"].includes(said.type()) && complain(said.text()));
+    opened.on("pageerror", (error) => complain(String(error.stack ?? error)));
     await opened.goto(url);
   },
   evaluate: ({ page, script }) => pages.get(page).evaluate(script),
@@ -36,6 +42,20 @@ const commands = {
     await input.fill(text);
     await input.press("Enter");
   },
+  click: ({ page, role, name }) => pages.get(page).getByRole(role, { name, exact: true }).last().click(),
+  key: ({ page, key }) => pages.get(page).keyboard.press(key),
+  reload: async ({ page }) => void (await pages.get(page).reload()),
+  complaints: ({ page }) => complaints.get(page).splice(0),
+  async view({ page, width, height, dark }) {
+    await pages.get(page).setViewportSize({ width, height });
+    // What moves is looked at where it ends.
+    const media = { colorScheme: dark ? "dark" : "light", reducedMotion: "reduce" };
+    await pages.get(page).emulateMedia(media);
+  },
+  async close({ page }) {
+    await pages.get(page).context().close();
+    pages.delete(page);
+  },
   async keys({ page, field, keys }) {
     const input = pages.get(page).getByLabel(field, { exact: true });
     await input.focus();
@@ -43,8 +63,7 @@ const commands = {
     for (const key of keys) await ([...key].length > 1 ? keyboard.press(key) : keyboard.type(key));
   },
   async shot({ page, path, width, height, dark }) {
-    await pages.get(page).setViewportSize({ width, height });
-    await pages.get(page).emulateMedia({ colorScheme: dark ? "dark" : "light" });
+    await commands.view({ page, width, height, dark });
     await pages.get(page).screenshot({ path });
   },
 };

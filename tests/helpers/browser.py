@@ -59,6 +59,31 @@ class Browser:
         """Press keys in a field, found by its label: characters, and keys by name ("Enter")."""
         self._call(op="keys", page=page, field=field, keys=keys)
 
+    def click(self, page: str, role: str, name: str) -> None:
+        """Click what has this role and this accessible name: the last, as a dialog's button is."""
+        self._call(op="click", page=page, role=role, name=name)
+
+    def reload(self, page: str) -> None:
+        """Load a page again."""
+        self._call(op="reload", page=page)
+
+    def press_key(self, page: str, key: str) -> None:
+        """Press one key, by name, where the focus is."""
+        self._call(op="key", page=page, key=key)
+
+    def complaints(self, page: str) -> list[str]:
+        """The errors and warnings of a page since the last time, what its policy forbade included."""
+        said: list[str] = self._call(op="complaints", page=page)
+        return said
+
+    def view(self, page: str, *, width: int, height: int, dark: bool) -> None:
+        """See a page on another screen."""
+        self._call(op="view", page=page, width=width, height=height, dark=dark)
+
+    def close(self, page: str) -> None:
+        """Close a page."""
+        self._call(op="close", page=page)
+
     def screenshot(self, page: str, path: Path, *, width: int, height: int, dark: bool) -> None:
         """A picture of a page."""
         self._call(op="shot", page=page, path=str(path), width=width, height=height, dark=dark)

@@ -222,7 +222,7 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
-def test_a_key_may_be_put_while_the_writer_commits(environment: Environment) -> None:
+def test_another_thread_may_write_while_the_writer_commits(environment: Environment) -> None:
     """It waits for that commit, and both are stored."""
     barrier = threading.Barrier(2, timeout=20)
 
@@ -235,7 +235,12 @@ def test_a_key_may_be_put_while_the_writer_commits(environment: Environment) -> 
     thread.start()
     barrier.wait()
     for number in range(50):
-        environment.put("namespaces", b"%d" % number, b"y" * 50_000)
+        key = b"%d" % number
+        environment.write(
+            lambda transaction, key=key: environment.cursor(transaction, "namespaces").put(
+                key, b"y" * 50_000
+            )
+        )
     thread.join(20)
     assert ObjectStore(environment, 49).get(b"key") == b"x" * 50_000
     assert environment.get("namespaces", b"49") == b"y" * 50_000

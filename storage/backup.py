@@ -1,0 +1,255 @@
+"""A backup of a data directory, made while a host serves it.
+
+It promises that a directory of the name that was asked for appears in one step, verified and on the
+disk, or not at all: until then everything is in NAME.partial, which the next backup to NAME clears.
+What it holds is what the map has at one moment; the host has the map brought up to its log before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from .backup_manifest import BACKUP_FORMAT, FileRecord, Manifest, write_manifest
+from .data_directory import FORMAT_VERSION, MANIFEST, PARTITION
+from .errors import DataDirectoryError
+from .files import checksum, copy_file, free_bytes, sync_directory
+from .limits import SPARE_COPY_BYTES
+from .map_check import MapContents, check_contents, verify_pages
+from .map_reader import DATA_FILE, MapReader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Sequence
+    from pathlib import Path
+
+    Report = Callable[["Step", int, int], object]
+
+PARTIAL = ".partial"  # what the name ends with until it is whole
+
+
+class Step(Enum):
+    """What a copy is at. Each is followed by the next; some have only a few of them."""
+
+    CHECKING = "checking"
+    COPYING = "copying"
+    VERIFYING = "verifying"
+    FINISHING = "finishing"
+
+
+def back_up(
+    source: Path,
+    target: Path,
+    *,
+    version: str,
+    made_at: str,
+    files: Sequence[str] = (),
+    report: Report = lambda *_: None,
+) -> Manifest:
+    """Copy what the map in the data directory `source` has now, and those of `files` that stand
+    beside it, to `target`, which must not exist or be empty. Not in the process that writes the map.
+
+    `version`: of roomhost; `made_at`: now, ISO 8601. `report(step, done, total)`: bytes, or rows when
+    verifying. DataDirectoryError: there is no backup; the message says why and what to do.
+    """
+    source, target = source.absolute(), target.absolute()
+    partial = target.with_name(target.name + PARTIAL)
+    _check_target(source, target)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_alone(source / PARTITION, f"another backup of {source}"))
+        try:
+            stack.enter_context(_begin(partial, files))
+            manifest = _fill(source, partial, version, made_at, files, report)
+            report(Step.FINISHING, 0, 1)
+            partial.rename(target)
+            sync_directory(target.parent)
+        except (OSError, DataDirectoryError, KeyboardInterrupt) as error:
+            if _is_ours(partial, files):
+                shutil.rmtree(partial, ignore_errors=True)
+            if isinstance(error, OSError):
+                raise DataDirectoryError(
+                    f"the backup cannot be written to {target} ({error.strerror or error}): make room, "
+                    "or name a directory on another disk; nothing is left of it"
+                ) from error
+            raise
+
+    return manifest
+
+
+def _check_target(source: Path, target: Path) -> None:
+    """Say what is wrong with the name before anything is made."""
+    if not target.parent.is_dir():
+        raise DataDirectoryError(f"{target.parent} does not exist: make it, or name another place")
+
+    if os.path.ismount(target):
+        raise DataDirectoryError(f"{target} is a mount point: name a directory in it")
+
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if next(target.iterdir(), None) is None and not target.is_symlink():
+            return
+    if target.exists() or target.is_symlink():
+        raise DataDirectoryError(f"{target} is there already: name a new directory")
+
+    parent = target.parent.resolve()
+    if source.resolve() in (parent, *parent.parents):
+        raise DataDirectoryError(f"{target} is inside the data directory: name another place")
+
+
+@contextlib.contextmanager
+def _alone(directory: Path, other: str) -> Generator[None]:
+    """Hold a directory against others that do the same; the system gives it up if we are killed."""
+    try:
+        held = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise DataDirectoryError(
+            f"{directory} cannot be read ({error.strerror}): name a data directory of roomhost"
+        ) from error
+
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise DataDirectoryError(f"{other} is under way: wait for it") from None
+    finally:
+        os.close(held)
+
+
+@contextlib.contextmanager
+def _begin(partial: Path, files: Sequence[str]) -> Generator[None]:
+    """An empty directory, and nobody else's: what an earlier backup left there is cleared."""
+    partial.mkdir(mode=0o700, exist_ok=True)
+    with _alone(partial, f"another backup to {partial.with_suffix('')}"):
+        if not _is_ours(partial, files):
+            raise DataDirectoryError(
+                f"{partial} is there and is no unfinished backup: move it away, or name another "
+                "directory"
+            )
+
+        for entry in partial.iterdir():
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        (partial / PARTITION).mkdir(mode=0o700)
+        yield
+
+
+def _is_ours(partial: Path, files: Sequence[str]) -> bool:
+    """Whether there is nothing in it but what a backup writes."""
+    if not partial.is_dir():
+        return False
+
+    inside = partial / PARTITION
+    names = {entry.name for entry in partial.iterdir()}
+    copied = {entry.name for entry in inside.iterdir()} if inside.is_dir() else set[str]()
+    return names <= {PARTITION, MANIFEST, *files} and copied <= {DATA_FILE}
+
+
+def _fill(
+    source: Path,
+    partial: Path,
+    version: str,
+    made_at: str,
+    files: Sequence[str],
+    report: Report,
+) -> Manifest:
+    records: dict[str, FileRecord] = {}
+    with MapReader(source / PARTITION, shared=True) as reader:
+        live = reader.figures().live
+        check_room(partial, live)
+
+        def copied(step: Step, done: int, total: int) -> None:
+            # What is read is not used again meanwhile, so the map of a host that writes grows.
+            if free_bytes(source) < SPARE_COPY_BYTES:
+                raise DataDirectoryError(
+                    f"the disk of {source} is nearly full, and its host needs what is left: make room; "
+                    "nothing is left of the backup"
+                )
+
+            report(step, done, total)
+
+        map_record = copy_map(reader, partial / PARTITION / DATA_FILE, live, copied)
+    records[f"{PARTITION}/{DATA_FILE}"] = map_record
+    for name in files:
+        with contextlib.suppress(FileNotFoundError):
+            digest = copy_file(source / name, partial / name, lambda _: None)
+            records[name] = FileRecord((partial / name).stat().st_size, digest)
+
+    contents = verify_copy(partial / PARTITION, map_record, report)
+    manifest = Manifest(
+        format=BACKUP_FORMAT,
+        data_format=FORMAT_VERSION,
+        roomhost=version,
+        made_at=made_at,
+        objects=contents.objects,
+        entries=contents.entries,
+        alarms=contents.alarms,
+        files=records,
+    )
+    sync_directory(partial / PARTITION)
+    write_manifest(partial, manifest)
+    sync_directory(partial)
+    return manifest
+
+
+def check_room(directory: Path, size: int) -> None:
+    """DataDirectoryError: the disk of `directory` has no room for `size` bytes more."""
+    free = free_bytes(directory)
+    if free < size + SPARE_COPY_BYTES:
+        raise DataDirectoryError(
+            f"the disk of {directory.parent} has {free:,} bytes free, {size + SPARE_COPY_BYTES:,} are "
+            "needed: make room, or name a directory on another disk"
+        )
+
+
+def copy_map(reader: MapReader, target: Path, live: int, report: Report) -> FileRecord:
+    """Copy a map without its free pages to a new file. `live`: about how many bytes that will be.
+    Errors as `MapReader.copy`."""
+    done = 0
+
+    def copied(size: int) -> None:
+        nonlocal done
+        done += size
+        report(Step.COPYING, done, max(live, done))
+
+    digest = reader.copy(target, copied)
+    return FileRecord(done, digest)
+
+
+def verify_copy(directory: Path, record: FileRecord, report: Report) -> MapContents:
+    """Read a copy of a map back from the disk, and look at its pages and all that is in it.
+
+    DataDirectoryError: it is not what was written, or what was copied is damaged.
+    """
+    file = directory / DATA_FILE
+    report(Step.VERIFYING, 0, 1)
+    forget(file)
+    if checksum(file, lambda _: None) != record.sha256:
+        raise DataDirectoryError(
+            f"the disk of {directory} does not give back what was written: use another disk"
+        )
+
+    problems = verify_pages(directory)
+    contents = MapContents()
+    if not problems:
+        with MapReader(directory, shared=False) as reader:
+            contents = check_contents(reader)
+            problems = contents.problems
+    if problems:
+        raise DataDirectoryError(
+            f"what is stored is damaged ({problems[0]}): run `roomhost doctor`, restore an earlier "
+            "backup; no copy was made"
+        )
+
+    report(Step.VERIFYING, 1, 1)
+    return contents
+
+
+def forget(file: Path) -> None:
+    """Have the system drop its copy of a synced file, so that the next read is the disk's answer."""
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(opened)
