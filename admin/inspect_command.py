@@ -124,9 +124,8 @@ def _memory(found: dict[str, Any]) -> str:
     if not found["resident"]:
         return "hibernating" if found["socket_count"] else "not resident"
 
-    return (
-        f"resident, {found.get('in_flight', 0)} events in flight, {found.get('queued', 0)} queued"
-    )
+    running, waiting = found.get("in_flight", 0), found.get("queued", 0)
+    return f"resident, {running} events in it, {waiting} wait" if running or waiting else "resident"
 
 
 def _stored(found: dict[str, Any]) -> str:
