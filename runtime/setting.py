@@ -118,7 +118,7 @@ class Field:
         if self.setting.secret:
             return f"{len(value)} secrets" if _is_list(value) else "what was given (a secret)"
 
-        if _is_list(value):
+        if self.kind is tuple and _is_list(value):
             return ", ".join(map(str, value)) or "none"
 
         text = repr(value)
