@@ -11,10 +11,10 @@ import contextlib
 import fcntl
 import os
 import shutil
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from .backup_manifest import BACKUP_FORMAT, FileRecord, Manifest, write_manifest
+from .copy_step import Step, tell_nobody
 from .data_directory import FORMAT_VERSION, MANIFEST, PARTITION
 from .errors import DataDirectoryError
 from .files import checksum, copy_file, free_bytes, sync_directory
@@ -23,21 +23,12 @@ from .map_check import MapContents, check_contents, verify_pages
 from .map_reader import DATA_FILE, MapReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
-    Report = Callable[["Step", int, int], object]
+    from .copy_step import Report
 
 PARTIAL = ".partial"  # what the name ends with until it is whole
-
-
-class Step(Enum):
-    """What a copy is at. Each is followed by the next; some have only a few of them."""
-
-    CHECKING = "checking"
-    COPYING = "copying"
-    VERIFYING = "verifying"
-    FINISHING = "finishing"
 
 
 def back_up(
@@ -47,13 +38,13 @@ def back_up(
     version: str,
     made_at: str,
     files: Sequence[str] = (),
-    report: Report = lambda *_: None,
+    report: Report = tell_nobody,
 ) -> Manifest:
     """Copy what the map in the data directory `source` has now, and those of `files` that stand
     beside it, to `target`, which must not exist or be empty. Not in the process that writes the map.
 
-    `version`: of roomhost; `made_at`: now, ISO 8601. `report(step, done, total)`: bytes, or rows when
-    verifying. DataDirectoryError: there is no backup; the message says why and what to do.
+    `version`: of roomhost; `made_at`: now, ISO 8601. DataDirectoryError: there is no backup; the
+    message says why and what to do.
     """
     source, target = source.absolute(), target.absolute()
     partial = target.with_name(target.name + PARTIAL)

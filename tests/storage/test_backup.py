@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from roomhost.storage import Batch, DataDirectory, DataDirectoryError, ObjectRecord
 from roomhost.storage import backup as backups
-from roomhost.storage.backup import Step, back_up
+from roomhost.storage.backup import back_up
 from roomhost.storage.backup_manifest import read_manifest
+from roomhost.storage.copy_step import Step
 from roomhost.storage.data_directory import MANIFEST, PARTITION
 from roomhost.storage.map_reader import DATA_FILE
 from roomhost.storage.restore import check_backup, restore

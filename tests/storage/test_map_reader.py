@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +30,7 @@ with MapReader(Path(sys.argv[1]), shared=True).reading() as (transaction, tables
 
 
 @contextmanager
-def reading(partition: Path) -> Iterator[subprocess.Popen[str]]:
+def reading(partition: Path) -> Generator[subprocess.Popen[str]]:
     """Another process that reads a map."""
     command = [sys.executable, "-c", READER, str(partition)]
     with subprocess.Popen(
