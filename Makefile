@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 PAGE := admin/inspector_licenses.txt
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor inspector wheel screenshots test check bench instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -19,6 +19,8 @@ help:
 	@echo "make wheel   build the distributions in dist, with that page"
 	@echo "make test    run the whole suite, real clients included"
 	@echo "make check   lint, types and packaging"
+	@echo "make settings"
+	@echo "             write docs/settings.md, the page of the settings, from the code"
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
@@ -76,6 +78,10 @@ check: $(VENV)/.developed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pytest $(GUARDS)
+
+# The page is made from the code; a test compares them.
+settings: $(VENV)/.developed
+	$(BIN)/python -m roomhost.admin.settings_page > docs/settings.md
 
 # Measure this machine, beside the peers that can be installed; write benchmarks/RESULTS.md.
 bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/.installed

@@ -16,6 +16,7 @@ from .document_store import DocumentStore
 from .errors import DocumentEpochChanged, InvalidArgument, PayloadTooLarge, Unavailable
 from .live_document import DocumentFailed, LiveDocument
 from .loaded_document import LoadedDocument
+from .tallies import REFUSALS
 from .update_log import UpdateLog, YjsRecord
 from .yjs_guard import check_state_vector, check_update
 
@@ -343,6 +344,7 @@ def _check_waiting(loaded: LoadedDocument) -> None:
         if not loaded.waiting or loaded.waiting_bytes <= limits.MAX_PENDING_BYTES:
             return
 
+    REFUSALS.count("waiting")
     raise PayloadTooLarge(
         f"{limits.MAX_PENDING_UPDATES} updates, or {limits.MAX_PENDING_BYTES} bytes of them, wait for "
         "others that never came: send those, or the whole document"

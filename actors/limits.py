@@ -127,3 +127,7 @@ RECONNECT_SECONDS = 0.25  # doubled for each failure, times a random share
 MAX_RECONNECT_SECONDS = 30.0
 MAX_RECONNECT_DOUBLINGS = 16  # more than the longest wait has, fewer than a float
 GOING_AWAY = 1001  # the close code: the member has a while to come back
+
+# Labels of a module's metrics
+MAX_METRIC_LABELS = 8
+MAX_METRIC_LABEL_CHARACTERS = 128

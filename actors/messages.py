@@ -13,6 +13,7 @@ from .errors import IdempotencyConflict, InvalidArgument
 from .json_values import check_text, encode, encode_within
 from .records import json_list, message_frame
 from .room_state import Push
+from .tallies import PUBLISHES
 from .types import RealtimeHistoryMessage, RealtimePublishResult
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def record(
         actor=actor,
         published_at=state.at(now_ms),
     )
+    PUBLISHES.count()
     stored = encode(published)
     state.store.put(keys.message(state.seq), stored)
     state.pushes.append(Push(message_frame(state.seq, stored), but))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import msgspec
@@ -14,6 +15,7 @@ from .directory import Directory
 from .directory_shard import DirectoryShard
 from .entropy import Entropy
 from .instance import RealtimeInstance, Services
+from .observability import observability_of, unknown_keys
 from .options import (
     ModuleConfig,
     RealtimeActorHeaders,
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from .crdt_handle import CrdtRoomHandle
     from .handles import ChannelHandle, RoomHandle
     from .types import Kind, RealtimeRoomIdentity, RealtimeStats
+
+logger = logging.getLogger("roomhost.actors")
 
 ENTRY_POINT = "realtime"
 ACTORS: dict[str, type[DurableObject]] = {
@@ -111,11 +115,13 @@ class RealtimeModule:
     def namespaces(self, binding: str) -> Sequence[NamespaceDeclaration]:
         """Its actors: an object's id comes of the namespace, the name of the module, the kind and
         the name of the room, wherever it is bound (realtime.md 5.1)."""
+        observability = observability_of(self.observability)
         return [
             NamespaceDeclaration(
                 f"{binding}.{suffix}",
                 json.dumps(["realtime", self.config.namespace, self.config.name, suffix]),
                 _bound(actor, binding),
+                observability,
             )
             for suffix, actor in ACTORS.items()
         ]
@@ -124,6 +130,11 @@ class RealtimeModule:
         self, host: Host, namespaces: Mapping[str, DurableObjectNamespace]
     ) -> RealtimeInstance:
         """The value in `env` of a host."""
+        unknown = ", ".join(map(repr, unknown_keys(self.observability)))
+        if unknown:
+            logger.warning(
+                "observability of %r: no such keys as %s; they do nothing", self, unknown
+            )
         keyring = Keyring(host.token_secrets)
         by_suffix = suffixes(namespaces)
         directory = Directory(by_suffix["directory"])

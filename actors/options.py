@@ -21,6 +21,7 @@ from .limits import (
     PRESENCE_TTL_SECONDS,
 )
 from .names import check_name
+from .observability import observability_of
 from .types import Input, PositiveInt32, Record
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ class RealtimeModuleOptions(Input, frozen=True, kw_only=True):
     `binding`: the name it is looked up by. `history_limit`: a page, 100. `presence_ttl_seconds`:
     a member is active for so long after its last sign of life, 60. `auto_resolve_user`: headers of
     a trusted proxy say who the caller is, yes. `allow_anonymous`: callers without identity may
-    come, no. `observability`, `placement`: JSON objects, kept as they are.
+    come, no. `observability`: see `observability.py`. `placement`: a JSON object, kept as it is.
 
     Extensions: `retention`. `bind_connection_to_expiry`: a connection ends with its token, yes.
     `actor_headers`: which headers `auto_resolve_user` reads. `token_in_query`: Yjs clients may have
@@ -138,6 +139,7 @@ def normalize(options: RealtimeModuleOptions) -> ModuleConfig:
     if values.binding is not None:
         check_name(values.binding, "binding")
 
+    observability_of(values.observability)  # which says what is wrong with it
     database_name = values.database_name
     if database_name is None:
         database_name = derived_database_name(namespace, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .errors import RateLimited
 from .frames import Protocol
 from .limits import RATE_BURST, RATE_PER_SECOND, YJS_RATE_BURST, YJS_RATE_PER_SECOND
+from .tallies import RATE_LIMITED
 
 ONE = 1_000  # in thousandths, so that a millisecond adds a whole number
 
@@ -28,6 +29,7 @@ class Bucket:
         self._at_ms = max(self._at_ms, now_ms)
         self._left = min(self._burst * ONE, self._left + passed_ms * self._per_second)
         if self._left < ONE:
+            RATE_LIMITED.count()
             wait_ms = -((self._left - ONE) // self._per_second)  # rounded up
             raise RateLimited(
                 f"at most {self._per_second} a second, {self._burst} at once",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pycrdt import Array, Doc, Map, Text, XmlElement, XmlFragment, XmlText
 
 from .errors import InvalidArgument
+from .tallies import REFUSALS
 from .yjs_containers import NOWHERE, UNKNOWN, Containers
 from .yjs_guard import SKIP, TYPE
 from .yjs_reader import CODE
@@ -72,6 +73,7 @@ def _texts(update: bytes) -> set[str]:
             kind_of_type = update[struct.content]
         number = containers.place(client, struct)
         if number == UNKNOWN and struct.kind != SKIP:
+            REFUSALS.count("unresolved")
             raise InvalidArgument("a document refers to what it does not hold", code=CODE)
         if struct.kind in TEXTUAL and number != NOWHERE:
             textual.add(number)

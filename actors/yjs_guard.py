@@ -19,6 +19,7 @@ import msgspec
 
 from .errors import InvalidArgument
 from .limits import MAX_STATE_VECTOR_BYTES, MAX_UPDATE_BYTES, MAX_UPDATE_CLIENTS, MAX_YJS_CLOCK
+from .tallies import REFUSALS
 from .yjs_reader import (
     CODE,
     read_client,
@@ -144,6 +145,7 @@ def check_update(
     `max_structs` if there is such a bound, more than MAX_UPDATE_CLIENTS clients, or something that
     no client of ours writes; the message says what, and at which byte."""
     if len(data) > max_bytes:
+        REFUSALS.count("too_large")
         raise InvalidArgument(
             f"a Yjs update is at most {max_bytes} bytes, not {len(data)}", code=CODE
         )
@@ -167,6 +169,7 @@ def check_state_vector(data: bytes) -> dict[int, int]:
     InvalidArgument, code `invalid_update`: it is none, has more than MAX_STATE_VECTOR_BYTES, more
     than MAX_UPDATE_CLIENTS clients, or one of them twice."""
     if len(data) > MAX_STATE_VECTOR_BYTES:
+        REFUSALS.count("too_large")
         raise InvalidArgument(
             f"a state vector is at most {MAX_STATE_VECTOR_BYTES} bytes, not {len(data)}", code=CODE
         )
@@ -205,6 +208,7 @@ def _check_clients(data: bytes, shape: Shape, max_structs: int | None) -> int:
         count, spelled = read_count(data, at, STRUCT_BYTES)
         structs += count
         if max_structs is not None and structs > max_structs:
+            REFUSALS.count("too_large")
             raise InvalidArgument(
                 f"a Yjs update has at most {max_structs} structs: send it in several", code=CODE
             )

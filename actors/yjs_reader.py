@@ -15,6 +15,7 @@ import msgspec
 
 from .errors import InvalidArgument
 from .limits import MAX_ANY_DEPTH, MAX_JSON_DEPTH, MAX_SAFE_INTEGER, MAX_YJS_CLOCK, MAX_YJS_ID
+from .tallies import REFUSALS
 
 if TYPE_CHECKING:
     from typing import Final
@@ -26,12 +27,14 @@ parse_json = msgspec.json.Decoder().decode
 
 
 def refusal(what: str, at: int) -> InvalidArgument:
-    """The error for something wrong at the byte `at`."""
+    """The error for something wrong at the byte `at`; it is counted."""
+    REFUSALS.count("malformed")
     return InvalidArgument(f"not a Yjs update: {what}, at byte {at}", code=CODE)
 
 
 def truncated(data: bytes) -> InvalidArgument:
-    """The error for bytes that end too early."""
+    """The error for bytes that end too early; it is counted."""
+    REFUSALS.count("truncated")
     return InvalidArgument(f"not a Yjs update: it ends after {len(data)} bytes", code=CODE)
 
 

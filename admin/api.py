@@ -14,15 +14,19 @@ from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
+from anyio.to_thread import run_sync
 
 from ..runtime import DurableObjectError, HostError
 from ..runtime.api_keys import bearer_of, is_api_key
 from ..runtime.asgi import refuse
+from ..runtime.failed_keys import TOO_MANY
 from ..runtime.http import Response
 from ..runtime.local_server import is_local
 from ..runtime.problems import problem
 from ..runtime.remote_server import path_of
+from ..runtime.safe_headers import SAFE_HEADERS
 from ..storage import StorageError
+from . import limits
 from .errors import OperationError
 from .operations import OPERATIONS, Access
 
@@ -34,11 +38,12 @@ if TYPE_CHECKING:
     from .operations import Line, Operation
 
 PREFIX = "/_admin/v1/"
+MAX_LENGTH_DIGITS = 20  # of a content-length that is looked at: what comes is counted anyway
 UNCONFIGURED = (
     "the admin API of this host is open to its local socket alone, because it has no API key: set "
     "api_keys in roomhost.toml, or the variable ROOMHOST_API_KEYS"
 )
-REFUSED = "an API key of this host is needed: Authorization: Bearer <key>"
+REFUSED = "an API key of this host is needed: Authorization: Bearer <key>, or --api-key"
 READ_ONLY = (
     "this host takes no changes over the network: set inspector_edit in roomhost.toml, or the "
     "variable ROOMHOST_INSPECTOR_EDIT, or call it on its own machine by --data-dir"
@@ -62,7 +67,11 @@ class AdminAPI:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             operation = self._find(scope)
-            given = decode(await read_body(scope, receive, operation.max_body_bytes), operation)
+            body = await read_body(scope, receive, operation.max_body_bytes)
+            if len(body) > limits.INLINE_BODY_BYTES:
+                given = await run_sync(decode, body, operation)
+            else:
+                given = decode(body, operation)
             if operation.stream is not None:
                 await stream(self._host, operation.stream(self._host, given), receive, send)
                 return
@@ -84,7 +93,14 @@ class AdminAPI:
         if not local and not any(settings.api_keys):
             raise OperationError(UNCONFIGURED, code="unauthenticated", status=401)
 
-        if not local and not is_api_key(bearer_of(scope["headers"]), settings.api_keys):
+        failed = self._host.failed_keys
+        if not local and failed.is_blocked(scope):
+            raise OperationError(TOO_MANY, code="rate_limited", status=429)
+
+        given = bearer_of(scope["headers"])
+        if not local and not is_api_key(given, settings.api_keys):
+            if given is not None:
+                failed.count(scope)
             raise OperationError(REFUSED, code="unauthenticated", status=401)
 
         name = path_of(scope).removeprefix(PREFIX)
@@ -113,17 +129,20 @@ class AdminAPI:
 
 async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
     """The body of a request. OperationError: over `most` bytes. EndOfStream: the client left."""
-    body = bytearray()
     length = dict(scope["headers"]).get(b"content-length", b"0")
-    announced = int(length) if length.isdigit() and len(length) < 20 else 0
+    size = int(length) if length.isdigit() and len(length) < MAX_LENGTH_DIGITS else 0
+    body = bytearray()
     more = True
-    while more:
-        if max(announced, len(body)) > most:
+    while True:
+        if max(size, len(body)) > most:
             raise OperationError(
                 f"the input of this operation is at most {most} bytes",
                 code="payload_too_large",
                 status=413,
             )
+
+        if not more:
+            return bytes(body)
 
         message = await receive()
         if message["type"] == "http.disconnect":
@@ -131,7 +150,6 @@ async def read_body(scope: Scope, receive: Receive, most: int) -> bytes:
 
         body += message.get("body", b"")
         more = message.get("more_body", False)
-    return bytes(body)
 
 
 def decode(body: bytes, operation: Operation) -> msgspec.Struct:
@@ -199,7 +217,11 @@ class LineResponse:
     async def _start(self) -> None:
         if not self.started:
             self.started = True
-            headers = {"content-type": "application/x-ndjson", "cache-control": "no-store"}
+            headers = {
+                "content-type": "application/x-ndjson",
+                "cache-control": "no-store",
+                **SAFE_HEADERS,
+            }
             raw = Response(headers=headers).headers.raw
             await self._send({"type": "http.response.start", "status": 200, "headers": raw})
 
@@ -223,7 +245,7 @@ async def _watch(receive: Receive, scope: anyio.CancelScope) -> None:
 
 def json_response(body: bytes) -> Response:
     """A result."""
-    headers = {"content-type": "application/json", "cache-control": "no-store"}
+    headers = {"content-type": "application/json", "cache-control": "no-store", **SAFE_HEADERS}
     return Response(body, headers=headers)
 
 

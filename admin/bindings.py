@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..runtime.object_id import maker_of
+from ..runtime.stored_application import StoredObject
 from . import limits
 from .errors import invalid, not_found
 
@@ -23,15 +24,24 @@ def namespaces_of(host: Host, binding: str) -> list[str]:
         return [binding]
 
     found = [
-        name
-        for name in host.namespaces
-        if name.startswith(f"{binding}.") and name.rpartition(".")[2] not in INTERNAL
+        name for name in host.namespaces if name.startswith(f"{binding}.") and not is_internal(name)
     ]
     if not found:
         known = ", ".join(bindings_of(host)) or "none"
         raise not_found(f"no binding {binding[:128]!r}; there are {known}")
 
     return found
+
+
+def is_internal(namespace: str) -> bool:
+    """Whether a namespace is one that a module keeps its books in."""
+    return "." in namespace and namespace.rpartition(".")[2] in INTERNAL
+
+
+def class_name_of(host: Host, namespace: str) -> str | None:
+    """The name of the class of a namespace's objects; None where its code is not here."""
+    actor_class = host.namespaces[namespace].actor_class
+    return None if actor_class.type is StoredObject else actor_class.name
 
 
 def bindings_of(host: Host) -> dict[str, list[str]]:

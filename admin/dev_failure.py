@@ -93,7 +93,7 @@ def failure_of(error: BaseException, roots: Sequence[str]) -> Failure:
     where = own.pop() if own else None
     raised = places[-1] if where is not None and places[-1] != where else None
     text = "".join(traceback.format_exception(cause))[-limits.MAX_TRACEBACK_CHARACTERS :]
-    message = str(cause)[: limits.MAX_FAILURE_CHARACTERS]
+    message = message_of(cause)[: limits.MAX_FAILURE_CHARACTERS]
     frames_shown = tuple(own[-limits.MAX_SHOWN_FRAMES :])
     return Failure(type(cause).__qualname__, message, where, frames_shown, raised, text)
 
@@ -110,6 +110,12 @@ def _syntax_failure(error: SyntaxError, own: list[Place], root: str) -> Failure:
         None,
         text[-limits.MAX_TRACEBACK_CHARACTERS :],
     )
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, with its notes, and what Python thinks was meant."""
+    lines = traceback.TracebackException.from_exception(error).format_exception_only()
+    return "".join(lines).partition(f"{type(error).__qualname__}: ")[2].rstrip("\n")
 
 
 def only_one(error: BaseException) -> BaseException:
@@ -160,18 +166,27 @@ def place_of(frame: traceback.FrameSummary, root: str) -> Place:
 
 def syntax_place(error: SyntaxError, root: str) -> Place | None:
     """The line that cannot be parsed; None: it is in no file."""
-    if error.filename is None or error.lineno is None:
+    named = error.filename or parsed_file(error)
+    if named is None:
         return None
 
-    lines = lines_of(error.filename) or [error.text or ""]
+    line = error.lineno or 1
+    lines = lines_of(named) or [error.text or ""]
     columns = None
     if error.offset is not None and error.offset > 0:
         end = error.end_offset if error.end_lineno == error.lineno else None
         columns = (error.offset - 1, max(end or 0, error.offset + 1) - 1)
-    filename = os.path.realpath(os.path.join(root, error.filename))
-    return Place(
-        relative(filename, root), error.lineno, None, excerpt(lines, error.lineno), columns
-    )
+    filename = relative(os.path.realpath(os.path.join(root, named)), root)
+    return Place(filename, line, None, excerpt(lines, line), columns)
+
+
+def parsed_file(error: SyntaxError) -> str | None:
+    """The file that was being imported: an error about its bytes, and not its text, does not say."""
+    path: object = None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "source_to_code":
+            path = frame.f_locals.get("path")
+    return path if isinstance(path, str) else None
 
 
 def settings_place(message: str, root: str) -> Place | None:

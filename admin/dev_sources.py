@@ -68,8 +68,9 @@ def syntax_error(path: str) -> SyntaxError | None:
             warnings.simplefilter("ignore")
             compile(source, path, "exec", dont_inherit=True)
     except SyntaxError as error:
+        error.filename = error.filename or path  # not said of a zero byte
         return error
-    except ValueError as error:  # a zero byte, before Python 3.12
+    except ValueError as error:  # what it was, before Python 3.11.4
         return SyntaxError(str(error), (path, 1, 1, None))
 
     return None

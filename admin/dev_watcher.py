@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .dev_files import Watched
-
-ATTEMPTS = 3  # to ask about directories, while others remove them
 
 
 class Watcher:
@@ -83,14 +82,7 @@ class Watcher:
     def _ask(self) -> None:
         """Ask the system about all directories; without it, where it cannot, they are looked at."""
         self.close()
-        for _ in range(ATTEMPTS):
-            directories = sorted(self._tree.directories)
-            try:
-                self._notify = RustNotify(
-                    directories, False, False, limits.DEV_POLL_MS, False, True
-                )
-                return
-            except FileNotFoundError:  # one has gone meanwhile
-                self._tree = read_tree(self.watched)
-            except (OSError, WatchfilesRustInternalError):
-                return
+        directories = sorted(self._tree.directories)
+        with contextlib.suppress(OSError, WatchfilesRustInternalError):
+            # The last argument: one that has gone meanwhile, or that cannot be read, is passed over.
+            self._notify = RustNotify(directories, False, False, limits.DEV_POLL_MS, False, True)

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from . import limits
-from .bindings import bindings_of
+from .bindings import bindings_of, class_name_of, is_internal
 from .structs import Input, Result
 
 if TYPE_CHECKING:
@@ -21,7 +21,8 @@ class HostInput(Input, kw_only=True):
 
 class BindingInfo(Result, kw_only=True):
     """A binding. `kind`: "class", or that of the module. `objects`: stored ones, counted up to a
-    limit; `more_objects`: there are more. `resident`: of which something is in memory."""
+    limit; `more_objects`: there are more. `resident`: of which something is in memory. Of a module's
+    sets of objects, those that it keeps its books in do not count."""
 
     binding: str
     kind: str
@@ -70,7 +71,7 @@ def describe_bindings(host: Host) -> list[BindingInfo]:
     kinds = {module.binding: module.kind for module in host.app.modules()}
     found: list[BindingInfo] = []
     for binding, names in bindings_of(host).items():
-        spaces = [host.namespaces[name] for name in names]
+        spaces = [host.namespaces[name] for name in names if not is_internal(name)]
         most = limits.MAX_COUNTED_OBJECTS
         counted = sum(
             host.engine.partition.count_objects(space.number, limit=most + 1) for space in spaces
@@ -79,7 +80,7 @@ def describe_bindings(host: Host) -> list[BindingInfo]:
             BindingInfo(
                 binding=binding,
                 kind=kinds.get(binding, "class"),
-                class_name=None if binding in kinds else spaces[0].actor_class.name,
+                class_name=None if binding in kinds else class_name_of(host, binding),
                 namespaces=names,
                 objects=min(counted, most),
                 more_objects=counted > most,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..storage import decode, prefix_end
 from . import limits
-from .bindings import find_object
+from .bindings import class_name_of, find_object
 from .errors import invalid
 from .literals import literal
 from .structs import Input, Result, check_limit
@@ -77,7 +77,7 @@ class Inspected(Result, kw_only=True):
     namespace: str
     id: str
     name: str | None = None
-    class_name: str
+    class_name: str | None = None
     resident: bool
     queued: int = 0
     in_flight: int = 0
@@ -112,7 +112,7 @@ async def inspect_object(host: Host, given: InspectInput) -> Inspected:
         namespace=space,
         id=str(object_id),
         name=object_id.name,
-        class_name=namespace.actor_class.name,
+        class_name=class_name_of(host, space),
         resident=activation is not None,
         queued=0 if slot is None else len(slot.queue),
         in_flight=0 if activation is None else len(activation.events),
@@ -140,20 +140,15 @@ def read_entries(
     found: list[Entry] = []
     size = 0
     limit = check_limit(limit, limits.MAX_LIMIT)
-    while True:
-        wanted = min(PAGE_ENTRIES, limit - len(found)) + 1
-        page = store.scan(begin, end, limit=wanted)
-        for key, value in page[: wanted - 1]:
+    while page := store.scan(begin, end, limit=PAGE_ENTRIES):
+        for key, value in page:
+            if len(found) == limit or size > limits.MAX_PAGE_BYTES:
+                return found, found[-1].key
+
             found.append(describe_entry(key, value))
             size += len(value)
-            begin = key + b"\0"
-            if size > limits.MAX_PAGE_BYTES:
-                break
-        if len(page) < wanted:
-            return found, None
-
-        if len(found) == limit or size > limits.MAX_PAGE_BYTES:
-            return found, found[-1].key
+        begin = page[-1][0] + b"\0"
+    return found, None
 
 
 def _key(field: str, text: str) -> bytes:

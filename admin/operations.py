@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import limits
 from .backup import BackupInput, back_up
+from .edits import DeleteKeyInput, ObjectInput, PutInput, delete_key, evict_object, put, run_alarm
+from .export_object import ExportInput, export_object
 from .host_operation import HostInput, describe_host
+from .import_object import ImportInput, import_object
 from .inspect_object import InspectInput, inspect_object
 from .objects import ObjectsInput, list_objects
 from .observe import EventsInput, FollowInput, SampleInput, events, follow, sample
@@ -63,6 +66,17 @@ OPERATIONS: dict[str, Operation] = {
     "objects": Operation(ObjectsInput, list_objects),
     "inspect": Operation(InspectInput, inspect_object),
     "room": Operation(RoomInput, read_room, needs_host=True),
+    "put": Operation(PutInput, put, access=Access.WRITE, max_body_bytes=limits.MAX_PUT_BODY_BYTES),
+    "delete-key": Operation(DeleteKeyInput, delete_key, access=Access.WRITE),
+    "run-alarm": Operation(ObjectInput, run_alarm, access=Access.WRITE, needs_host=True),
+    "evict": Operation(ObjectInput, evict_object, access=Access.WRITE, needs_host=True),
+    "export": Operation(ExportInput, stream=export_object),
+    "import": Operation(
+        ImportInput,
+        import_object,
+        access=Access.WRITE,
+        max_body_bytes=limits.MAX_IMPORT_BODY_BYTES,
+    ),
     "statistics": Operation(StatisticsInput, statistics, needs_host=True),
     "events": Operation(EventsInput, events, needs_host=True),
     "follow": Operation(FollowInput, stream=follow, needs_host=True),

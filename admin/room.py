@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ..runtime import Host
 
 Json = dict[str, Any]
+CALLS_OF_CHANNEL = 2  # history, lifecycle
+CALLS_OF_ROOM = CALLS_OF_CHANNEL + 4  # members, metadata, document, sync_yjs
 NO_ROOM = "has no rooms: name the binding of a realtime module"
 
 
@@ -44,11 +46,16 @@ class RoomInput(Input, kw_only=True):
 class RoomInfo(Result, kw_only=True):
     """A room. What comes of the realtime API is as its reference has it, names in camel case:
     `lifecycle`, `messages` (newest first; `cursor` leads to older ones), and of a room, not of a
-    channel, `members` with their presence, `metadata`, and `awareness`. `document`: if it has one."""
+    channel, `members` with their presence, `metadata`, and `awareness`. `document`: if it has one.
+    `calls`: how many events of the room this reading was, from `began_ms` to `ended_ms`.
+    """
 
     binding: str
     kind: str
     name: str
+    began_ms: int
+    ended_ms: int
+    calls: int
     lifecycle: Json
     messages: list[Json]
     cursor: str | None = None
@@ -63,15 +70,27 @@ async def read_room(host: Host, given: RoomInput) -> RoomInfo:
     instance = instance_of(host, given.binding)
     find_object(host, f"{given.binding}.{given.kind}", given.name, None)
     try:
-        info = await _read_messages(instance, given)
-        if given.kind == "channels":
-            return info
-
-        return await _read_state(instance, given, info)
+        began_ms = host.clock.now_ms()
+        fields = await _read_messages(instance, given)
+        calls = CALLS_OF_CHANNEL
+        if given.kind == "rooms":
+            fields |= await _read_state(instance, given)
+            calls = CALLS_OF_ROOM
+        ended_ms = host.clock.now_ms()
     except RealtimeError as error:
         raise OperationError(
             error.message, code=error.code, status=error.status, field=error.field
         ) from None
+
+    return RoomInfo(
+        binding=given.binding,
+        kind=given.kind,
+        name=given.name,
+        began_ms=began_ms,
+        ended_ms=ended_ms,
+        calls=calls,
+        **fields,
+    )
 
 
 def instance_of(host: Host, binding: str) -> RealtimeInstance:
@@ -83,23 +102,20 @@ def instance_of(host: Host, binding: str) -> RealtimeInstance:
     return bound
 
 
-async def _read_messages(instance: RealtimeInstance, given: RoomInput) -> RoomInfo:
-    """What a channel has, and a room too."""
+async def _read_messages(instance: RealtimeInstance, given: RoomInput) -> Json:
+    """Fields that a channel has, and a room too."""
     find = instance.channel if given.kind == "channels" else instance.room
     handle = find(given.name)
     history = await handle.history(limit=_limit(given), cursor=given.cursor)
-    return RoomInfo(
-        binding=given.binding,
-        kind=given.kind,
-        name=given.name,
-        lifecycle=_plain(await handle.lifecycle()),
-        messages=[_plain(message) for message in history.items],
-        cursor=history.cursor,
-    )
+    return {
+        "lifecycle": _plain(await handle.lifecycle()),
+        "messages": [_plain(message) for message in history.items],
+        "cursor": history.cursor,
+    }
 
 
-async def _read_state(instance: RealtimeInstance, given: RoomInput, info: RoomInfo) -> RoomInfo:
-    """What a room has beside its messages."""
+async def _read_state(instance: RealtimeInstance, given: RoomInput) -> Json:
+    """Fields that a room has beside its messages."""
     handle = instance.crdt_room(given.name)
     members = await handle.members(limit=_limit(given))
     metadata = await handle.metadata()
@@ -108,13 +124,12 @@ async def _read_state(instance: RealtimeInstance, given: RoomInput, info: RoomIn
     document = None
     if update != EMPTY:
         document = await to_thread.run_sync(partial(describe_document, update))
-    return msgspec.structs.replace(
-        info,
-        members=[_plain(member) for member in members],
-        metadata=metadata.metadata,
-        awareness=[_plain(client) for client in aware],
-        document=document,
-    )
+    return {
+        "members": [_plain(member) for member in members],
+        "metadata": metadata.metadata,
+        "awareness": [_plain(client) for client in aware],
+        "document": document,
+    }
 
 
 def _limit(given: RoomInput) -> int:

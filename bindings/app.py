@@ -128,18 +128,19 @@ class App:
         if scope["type"] == "lifespan":
             async with AsyncExitStack() as stack:
                 start = partial(self._start, stack)
-                await run_lifespan(scope, receive, send, start, stack.aclose, self.main)
+                await run_lifespan(scope, receive, send, start, stack.aclose)
         elif self._host is None:
             raise RuntimeError("an App needs the server's lifespan: it opens the data directory")
         else:
             await self._host.asgi(scope, receive, send)
 
-    async def _start(self, stack: AsyncExitStack) -> None:
+    async def _start(self, stack: AsyncExitStack) -> ASGIApp:
         settings = load_settings()
         self._host = await stack.enter_async_context(
             Host(self, settings=settings, refuse_orphans=True)
         )
         stack.callback(self._stopped)
+        return self._host.asgi
 
     def _stopped(self) -> None:
         self._host = None

@@ -55,7 +55,7 @@ def current_env() -> Env:
 
     event = CURRENT.get()
     if event is not None:
-        return cast("Env", event.activation.engine.env)
+        return cast("Env", event.activation.actor_class.env)
 
     hosts = [host for host in running_hosts() if host.namespaces and isinstance(host.env, Env)]
     if len(hosts) == 1:

@@ -4,14 +4,23 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { follow } from "./api.js";
 import { clock, count, duration, visible } from "./format.js";
 import { html } from "./html.js";
-import { Chip, Empty, Section, Table } from "./widgets.js";
+import { useCall } from "./load.js";
+import { Chip, Empty, Loaded, Section, Table } from "./widgets.js";
 
 const KEPT = 100; // of each list
 const FLUSH_MS = 100; // a busy object changes the page no more often
 const STATES = { live: ["good", "live"], waiting: ["warn", "connecting"], refused: ["bad", "not live"] };
 const TONES = { debug: "", info: "", warning: "warn", error: "bad", critical: "bad" };
 
-/** `events`: those before. `onEvent` is called after some have come. */
+/** As Activity, with those before as the host remembers them. */
+export function ActivityOf({ which, onEvent }) {
+  const before = useCall("events", { ...which, limit: KEPT });
+  return html`<${Loaded} of=${before}>${({ events }) => html`
+    <${Activity} which=${which} events=${events} onEvent=${onEvent} />
+  `}<//>`;
+}
+
+/** `events`: those before. `onEvent` is called with those that have come. */
 export function Activity({ which, events, onEvent }) {
   const followed = useFollowed(which, events, onEvent);
   const [tone, word] = STATES[followed.state];
@@ -48,7 +57,7 @@ function Event({ event }) {
   return html`<tr>
     <td><time>${clock(event.at_ms)}</time></td>
     <td>
-      <${Chip}>${event.kind}<//> <code>${visible(event.what)}</code>
+      <${Chip}>${event.kind}<//> ${event.what && event.what !== event.kind && html`<code>${visible(event.what)}</code>`}
       ${event.outcome !== "ok" && html` <${Chip} tone="bad">${visible(event.outcome)}<//>`}
     </td>
     <td class="number">

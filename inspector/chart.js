@@ -64,7 +64,7 @@ function optionsOf(lines, format, width, setHovered) {
     hooks: { setCursor: [(plot) => setHovered(plot.cursor.idx ?? null)] },
     scales: { y: { range: (_, low, high) => [0, high > 0 ? high * 1.15 : 1] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 24, space: 90, values: (_, ticks) => ticks.map(timeOf) },
+      { ...axis, grid: { show: false }, size: 24, space: 64, values: (_, ticks) => ticks.map(timeOf) },
       { ...axis, grid, size: 58, space: 34, values: (_, ticks) => ticks.map(format) },
     ],
     series: [{}, ...lines.map(({ label }, index) => ({

@@ -1,6 +1,6 @@
 // The whole host now: figures, their last minutes, and what it hosts.
 import { Chart } from "./chart.js";
-import { bytes, count, duration } from "./format.js";
+import { bytes, count, duration, visible } from "./format.js";
 import { html } from "./html.js";
 import { useHost } from "./load.js";
 import { hrefOf } from "./route.js";
@@ -15,7 +15,7 @@ export function LiveView() {
   const last = samples.at(-1);
   return html`
     <h1><${Text} of=${host.name} /></h1>
-    <p class="muted">Version ${host.version}, started <${When} ms=${host.started_ms} />, data in <code><${Text} of=${host.data_dir} /></code></p>
+    <p class="muted">Version ${host.version}, started <${When} ms=${host.started_ms} />, data in <code title=${visible(host.data_dir)}><${Text} of=${host.data_dir.split("/").at(-1)} /></code></p>
     ${error && error.status !== 0 && html`<${Failure} error=${error} />`}
     ${last ? html`<${Tiles} of=${last} /><${Charts} samples=${samples} />` : html`<${Empty}>No figures yet.<//>`}
     <${Bindings} of=${host.bindings} />

@@ -1,16 +1,16 @@
 // A room or a channel of the realtime module: who is there, what was said, what the document says.
 import { useState } from "preact/hooks";
 
-import { Activity } from "./activity.js";
+import { ActivityOf } from "./activity.js";
 import { count, json, visible } from "./format.js";
 import { html } from "./html.js";
 import { useCall } from "./load.js";
+import { useRereading } from "./rereading.js";
 import { hrefOf } from "./route.js";
 import { Chip, Empty, Loaded, Section, Table, Text, When } from "./widgets.js";
 
 const PAGE = 50;
 const KINDS = new Set(["rooms", "channels"]);
-const READS = "operate"; // the call that reading a room is; not a reason to read it again
 
 /** The binding and kind of a room's route; null if it is none. */
 export function roomOf(host, { namespace, name }) {
@@ -24,7 +24,7 @@ export function RoomView({ room, which, query }) {
   const input = { ...room, limit: PAGE };
   if (query.cursor) input.cursor = query.cursor;
   const read = useCall("room", input);
-  const heard = (events) => events.some((event) => event.what !== READS) && read.reload();
+  const heard = useRereading(read);
   return html`<${Loaded} of=${read}>${(data) => html`
     <p class="chips">
       <${Chip} tone=${data.lifecycle.status === "active" ? "good" : ""}>${data.lifecycle.status}<//>
@@ -43,7 +43,7 @@ export function RoomView({ room, which, query }) {
         ${data.metadata && Object.keys(data.metadata).length > 0 && html`<${Section} title="Metadata">
           <${Json} of=${data.metadata} />
         <//>`}
-        <${Activity} which=${which} events=${[]} onEvent=${heard} />
+        <${ActivityOf} which=${which} onEvent=${heard} />
       </div>
     </div>
     <p class="muted">Reading a room is a call to it: it wakes, and changes nothing.</p>

@@ -3,6 +3,8 @@ import { count, visible } from "./format.js";
 import { html } from "./html.js";
 import { Chip, Section, Table, Text } from "./widgets.js";
 
+const ORIGIN = /^[a-z]+:\/\/[^/]*/;
+
 /** `total`: of all, of which these are the first. */
 export function Sockets({ sockets, total }) {
   if (sockets.length === 0) return null;
@@ -15,7 +17,7 @@ export function Sockets({ sockets, total }) {
             ${socket.hibernating && html`<${Chip}>hibernates<//>`}
             ${socket.tags.map((tag) => html`<${Chip} tone="good"><${Text} of=${tag} /><//>`)}
           </span>
-          ${socket.url && html`<small class="muted"><${Text} of=${socket.url} /></small>`}
+          ${socket.url && html`<small class="muted"><${Text} of=${socket.url.replace(ORIGIN, "")} /></small>`}
         </td>
         <td>${socket.attachment == null ? "" : html`<code class="value">${visible(socket.attachment)}</code>`}</td>
       </tr>`)}

@@ -10,6 +10,7 @@ from .asgi import serve_fetch as serve_fetch
 from .auto_response import WebSocketRequestResponsePair as WebSocketRequestResponsePair
 from .clock import Clock as Clock
 from .clock import SystemClock as SystemClock
+from .deployment import Deployment as Deployment
 from .durable_object import DurableObject as DurableObject
 from .durable_storage import DurableObjectStorage as DurableObjectStorage
 from .errors import DurableObjectError as DurableObjectError
@@ -34,6 +35,7 @@ __all__ = (
     "Clock",
     "DataCloneError",
     "DataDirectoryError",
+    "Deployment",
     "DurableObject",
     "DurableObjectError",
     "DurableObjectId",

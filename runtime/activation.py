@@ -130,7 +130,7 @@ class Activation:
         self.begin_turn(event)
         try:
             ctx = DurableObjectState(self, object_id)
-            self.instance = self.actor_class.type(ctx, self.engine.env)
+            self.instance = self.actor_class.type(ctx, self.actor_class.env)
         except BaseException as error:
             if not isinstance(error, Aborted):
                 self.reset(error, ResetCause.CONSTRUCTOR)

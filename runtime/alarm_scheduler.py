@@ -113,6 +113,11 @@ class AlarmScheduler:
         """Look at the table for the first time; overdue alarms run at once."""
         self._set_timer()
 
+    def look_again(self) -> None:
+        """Alarms that were passed over may have a class now: look at the table from its start."""
+        self._position = None
+        self._set_timer()
+
     def stop(self) -> None:
         """Start no more runs."""
         self._stopped = True

@@ -5,20 +5,27 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+import anyio
 from starlette.datastructures import Headers
 
+from ..storage import StorageError
 from . import limits
 from .connection import Connection
 from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
+from .forwarded import behind_proxies
+from .frontend import Frontend
 from .host_routes import HostRoutes
 from .http import Request, Response, has_header
-from .remote_server import RemoteCalls, is_remote
+from .remote_server import RemoteCalls, is_remote, path_of
+from .safe_headers import SAFE_HEADERS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
-    from .application import ASGIApp, Receive, Scope, Send
+    from anyio.abc import TaskGroup
+
+    from .application import ASGIApp, Message, Receive, Scope, Send
     from .host import Host
 
     Fetch = Callable[[Request], Awaitable[Response]]
@@ -30,24 +37,37 @@ ERROR_EXTENSION = "roomhost.error"  # what answers for an exception, in the plac
 
 
 class HostASGI:
-    """Answers `/healthz` and `/readyz`, calls from other processes under `/_rpc/`, what is installed
-    as routes of the host (`HostRoutes`), and hands everything else to the application.
+    """Answers `/healthz`, `/readyz` and `/metrics`, calls from other processes under `/_rpc/`, what is
+    installed as routes of the host (`HostRoutes`), and hands everything else to the application.
 
     `request.state.env` of every request is the host's `env`. The host is running already: a
-    lifespan only passes through to the application.
+    lifespan is the application's, and that of the one that a deploy puts in its place.
     """
 
     def __init__(self, host: Host, inner: ASGIApp) -> None:
         self._host = host
-        self._inner = inner
+        self._front = Frontend(inner)
+        self._lifespans: TaskGroup | None = None  # while a server runs one
+        self._lifespan_scope: Scope = {}
         self._remote = RemoteCalls(host)
         self._routes = HostRoutes(host)
+        self._has_metrics = host.settings.metrics
+        self._answer = behind_proxies(self._request, host.settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            self._host.location.saw(scope)
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        else:
+            await self._answer(scope, receive, send)
+
+    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._host.location.saw(scope)
         if scope["type"] == "http" and scope["path"] in ("/healthz", "/readyz"):
-            await send_response(send, Response("ok"))
+            await send_response(send, Response("ok", headers=SAFE_HEADERS))
+            return
+
+        if scope["type"] == "http" and self._has_metrics and path_of(scope) == "/metrics":
+            await send_response(send, await self._metrics(scope))
             return
 
         if is_remote(scope):
@@ -61,9 +81,54 @@ class HostASGI:
             await answer(scope, receive, send)
             return
 
-        state = dict(scope.get("state") or {})
+        front = self._front
+        state = dict((scope.get("state") if front.state is None else front.state) or {})
         state["env"] = self._host.env
-        await self._inner({**scope, "state": state}, receive, send)
+        await front({**scope, "state": state}, receive, send)
+
+    async def started(self, inner: ASGIApp) -> Frontend:
+        """What may take the place of the application: its lifespan has started, if a server runs one.
+        HostError: it did not start."""
+        front = Frontend(inner)
+        if self._lifespans is not None:
+            lifespan = await front.start(self._lifespans, self._lifespan_scope, own_state=True)
+            lifespan.check("the application")
+        return front
+
+    def replace(self, front: Frontend) -> None:
+        """Have what comes answered by another application. What is in flight ends with the one before,
+        whose lifespan ends then."""
+        before, self._front = self._front, front
+        if self._lifespans is not None:
+            self._lifespans.start_soon(before.retire)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # lifespan.startup
+        failed: Message | None = None
+        async with anyio.create_task_group() as group:
+            lifespan = await self._front.start(group, scope, own_state=False)
+            if lifespan.failed is None:
+                self._lifespans, self._lifespan_scope = group, scope
+                await send({"type": "lifespan.startup.complete"})
+                await receive()  # lifespan.shutdown
+                self._lifespans = None
+                failed = await self._front.stop()
+        if lifespan.failed is not None:
+            await send(lifespan.failed)
+            if lifespan.error is not None:
+                raise lifespan.error
+        else:
+            await send(failed or {"type": "lifespan.shutdown.complete"})
+
+    async def _metrics(self, scope: Scope) -> Response:
+        # Imported when it is first asked for: a host that nobody watches does without.
+        from .metrics import metrics_response
+
+        accept = dict(scope["headers"]).get(b"accept", b"").decode("latin-1")
+        try:
+            return await metrics_response(self._host, accept)
+        except StorageError as error:
+            return Response(f"{error}\n", status=503)
 
 
 async def serve_fetch(scope: Scope, receive: Receive, send: Send, fetch: Fetch) -> None:
@@ -193,7 +258,7 @@ async def deny(scope: Scope, send: Send, response: Response) -> None:
 def error_response(error: Exception, scope: Scope) -> Response:
     """What a client sees of an error that no handler turned into a response."""
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
-        return Response(f"{error}\n", status=503, headers={"retry-after": "1"})
+        return Response(f"{error}\n", status=503, headers={"retry-after": "1", **SAFE_HEADERS})
 
     extensions: dict[str, Any] = scope.get("extensions") or {}
     show: Callable[[Exception], Response] | None = extensions.get(ERROR_EXTENSION)
@@ -201,4 +266,4 @@ def error_response(error: Exception, scope: Scope) -> Response:
         return show(error)
 
     logger.error("a request failed", exc_info=error)
-    return Response("Internal Server Error\n", status=500)
+    return Response("Internal Server Error\n", status=500, headers=SAFE_HEADERS)

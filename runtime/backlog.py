@@ -34,6 +34,11 @@ class Backlog:
         self._bytes = 0
         self._held = 0  # at the gate, so no longer in the queue
 
+    @property
+    def held(self) -> int:
+        """How many wait at the gate, so no longer in the queue."""
+        return self._held
+
     def take(self, event: Event, queued: int) -> OverloadedError | None:
         """Count an event in, `queued` others being in the queue; or the error that refuses it."""
         settings = self._settings

@@ -105,6 +105,10 @@ def main() -> NoReturn:
         sys.exit(2)
     except click.Abort:
         sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output, `head` say, has seen enough: there is nothing to say, nor to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except BaseException as error:
         cause = known_cause(error)
         if cause is None:

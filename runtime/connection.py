@@ -11,6 +11,8 @@ import anyio
 from . import limits
 from .close import LOST, NO_CODE, TOO_BIG
 from .errors import WebSocketClosed
+from .text import size_of
+from .traffic import traffic_of
 
 if TYPE_CHECKING:
     from .application import Receive, Scope, Send
@@ -51,6 +53,7 @@ class Connection:
     def __init__(self, scope: Scope, receive: Receive, send: Send, response: Response) -> None:
         assert response.web_socket is not None
         self._socket: WebSocket = response.web_socket
+        self._traffic = traffic_of(self._socket)
         self._receive = receive
         self._send = send
         self._response = response
@@ -87,6 +90,7 @@ class Connection:
             await self._socket.room()
 
     def _forward(self, message: str | bytes) -> None:
+        self._traffic.received(size_of(message))
         with contextlib.suppress(TypeError):  # the object has closed meanwhile; `_outgoing` says so
             self._socket.send(message)
 
@@ -111,6 +115,7 @@ class Connection:
 
     async def _send_message(self, message: str | bytes) -> None:
         kind = "text" if isinstance(message, str) else "bytes"
+        self._traffic.sent(size_of(message))
         try:
             await self._send({"type": "websocket.send", kind: message})
         except OSError:

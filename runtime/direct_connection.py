@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .backend import current_backend
 from .close import LOST, NO_CODE, Close
 from .connection import Link, accept_message, tell_object
+from .traffic import traffic_of
 
 if TYPE_CHECKING:
     from .application import Receive, Scope, Send
     from .http import Response
+    from .traffic import Traffic
 
 DIRECT_EXTENSION = "roomhost.direct"  # its value is a `DirectLink`
 
 
 class DirectLink(Link, Protocol):
     """The server's side of a connection that takes and gives messages at once. `blocked`: the client
-    has to read before it takes more."""
+    has to read before it takes more; `traffic`: where it counts."""
 
     blocked: bool
+    traffic: Traffic
 
     async def receive(self) -> Any: ...
 
@@ -66,6 +69,7 @@ class DirectConnection:
         assert response.web_socket is not None
         self._socket = response.web_socket
         self._link = link
+        link.traffic = traffic_of(self._socket)
         self._response = response
         self._closing = False  # the client has closed
         self._over = current_backend().waiter()

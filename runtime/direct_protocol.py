@@ -11,6 +11,7 @@ from websockets.server import ServerProtocol
 
 from .close import NO_CODE
 from .message_frames import OTHER, TEXT, FrameReader, frame_of
+from .traffic import Traffic
 
 if TYPE_CHECKING:
     import asyncio
@@ -46,6 +47,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         # Without extensions: a frame's payload is the message's.
         self.conn = FrameProtocol(max_size=size, logger=self.conn.logger)
         self._reader = FrameReader(size)
+        self.traffic = Traffic()
 
     def attach(self, connection: DirectConnection) -> None:
         """Give `connection` what the client sends; first what it has sent before it was accepted."""
@@ -69,7 +71,11 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             return False
 
         if self.end is None and not self.close_sent:
-            self.transport.write(frame_of(message))
+            frame = frame_of(message)
+            traffic = self.traffic
+            traffic.messages_out += 1
+            traffic.bytes_out += len(frame)
+            self.transport.write(frame)
         return True
 
     def pause_writing(self) -> None:
@@ -88,6 +94,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             return
 
         if self.handshake_initiated:
+            self.traffic.bytes_in += len(data)
             self._reader.feed(data)
             self._read()
         else:
@@ -143,9 +150,11 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             self.curr_msg_data_type = "text" if text else "bytes"
             self.frames = [payload]
             super().send_receive_event_to_app()
-        elif not direct.received(message) and not self.close_sent:
-            self.read_paused = True
-            self.transport.pause_reading()
+        else:
+            self.traffic.messages_in += 1
+            if not direct.received(message) and not self.close_sent:
+                self.read_paused = True
+                self.transport.pause_reading()
 
 
 class DisconnectQueue:

@@ -81,15 +81,17 @@ class Methods(dict[str, "Callable[..., Any]"]):
 
 
 class ActorClass:
-    """An actor class as the host uses it: how to make an instance, what can be called on it."""
+    """An actor class as the host uses it: how to make an instance, what can be called on it. `env`: what
+    its instances get, once that is made."""
 
-    __slots__ = ("_getters", "has_alarm", "methods", "name", "type")
+    __slots__ = ("_getters", "env", "has_alarm", "methods", "name", "type")
 
     def __init__(self, actor: type[DurableObject]) -> None:
         if not (isinstance(actor, type) and issubclass(actor, DurableObject)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"an actor is a subclass of DurableObject, not {actor!r}")
 
         self.type = actor
+        self.env: Any = None
         self.name = actor.__name__
         self.has_alarm = self.defines("alarm")
         self.methods = Methods(self)

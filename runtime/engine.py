@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import random
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from ..storage import Batch, Partition
@@ -17,7 +17,8 @@ from .activation import Activation
 from .alarm_event import AlarmEvent, AlarmOutcome
 from .alarm_scheduler import AlarmScheduler
 from .commits import Commits
-from .errors import OverloadedError
+from .durable_object import ActorClass, DurableObject
+from .errors import OverloadedError, unserved
 from .event_kind import ResetCause
 from .events import CURRENT, RunEvent
 from .object_id import RecordedId
@@ -34,8 +35,7 @@ if TYPE_CHECKING:
     from .alarm_retry import Retries
     from .backend import Backend
     from .clock import Clock
-    from .durable_object import ActorClass
-    from .events import CallEvent
+    from .events import CallEvent, Event
     from .meter import Meter
     from .object_id import DurableObjectId, IdFactory
     from .settings import HostSettings
@@ -61,9 +61,8 @@ class Engine:
         self.partition = partition
         self.settings = settings
         self.meters = meters
-        self._entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
+        self.entry_limits = EntryLimits(settings.max_key_bytes, settings.max_entry_bytes)
         self.idle_eviction_ms = round(settings.idle_eviction_seconds * 1000)
-        self.env: Any = None
         self.pool = TaskPool(group, backend)
         self.timers = Timers(clock, backend)
         self.alarms = AlarmScheduler(
@@ -71,6 +70,8 @@ class Engine:
         )
         self.classes: dict[int, ActorClass] = {}  # by namespace number
         self.ids_of: dict[int, Callable[[str | None], IdFactory]] = {}  # likewise
+        # How calls are delivered; otherwise while a deploy ends instances of older code.
+        self.deliver: Callable[[Slot, CallEvent], None] = self.deliver_plainly
         # Why nothing more is delivered, once the host stops.
         self.refusal: Callable[[], BaseException] | None = None
         # A slot lives as long as anyone cares: a stub, or the host while something is in memory.
@@ -81,6 +82,11 @@ class Engine:
         self._on_quiet: list[Callable[[], object]] = []
         partition.on_idle(self.became_quiet)
         self._watchdog = CommitWatchdog(partition, self.timers, clock, self._commits_are_stuck)
+
+    @property
+    def known(self) -> list[Slot]:
+        """Every slot that a stub holds, or of which something is in memory."""
+        return list(self._slots.values())
 
     @property
     def resident(self) -> list[Slot]:
@@ -114,7 +120,13 @@ class Engine:
         key = (namespace, bytes(object_id))
         slot = self._slots.get(key)
         if slot is None:
-            slot = self._slots[key] = Slot(self, namespace, self.classes[namespace], object_id)
+            actor_class = self.classes.get(namespace)
+            if actor_class is None:  # of a stub that is older than the last deploy
+                slot = Slot(self, namespace, ActorClass(DurableObject), object_id)
+                slot.broken = unserved("of this object")
+                return slot
+
+            slot = self._slots[key] = Slot(self, namespace, actor_class, object_id)
         return slot
 
     def activation(self, slot: Slot) -> Activation:
@@ -130,15 +142,19 @@ class Engine:
             if number is None:
                 number = self.partition.allocate()
             slot.number = number
-        return Commits(self.partition, self.backend, number, self._entry_limits)
+        return Commits(self.partition, self.backend, number, self.entry_limits)
 
     def may_start(self, slot: Slot) -> bool:
         """Whether an instance of the object may start now.
 
         Not while batches of an instance that was reset are with the writer: the new one would read
-        the state before them, and they would land under it. Its events wait until then.
+        the state before them, and they would land under it. Nor while one of older code is there.
+        Its events wait until then.
         """
         self._resident.add(slot)
+        if slot.retired is not None:
+            return False
+
         waiting = self._unsettled.get(slot.key)
         if waiting is None:
             return True
@@ -146,18 +162,23 @@ class Engine:
         waiting.append(partial(self.pool.run, slot))
         return False
 
-    def discard(self, slot: Slot, activation: Activation) -> None:
-        """An activation was reset: its slot is dead, the next stub finds another."""
-        self.forget(slot)
-        if self._slots.get(slot.key) is slot:
-            del self._slots[slot.key]
+    def discard(self, slot: Slot, activation: Activation, *, dead: bool = True) -> None:
+        """An activation was reset. `dead`: its slot is too, the next stub finds another."""
+        if dead:
+            self.forget(slot)
+            self.unlist(slot)
         self._unsettled.setdefault(slot.key, [])
         if activation.commits.in_flight == 0:
             self.settled(slot, activation.commits)
 
+    def unlist(self, slot: Slot) -> None:
+        """The next stub of the object finds another slot."""
+        if self._slots.get(slot.key) is slot:
+            del self._slots[slot.key]
+
     def hold(self, slot: Slot) -> bool:
         """Let no instance of an object start until `settled`; whether none is there, or about to be."""
-        if slot.activation is not None or slot.queue or slot.key in self._unsettled:
+        if slot.running is not None or slot.queue or slot.key in self._unsettled:
             return False
 
         self._unsettled[slot.key] = []
@@ -178,7 +199,7 @@ class Engine:
         """Nothing of the object is in memory."""
         self._resident.discard(slot)
 
-    def deliver(self, slot: Slot, event: CallEvent) -> None:
+    def deliver_plainly(self, slot: Slot, event: CallEvent) -> None:
         """Deliver a call to an object, once what the calling object wrote before is durable."""
         caller = CURRENT.get()
         if caller is None:
@@ -190,7 +211,15 @@ class Engine:
         elif (gate := caller.activation.commits.gate).is_open:
             slot.deliver(event)
         else:
-            gate.when_open(lambda: slot.deliver(event), event.fail)
+            gate.when_open(partial(self.deliver_late, caller, slot, event), event.fail)
+
+    def deliver_late(self, caller: Event, slot: Slot, event: CallEvent) -> None:
+        """Deliver a call that the handler of `caller` has made, perhaps before a deploy."""
+        event.carried = caller.carried or caller.activation.slot.of_older_code
+        if event.carried and slot.retired is not None:
+            slot.retired.carry(event)
+        else:
+            slot.deliver(event)
 
     def became_quiet(self) -> None:
         """The writer has answered everything, or will answer no more."""
@@ -201,8 +230,9 @@ class Engine:
     def _commits_are_stuck(self) -> None:
         """The disk has not answered for 30 s: what waits for it is told so (4.3)."""
         for slot in self.resident:
-            if slot.activation is not None and slot.activation.commits.in_flight:
-                slot.activation.reset(
+            activation = slot.running
+            if activation is not None and activation.commits.in_flight:
+                activation.reset(
                     OverloadedError(
                         "Durable Object storage operation exceeded timeout which caused object to "
                         "be reset."
@@ -222,6 +252,7 @@ class Engine:
             object_id, due_ms, retries, partial(self.alarms.finished, number, due_ms)
         )
         slot = self.slot(record.namespace, object_id)
+        slot.meter.alarm_fires((self.clock.now_ms() - due_ms) / 1_000, retries.total > 0)
         slot.number = number
         slot.recorded = object_id
         slot.deliver(event)
@@ -237,8 +268,10 @@ class Engine:
         if unsettled is not None:
             # The instance that failed may have set a newer one, which is on its way to the disk.
             unsettled.append(partial(self._give_up_alarm, number, due_ms))
-        elif slot is not None and slot.activation is not None:
-            activation = slot.activation
+            return
+
+        self.meters[record.namespace].alarms_given_up += 1
+        if slot is not None and (activation := slot.running) is not None:
             # Through the gate: a transaction that runs must not undo it.
             give_up = partial(_delete_alarm, activation.commits, due_ms)
             activation.run_soon(RunEvent(give_up, _ignore, _ignore), activation.input_gate)

@@ -194,6 +194,13 @@ _MEMBERS: dict[type[Exception], tuple[str, ...]] = {
 }
 
 
+def unserved(class_name: str) -> DurableObjectError:
+    """Why an object of a class that a deploy took away cannot be called."""
+    return DurableObjectError(
+        f"the class {class_name} is not part of the application any more, since its code was updated"
+    )
+
+
 def unsupported(what: str, instead: str) -> NoReturn:
     """Refuse, at once and by name, a Durable Object feature that this host does not offer."""
     raise DurableObjectError(f"{what} is not offered by roomhost: {instead}")

@@ -43,8 +43,9 @@ class Event:
     of the next turn. `internal`: its outcome stays in the object, so it need not be durable first.
     `delivered`: its object has taken it. `refusable`: it may be refused as overloaded; then `size`
     is what it holds in memory, in bytes, and `overdue` the timer that fails it when it has waited for
-    too long. `arrived`, `began`: when it was delivered and when its handler began, 0 before, by the
-    clock of `perf_counter`; `kind`: what it is, for figures.
+    too long. `carried`: an instance of older code waits for it, see `retirement`. `arrived`, `began`:
+    when it was delivered and when its handler began, 0 before, by the clock of `perf_counter`; `kind`:
+    what it is, for figures.
     """
 
     kind: ClassVar[EventKind] = EventKind.TASK
@@ -59,6 +60,7 @@ class Event:
     internal = False
     refusable = False
     delivered = False
+    carried = False
     size = 0
     arrived = 0.0
     began = 0.0

@@ -60,6 +60,8 @@ class HibernationManager:
     def output_gate(self) -> OutputGate | None:
         """The gate that frames to the clients leave through: the running instance's."""
         activation = self.slot.activation
+        if activation is None:
+            activation = self.slot.running
         return None if activation is None else activation.commits.gate
 
     def accept(self, ws: WebSocket, tags: Iterable[str]) -> None:
@@ -175,6 +177,11 @@ class HibernationManager:
         """The host stops: every client is told to come back."""
         self._end_all(Close(RESTART, "Service Restart"))
 
+    def restart_standard(self) -> None:
+        """The instance is to leave memory: so is the other end of what cannot hibernate."""
+        for ws in list(self._standard):
+            ws.end(Close(RESTART, "Service Restart"))
+
     def _end_all(self, close: Close) -> None:
         sockets = [*self._sockets, *self._standard]
         self.slot.meter.sockets -= len(self._sockets)
@@ -211,6 +218,11 @@ class SocketEvent(Event):
         if not self.finished and not getattr(error, "durable_object_reset", False):
             logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
         self._end()
+
+    def cut_short(self) -> None:
+        """The handler will not end: its client is told to come back."""
+        self._manager.remove(self.ws)
+        self.ws.end(Close(RESTART, "Service Restart"))
 
     def _end(self) -> None:
         if not self.finished:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 import anyio
 from anyio import CancelScope, move_on_after
 
-from ..storage import DataDirectory, Partition
+from ..storage import DataDirectory, NamespaceState, Partition
 from . import limits
 from .asgi import HostASGI
 from .backend import current_backend
 from .clock import SystemClock
-from .durable_object import ActorClass
+from .deployment import Deployment, Namespace, check, delete_gone, deploy, install, log, plan_for
 from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .event_kind import ResetCause
-from .forwarded import behind_proxies
+from .failed_keys import FailedKeys
 from .object_id import DurableObjectId, IdFactory, maker_of
 from .observer import Observer
 from .public_url import PublicUrl
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from ..storage import Batch
-    from .application import Application, ASGIApp
+    from .application import Application
     from .backend import Backend, Waiter
     from .channel import LocalChannel
     from .clock import Clock
@@ -65,16 +65,6 @@ class HostStatistics:
     failed_batches: int
 
 
-@dataclass(frozen=True, slots=True)
-class Namespace:
-    """One set of objects, as it stands in this host's data directory."""
-
-    number: int
-    name: str
-    unique_key: str
-    actor_class: ActorClass
-
-
 class Host:
     """Runs the objects of an application: `async with Host(app, data_dir="state") as host`.
 
@@ -82,7 +72,9 @@ class Host:
     Leaving the block drains: what is in flight ends, what is written is on disk, sockets close with
     1012. `env` are the application's bindings, `asgi` its HTTP and WebSocket side. Without
     `run_alarms` no alarm runs, however overdue: for looking at a directory, with a
-    `StoredApplication`.
+    `StoredApplication`. With `refuse_orphans` it does not start with an application that lacks the
+    class of stored objects (HostError); else that is logged, and each binding gets the objects that
+    were stored under its name.
     """
 
     def __init__(
@@ -94,6 +86,7 @@ class Host:
         wrap_commit: Callable[[CommitFunction], CommitFunction] | None = None,
         *,
         run_alarms: bool = True,
+        refuse_orphans: bool = False,
     ) -> None:
         self.app = app
         self.settings = settings or HostSettings()
@@ -102,18 +95,21 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
+        self.failed_keys = FailedKeys(self.clock, self.settings.trusted_proxies)
         self.observer = Observer(self.settings, self.clock)
         self.started_ms = 0  # since the epoch, once it has
         self._run_alarms = run_alarms
+        self._refuse_orphans = refuse_orphans
         self._wrap_commit = wrap_commit
         self._on_refuse: set[Callable[[], object]] = set()
-        self._asgi: ASGIApp | None = None
+        self._asgi: HostASGI | None = None
         self._directory: DataDirectory | None = None
         self._token_secrets: tuple[tuple[str, str], ...] | None = None
         self._engine: Engine | None = None
         self._outer: TaskGroup | None = None
         self._group: TaskGroup
         self._ended: anyio.Event
+        self._deploying: anyio.Lock
 
     @property
     def engine(self) -> Engine:
@@ -137,11 +133,11 @@ class Host:
         return str(self.location)
 
     @property
-    def asgi(self) -> ASGIApp:
-        """An ASGI 3 application, to be served or mounted while the host runs."""
+    def asgi(self) -> HostASGI:
+        """An ASGI 3 application, to be served or mounted while the host runs. It stays the same one
+        when an application takes the place of another."""
         if self._asgi is None:
-            answer = HostASGI(self, self.app.asgi_for(self))
-            self._asgi = behind_proxies(answer, self.settings.trusted_proxies)
+            self._asgi = HostASGI(self, self.app.asgi_for(self))
         return self._asgi
 
     @property
@@ -169,6 +165,7 @@ class Host:
             raise
 
         self._ended = anyio.Event()
+        self._deploying = anyio.Lock()
         self._outer = anyio.create_task_group()
         await self._outer.__aenter__()
         self._group = await self._outer.start(self._hold_group)
@@ -207,8 +204,8 @@ class Host:
         engine.refusal = _lost
         engine.partition.abandon()
         for slot in engine.resident:
-            if slot.activation is not None:
-                slot.activation.reset(_lost(), ResetCause.HOST)
+            if slot.running is not None:
+                slot.running.reset(_lost(), ResetCause.HOST)
                 continue
 
             slot.fail_queue(_lost())
@@ -216,6 +213,21 @@ class Host:
                 slot.sockets.drop()
         with CancelScope(shield=True):
             await self._stop()
+
+    async def deploy(self, app: Application) -> Deployment:
+        """Run the code of another application from now on, without losing a write, an alarm or a
+        socket, and return when nothing runs the older code any more.
+
+        In one step every binding gets its new class. What runs in an object ends in its old
+        instance; what comes for it waits for the new one, and its hibernatable sockets stay. An
+        instance that has not ended in 10 seconds is reset, with an error that may be retried.
+        Requests in flight end with the old routes. A second deploy waits for the first.
+
+        HostError: the application cannot be built, does not start, or lacks the class of stored
+        objects; StorageError: what changes cannot be recorded. Then nothing has changed.
+        """
+        async with self._deploying:
+            return await deploy(self, app)
 
     async def evict(self, stub: Any) -> bool:
         """Drop the instance of a stub's object, once what is in flight has ended: it hibernates.
@@ -228,8 +240,8 @@ class Host:
     async def abort_all(self) -> None:
         """Reset every object that is in memory; callers in flight get the error."""
         for slot in self.engine.resident:
-            if slot.activation is not None:
-                slot.activation.reset(
+            if slot.running is not None:
+                slot.running.reset(
                     DurableObjectError("Application called abortAllDurableObjects()."),
                     ResetCause.HOST,
                 )
@@ -261,7 +273,7 @@ class Host:
     def statistics(self) -> HostStatistics:
         """What is in memory and what was committed."""
         resident = self.engine.resident
-        activations = [slot.activation for slot in resident if slot.activation is not None]
+        activations = [slot.running for slot in resident if slot.running is not None]
         writer = self.engine.partition.statistics()
         return HostStatistics(
             objects_in_memory=len(resident),
@@ -299,26 +311,28 @@ class Host:
         engine = self._engine = Engine(
             self._group, backend, self.clock, partition, self.settings, self.observer.meters
         )
-        for declared in self.app.namespaces():
-            record = partition.namespace(declared.name, declared.unique_key)
-            actor_class = engine.classes[record.number] = ActorClass(declared.actor)
-            self.observer.add(
-                record.number, declared.name, actor_class.name, declared.observability
-            )
-            engine.ids_of[record.number] = cache(partial(self.ids, declared.name))
-            self.namespaces[declared.name] = Namespace(
-                record.number, declared.name, record.unique_key, actor_class
-            )
+        plan = plan_for(self, self.app)
+        if self._refuse_orphans:
+            check(plan)
+        log(plan)
+        engine.classes = install(self, self.app, plan)
         self.observer.runs(engine)
-        self.env = engine.env = self.app.make_env(self)
         self.clock.attach(self.settle)
         self._group.start_soon(engine.pool.start_tasks)
         self._group.start_soon(engine.timers.run)
         self.started_ms = self.clock.now_ms()
         if self._run_alarms:
             engine.alarms.start()
+            self.delete_gone()
         else:
             engine.alarms.stop()
+
+    def delete_gone(self) -> None:
+        """Delete, from now on, the objects of classes that were deleted, if there are any."""
+        records = self.engine.partition.catalogue.read().namespaces
+        gone = [record for record in records if record.state is NamespaceState.DELETED]
+        if gone:
+            self._group.start_soon(delete_gone, self.engine, gone)
 
     async def _hold_group(self, *, task_status: TaskStatus[TaskGroup]) -> None:
         """The task that owns the objects' tasks, so that they can all be dropped without
@@ -356,7 +370,7 @@ class Host:
         self.refuse()
         with move_on_after(limits.DRAIN_SECONDS):
             while busy := [slot for slot in engine.resident if _is_busy(slot)]:
-                activation = busy[0].activation
+                activation = busy[0].running
                 waiter = engine.backend.waiter()
                 if activation is not None:
                     activation.when_idle(partial(_wake, waiter), pinned=True)
@@ -370,8 +384,8 @@ class Host:
                 slot.fail_queue(_stopping())
             if slot.sockets is not None:
                 slot.sockets.restart()
-            if slot.activation is not None and not slot.activation.evict():
-                slot.activation.reset(_stopping(), ResetCause.HOST)
+            if slot.running is not None and not slot.running.evict():
+                slot.running.reset(_stopping(), ResetCause.HOST)
 
     async def _stop(self) -> None:
         assert self._directory is not None
@@ -387,7 +401,7 @@ class Host:
 
 
 def _is_busy(slot: Slot) -> bool:
-    activation = slot.activation
+    activation = slot.running
     if activation is None:
         return bool(slot.queue)
 

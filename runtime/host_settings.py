@@ -203,6 +203,9 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "A handler that takes longer is logged at warning; 0: none is.", unit="seconds", least=0
         ),
     ] = limits.SLOW_HANDLER_SECONDS
+    metrics: Annotated[
+        bool, Setting("Whether figures for Prometheus are served at /metrics, to whoever asks.")
+    ] = True
 
     def __post_init__(self) -> None:
         for name, field in fields().items():

@@ -127,7 +127,8 @@ class HttpProtocol(HttpToolsProtocol):
         self.cycle.message_event.set()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        if len(cycle.scope["headers"]) > self._max_headers:
+        headers: Any = cycle.scope["headers"]
+        if len(headers) > self._max_headers:
             cycle.disconnected = True
             self._refuse(Refusal.LARGE_HEADERS, cycle)
             return

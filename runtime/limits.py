@@ -93,8 +93,14 @@ MAX_MODULE_CONFIG_BYTES = 64 * 1024
 MIN_SECRET_BYTES = 32  # that a secret of HMAC-SHA256 should have (RFC 7518, 3.2)
 MAX_KID_BYTES = 64  # of the id of a secret
 MIN_API_KEY_BYTES = 16  # that an API key should have, so that nobody guesses it
+MAX_FAILED_KEYS = 20  # wrong API keys of one address, in
+FAILED_KEY_SECONDS = 60.0
+MAX_FAILED_KEY_PEERS = 1_024  # addresses that are counted
 IDLE_EVICTION_SECONDS = 10.0  # without an event in flight, then the instance is dropped (3.5)
 DRAIN_SECONDS = 30.0  # that events in flight get to finish when the host stops
+DEPLOY_SECONDS = 10.0  # that what runs in an instance of older code gets to end
+DELETED_ROWS = 4_096  # of the objects of a deleted class, in one transaction
+MAX_COUNTED_OBJECTS = 100_000  # of a namespace, when a plan says how many there are
 CLOCK_SLICE_SECONDS = 1.0  # the longest sleep before the wall clock is looked at again
 
 # Figures, and who looks
@@ -102,6 +108,7 @@ SLOW_HANDLER_SECONDS = 1.0  # a handler that takes longer is logged
 MAX_RECENT_EVENTS = 10_000  # remembered of all objects together, while somebody looks
 RECENT_EVENTS = 100  # of those that one question gets, unless it asks for more
 MAX_FOLLOWED = 1_000  # events and log lines that wait for one follower; then the oldest go
+SURVEY_OBJECTS = 1_000  # looked at for `/metrics` before the loop gets its turn
 SAMPLE_SECONDS = 1.0  # that rates are measured over, at least
 DURATION_BOUNDS_SECONDS = (
     *(0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05),

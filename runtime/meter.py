@@ -11,6 +11,7 @@ from ..storage import MAX_WAITING, Histogram, StorageError
 from . import limits
 from .event_kind import EventKind, Outcome, ResetCause, outcome_of
 from .observability import EVERYTHING, Sampler
+from .traffic import Traffic
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -59,35 +60,33 @@ class Meter:
     """Of one namespace, for as long as the host lives. `binding`: its name; `class_name`: of its objects.
 
     Beside the figures of its events: `activations`, `evictions`, `resets` by cause; `sockets`, that are
-    open now; `messages_in`, `bytes_in`, `messages_out`, `bytes_out` of them, and `slow_readers` that were
-    closed; `alarms_fired`, `alarm_retries`, `alarms_given_up`, and how late they were, in `lateness`;
-    `tallies`: what is counted above the runtime, by name and label (`tally.py`).
+    open now, and the `traffic` of them; `slow_readers` that were closed; `alarms_fired` and how late they
+    were, in `lateness`, `alarm_retries`, `alarms_given_up`; `tallies`: what is counted above the runtime,
+    by name and label (`tally.py`).
 
     `watcher` is told of events that took more than `watched` seconds. `observability`, `sampler`: what of
     them is logged and recorded.
     """
 
     __slots__ = (
-        "_waiting",
+        "_durations",
+        "_waits",
         "activations",
         "alarm_retries",
         "alarms_fired",
         "alarms_given_up",
         "binding",
-        "bytes_in",
-        "bytes_out",
         "class_name",
         "events",
         "evictions",
         "lateness",
-        "messages_in",
-        "messages_out",
         "observability",
         "resets",
         "sampler",
         "slow_readers",
         "sockets",
         "tallies",
+        "traffic",
         "watched",
         "watcher",
     )
@@ -98,15 +97,14 @@ class Meter:
         self.observability = EVERYTHING
         self.sampler = Sampler(1.0)
         self.events = {kind: EventFigures() for kind in EventKind}
-        self._waiting: dict[type[Event], list[float]] = {}  # of its kind's durations
+        # What waits to be sorted, by the type of the event: a lookup by its kind, an enum, is dear.
+        self._durations: dict[type[Event], list[float]] = {}
+        self._waits: dict[type[Event], list[float]] = {}
         self.activations = 0
         self.evictions = 0
         self.resets: Counter[ResetCause] = Counter()
         self.sockets = 0
-        self.messages_in = 0
-        self.bytes_in = 0
-        self.messages_out = 0
-        self.bytes_out = 0
+        self.traffic = Traffic()
         self.slow_readers = 0
         self.alarms_fired = 0
         self.alarm_retries = 0
@@ -123,14 +121,17 @@ class Meter:
         """The outcome of an event that had begun leaves."""
         took = perf_counter() - event.began
         try:
-            waiting = self._waiting[type(event)]
+            waiting = self._durations[type(event)]
         except KeyError:
-            waiting = self._waiting[type(event)] = self.events[event.kind].durations.waiting
+            waiting = self._meet(event)
         waiting.append(took)
         if len(waiting) >= MAX_WAITING:
             self.events[event.kind].durations.sort()
         if event.arrived:
-            self.events[event.kind].waits.add(event.began - event.arrived)
+            waits = self._waits[type(event)]
+            waits.append(event.began - event.arrived)
+            if len(waits) >= MAX_WAITING:
+                self.events[event.kind].waits.sort()
         if took > self.watched and self.watcher is not None:
             self.watcher.ended(self, event.activation.slot, event, took, error)
 
@@ -145,8 +146,22 @@ class Meter:
         if self.watched < 0 and self.watcher is not None:
             self.watcher.ended(self, slot, event, 0.0, error)
 
+    def alarm_fires(self, late: float, again: bool) -> None:
+        """An alarm runs, so many seconds after it was due, or `again`, because it failed."""
+        if again:
+            self.alarm_retries += 1
+        else:
+            self.alarms_fired += 1
+            self.lateness.add(late)
+
     def reset(self, slot: Slot, why: ResetCause, cause: BaseException) -> None:
         """An object was reset."""
         self.resets[ResetCause.STORAGE if isinstance(cause, StorageError) else why] += 1
         if self.watcher is not None:
             self.watcher.reset(self, slot, cause)
+
+    def _meet(self, event: Event) -> list[float]:
+        figures = self.events[event.kind]
+        self._waits[type(event)] = figures.waits.waiting
+        self._durations[type(event)] = figures.durations.waiting
+        return figures.durations.waiting

@@ -65,6 +65,11 @@ class Observer:
         return meter
 
     @property
+    def followers(self) -> int:
+        """How many follow."""
+        return len(self._followers)
+
+    @property
     def recording(self) -> bool:
         """Whether every event of some namespace is recorded, but for those that are sampled out."""
         return any(meter.watched < 0 for meter in self.meters.values())

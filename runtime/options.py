@@ -53,7 +53,7 @@ def _help(field: Field) -> str:
     )
 
 
-def _type(field: Field) -> click.ParamType:
+def _type(field: Field) -> click.ParamType[Any]:
     setting = field.setting
     if field.choices:
         return click.Choice(field.choices)

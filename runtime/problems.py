@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from .http import Response
+from .safe_headers import SAFE_HEADERS
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_SECONDS = 1  # where nobody knows better
@@ -35,7 +36,7 @@ def problem(
         "message": message,
         "retryable": retryable,
     }
-    headers = {"content-type": CONTENT_TYPE, "cache-control": "no-store"}
+    headers = {"content-type": CONTENT_TYPE, "cache-control": "no-store", **SAFE_HEADERS}
     if field is not None:
         body["field"] = field
     if retry_after_ms is not None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .api_keys import bearer_of, is_api_key
 from .connection import LINK_EXTENSION
+from .failed_keys import TOO_MANY
 from .problems import problem
 from .remote_connection import RemoteConnection
 from .remote_frames import PATH
@@ -49,7 +50,14 @@ class RemoteCalls:
         if not any(keys):
             return problem(401, "unauthenticated", UNCONFIGURED)
 
-        if not is_api_key(bearer_of(scope["headers"]), keys):
+        failed = self._host.failed_keys
+        if failed.is_blocked(scope):
+            return problem(429, "rate_limited", TOO_MANY, retryable=True)
+
+        given = bearer_of(scope["headers"])
+        if not is_api_key(given, keys):
+            if given is not None:
+                failed.count(scope)
             return problem(401, "unauthenticated", REFUSED)
 
         if path_of(scope) != PATH:

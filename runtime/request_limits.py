@@ -46,7 +46,7 @@ class Refusal(Enum):
     BAD_REQUEST = (400, "bad_request", "this is no HTTP request that this server understands")
     SLOW_HEADERS = (408, "request_timeout", "the headers of the request took too long")
     SLOW_BODY = (408, "request_timeout", "the body of the request came too slowly")
-    LARGE_BODY = (413, "content_too_large", "the body of a request is at most {body_bytes} bytes")
+    LARGE_BODY = (413, "payload_too_large", "the body of a request is at most {body_bytes} bytes")
     LARGE_HEADERS = (
         431,
         "headers_too_large",

@@ -8,7 +8,7 @@ first of them to be served starts the one instance for all.
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..storage import ObjectRecord, StorageError
 from . import limits
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .engine import Engine
     from .events import Event
     from .object_id import DurableObjectId
+    from .retirement import RetiredSlot
     from .web_socket import WebSocket
 
 
@@ -50,8 +51,11 @@ class Slot:
         "number",
         "queue",
         "recorded",
+        "retired",
         "sockets",
     )
+
+    of_older_code: ClassVar[bool] = False  # whether it is that of an instance that a deploy ends
 
     def __init__(
         self, engine: Engine, namespace: int, actor_class: ActorClass, object_id: DurableObjectId
@@ -73,6 +77,16 @@ class Slot:
         self.backlog = Backlog(engine.settings, engine.timers)
         self.sockets: HibernationManager | None = None
         self.broken: BaseException | None = None
+        # With an instance of older code, which ends: `activation` is None until then.
+        self.retired: RetiredSlot | None = None
+
+    @property
+    def running(self) -> Activation | None:
+        """The instance in memory, be it of older code."""
+        if self.activation is None and self.retired is not None:
+            return self.retired.activation
+
+        return self.activation
 
     @property
     def key(self) -> tuple[int, bytes]:
@@ -137,6 +151,11 @@ class Slot:
             self._serve_on()
         CURRENT.set(None)
 
+    def serve_soon(self) -> None:
+        """Have a task take the queue, if none does and something is in it."""
+        if not self._served:
+            self._serve_on()
+
     def _serve_on(self) -> None:
         """Let another task take the queue, if there is one."""
         self._served = bool(self.queue)
@@ -177,8 +196,27 @@ class Slot:
     def release(self) -> None:
         """Let the host forget the object, once nothing of it is left in memory."""
         sockets = self.sockets
-        if self.activation is None and not self.queue and (sockets is None or sockets.empty):
+        if self.running is None and not self.queue and (sockets is None or sockets.empty):
             self.engine.forget(self)
+
+    def resume(self) -> None:
+        """The instance of older code has ended: what waits starts a new one."""
+        self.retired = None
+        self._served = bool(self.queue)
+        if not self._served:
+            self.release()
+        elif self.engine.may_start(self):
+            self.engine.pool.run(self)
+
+    def close(self, cause: BaseException) -> None:
+        """The object is not served any more: what comes fails, what waits and its sockets end. What
+        runs may end."""
+        self.broken = cause
+        self.engine.unlist(self)
+        self.fail_queue(cause)
+        if self.sockets is not None:
+            self.sockets.restart()
+        self.release()
 
     def broke(self, activation: Activation, cause: BaseException) -> None:
         """The activation was reset: this slot is dead, its waiting events and sockets too."""
@@ -189,7 +227,11 @@ class Slot:
             self.sockets.drop()
 
     def _start(self) -> Activation | None:
-        """Start the instance. None: storage cannot be read, and who waited has been told."""
+        """Start the instance. None: one of older code is there, see `resume`; or storage cannot be
+        read, and who waited has been told."""
+        if self.retired is not None:
+            return None
+
         self._starting_late = False
         self.id = self.queue[0].object_id or self.id
         try:

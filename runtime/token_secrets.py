@@ -68,7 +68,7 @@ def load_secrets(directory: Path, configured: Sequence[str]) -> Secrets:
 
     path = directory / SECRETS_FILE
     try:
-        return _from_file(path)
+        return read_secrets_file(path)
     except FileNotFoundError:
         pass
     except OSError as error:
@@ -96,8 +96,12 @@ def _warn_of_short(parsed: Secrets) -> None:
         )
 
 
-def _from_file(path: Path) -> Secrets:
-    """A line for each. What was cut off or overwritten is not taken for a shorter secret."""
+def read_secrets_file(path: Path) -> Secrets:
+    """The secrets that were made, a line for each.
+
+    HostError: the file is damaged: what was cut off or overwritten is not taken for a shorter secret.
+    OSError: it cannot be read.
+    """
     data = path.read_bytes()
     try:
         text = data.decode("ascii")

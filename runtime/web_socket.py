@@ -141,6 +141,11 @@ class WebSocket(Attachment):
         self.terminate()
 
     @property
+    def manager_of_peer(self) -> HibernationManager | None:
+        """The sockets of the object that has taken the other end, if one has."""
+        return self._peer._manager
+
+    @property
     def holds_messages(self) -> bool:
         """Whether a message waits here."""
         return self._inbox.holds_messages
@@ -473,6 +478,8 @@ class WebSocket(Attachment):
         """Nobody reads this end: drop what waits, and the connection with it."""
         close = self._inbox.limit.close
         self._inbox.clear()
+        if self._peer._manager is not None:
+            self._peer._manager.slot.meter.slow_readers += 1
         self.ready_state = ReadyState.CLOSED
         self._peer.arrive(close)
         self._ended(close)

@@ -25,6 +25,7 @@ from .errors import DataCloneError as DataCloneError
 from .errors import DataDirectoryError as DataDirectoryError
 from .errors import DataDirectoryHeldError as DataDirectoryHeldError
 from .errors import StorageError as StorageError
+from .figures import PartitionFigures as PartitionFigures
 from .histogram import MAX_WAITING as MAX_WAITING
 from .histogram import Histogram as Histogram
 from .histogram import quantile as quantile
@@ -55,6 +56,7 @@ __all__ = (
     "ObjectStore",
     "Overlay",
     "Partition",
+    "PartitionFigures",
     "StorageError",
     "Writer",
     "WriterStatistics",

@@ -11,11 +11,18 @@ promise that, and other logs rely on it too.
 from __future__ import annotations
 
 import errno
+from time import perf_counter
 from typing import TYPE_CHECKING
 
 from .errors import DataDirectoryError, StorageError
 from .files import sync_directory
-from .limits import INITIAL_SEGMENT_BYTES, MAX_LOG_BYTES, MAX_SEGMENT_BYTES
+from .histogram import Histogram
+from .limits import (
+    INITIAL_SEGMENT_BYTES,
+    MAX_LOG_BYTES,
+    MAX_SEGMENT_BYTES,
+    SYNC_BOUNDS_SECONDS,
+)
 from .log_record import HEADER, decode_batches
 from .log_segment import Segment
 
@@ -59,6 +66,7 @@ class CommitLog:
         self._segments: list[Segment] = []
         self._current: Segment | None = None
         self._broken: StorageError | None = None
+        self.sync_seconds = Histogram(SYNC_BOUNDS_SECONDS)  # of each synced write
         self.applied = applied
         try:
             self._open_segments()
@@ -88,6 +96,16 @@ class CommitLog:
             self._current = found
         return found is not None
 
+    @property
+    def size(self) -> int:
+        """The bytes of its files."""
+        return sum(segment.size for segment in self._segments)
+
+    @property
+    def unapplied(self) -> int:
+        """At most how many bytes of it LMDB does not have: those of the segments that are still needed."""
+        return sum(segment.end for segment in self._segments if segment.last > self.applied)
+
     def has_room(self, size: int) -> bool:
         """Whether a payload of `size` bytes has a place in the segments that there are."""
         size += HEADER.size
@@ -103,6 +121,7 @@ class CommitLog:
             raise self._broken
 
         assert self._current is not None
+        begun = perf_counter()
         try:
             self._current.append(self.last + 1, payload)
         except OSError as error:
@@ -118,6 +137,7 @@ class CommitLog:
             raise self._broken from error
 
         self.last += 1
+        self.sync_seconds.add(perf_counter() - begun)
 
     def skip(self) -> None:
         """The group after the last was stored in LMDB directly, when everything before it was there.

@@ -107,12 +107,26 @@ class Environment:
         return self._map_bytes
 
     @property
+    def used_bytes(self) -> int:
+        """How much of the map has ever been used: the size of the file. StorageError: it is closed."""
+        try:
+            return self._used()
+        except lmdb.Error as error:
+            raise self._unreadable(error) from error
+
+    def count(self, table: str) -> int:
+        """How many entries a table has."""
+        with self.reading() as transaction:
+            count: int = transaction.stat(self._tables[table])["entries"]
+            return count
+
+    @property
     def roomy(self) -> bool:
         """Whether everything that may be in the log is sure to fit: the disk and the map have head
         room. StorageError: the disk cannot say."""
         try:
             disk = os.statvfs(self._path)
-            used = (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+            used = self._used()
         except (OSError, lmdb.Error) as error:
             raise self._unreadable(error) from error
 
@@ -183,8 +197,8 @@ class Environment:
             raise self._unreadable(error) from error
 
     def close(self) -> None:
-        """Give up the map. No read or write may be in progress."""
-        with self._guard:
+        """Give up the map, when a `write` that is in progress has ended."""
+        with self._writing, self._guard:
             self._lmdb.close()
 
     def _commit(self, write: Callable[[Any], object]) -> None:
@@ -263,6 +277,10 @@ class Environment:
                     "the process more address space (ulimit -v), then restart the host"
                 ) from error
         self._map_bytes = size
+
+    def _used(self) -> int:
+        used: int = (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+        return used
 
     def _failure(self, error: Exception) -> StorageError:
         """What a failed commit means for its batches, and for all that follow."""

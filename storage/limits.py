@@ -51,6 +51,13 @@ MAX_FREE_SHARE = 0.5  # of the pages of a map, from MIN_COMPACT_BYTES on
 MIN_COMPACT_BYTES = 64 * 1024 * 1024
 MAX_OVERDUE_SECONDS = 60.0  # of an alarm, in a directory that a host serves
 
+# Figures
+SYNC_BOUNDS_SECONDS = (
+    *(0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05),
+    *(0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0),
+)
+GROUP_BOUNDS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096)  # batches
+
 
 @dataclass(frozen=True, slots=True)
 class EntryLimits:

@@ -17,6 +17,7 @@ from .commit_log import CommitLog
 from .deletion import delete_objects
 from .environment import NAMESPACE_BYTES, Environment, object_key
 from .errors import DataDirectoryError, StorageError
+from .figures import PartitionFigures
 from .keyspace import NUMBER_BYTES, number_bytes
 from .limits import APPLY_DELAY_SECONDS, INITIAL_MAP_BYTES, MAX_MAP_BYTES
 from .log_record import encode_batches
@@ -213,6 +214,21 @@ class Partition:
     def statistics(self) -> WriterStatistics:
         """What was committed since the start."""
         return self._writer.statistics()
+
+    def figures(self) -> PartitionFigures:
+        """What there is and what was done. StorageError: it is closed, or cannot be read."""
+        environment, log = self._environment, self._log
+        return PartitionFigures(
+            writer=self._writer.statistics(),
+            group_sizes=self._writer.group_sizes,
+            sync_seconds=log.sync_seconds,
+            map_bytes=environment.map_bytes,
+            used_bytes=environment.used_bytes,
+            log_bytes=log.size,
+            unapplied_bytes=log.unapplied,
+            pending_writes=self._pending.writes,
+            alarms=environment.count("alarms"),
+        )
 
     def apply_now(self) -> None:
         """Return when LMDB has everything that was acknowledged before the call. It waits for the

@@ -16,7 +16,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from .errors import StorageError
-from .limits import MAX_GROUP_BATCHES, MAX_GROUP_BYTES
+from .histogram import Histogram
+from .limits import GROUP_BOUNDS, MAX_GROUP_BATCHES, MAX_GROUP_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,6 +97,7 @@ class Writer:
         self._durable: list[Batch] = []  # of the group at hand; the writer's thread alone
         # Objects of which a batch failed, with the cause; the writer's thread alone.
         self._failed: dict[int, StorageError] = {}
+        self.group_sizes = Histogram(GROUP_BOUNDS)  # of the groups that were made durable
         self._commits = 0
         self._batches = 0
         self._largest_group = 0
@@ -295,6 +297,7 @@ class Writer:
 
         self._durable += batches
         self._commits += 1
+        self.group_sizes.add(len(batches))
         self._batches += len(batches)
         self._largest_group = max(self._largest_group, len(batches))
         return None

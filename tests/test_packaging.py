@@ -15,6 +15,7 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import NamedTuple
 
+import httpx
 import pytest
 
 from .helpers.doc_page import read_blocks
@@ -22,12 +23,13 @@ from .helpers.doc_session import DocSession
 
 REPOSITORY = Path(__file__).parent.parent
 ORDER = ("storage", "runtime", "bindings", "actors", "admin")  # each may import those before it
-BESIDE = ("benchmarks", "docs", "examples", "tests")
+BESIDE = ("benchmarks", "docs", "examples", "inspector", "tests")
 ROOT_FILES = (
     "CHANGELOG.md",
     "MANIFEST.in",
     "Makefile",
     "README.md",
+    "SECURITY.md",
     "mkdocs.yml",
     "package.json",
     "pyproject.toml",
@@ -91,6 +93,8 @@ def test_every_module_of_the_tree_is_in_the_wheel(built: Built) -> None:
         for path in (built.tree / package).rglob("*.py")
     }
     expected |= {f"roomhost/{package}/py.typed" for package in ORDER}
+    page = (built.tree / "admin").glob("inspector*.[!p]*")  # which npm has built, where it is
+    expected |= {f"roomhost/admin/{path.name}" for path in page}
     assert {name for name in built.wheel if ".dist-info/" not in name} == expected
 
 
@@ -117,7 +121,12 @@ def test_the_wheel_installs_what_is_made_above_the_runtime(built: Built) -> None
     parser = configparser.ConfigParser()
     parser.read_string(built.entry_points)
     groups = [name for name in parser.sections() if name.startswith("roomhost.")]
-    assert sorted(groups) == ["roomhost.bench", "roomhost.commands", "roomhost.modules"]
+    assert sorted(groups) == [
+        "roomhost.bench",
+        "roomhost.commands",
+        "roomhost.modules",
+        "roomhost.routes",
+    ]
     for group in groups:
         assert dict(parser[group])
         for name, value in parser[group].items():
@@ -126,16 +135,21 @@ def test_the_wheel_installs_what_is_made_above_the_runtime(built: Built) -> None
 
 @pytest.mark.timeout(300)
 def test_the_wheel_runs_the_quick_start_word_for_word(built: Built, tmp_path: Path) -> None:
-    """In an empty environment, from `pip install roomhost` on: the page's commands print what it says."""
+    """In an empty environment, from `pip install roomhost` on: the page's commands print what it says,
+    and the link of `roomhost dev` leads to the inspector, where npm has built it."""
     directory = tmp_path / "page"
     directory.mkdir()
     page = built.tree / "docs" / "quick-start.md"
     blocks = list(read_blocks(page.read_text(encoding="utf-8"), page.name))
     with DocSession(directory, empty_environment(tmp_path), wheel=built.file) as session:
+        inspectors: list[int] = []
         for block in blocks:
             session.run(block)
+            if "roomhost dev" in block.text and session.url is not None:
+                inspectors.append(httpx.get(f"{session.url}/_inspector/").status_code)
 
     assert session.ran == blocks
+    assert inspectors == [200 if "roomhost/admin/inspector.html" in built.wheel else 503]
 
 
 def empty_environment(directory: Path) -> Path:

@@ -68,7 +68,7 @@ def without_signature(token: str) -> str:
 @pytest.mark.parametrize(
     ("token", "reason"),
     [
-        (jwt.encode(CLAIMS, None, "none", {"kid": "new"}), "is no JSON Web Token"),
+        (jwt.encode(CLAIMS, "", "none", {"kid": "new"}), "is no JSON Web Token"),
         (without_signature(GOOD), "is no JSON Web Token"),
         (signed(CLAIMS, alg="none"), "is not signed by HS256"),
         (signed(CLAIMS, alg="None"), "is not signed by HS256"),

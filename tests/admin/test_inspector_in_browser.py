@@ -34,11 +34,11 @@ KEYS = "[...document.querySelectorAll('table.entries th code')].map((key) => key
 LIVE = "document.querySelector('[role=status] .chip.dot')?.textContent === 'live'"
 VIEWS = ("", "COUNTER", "TABLE/friday-night", "LIVE.rooms/general", "LIVE.rooms/handbook")
 PICTURES = {
-    "live": ("", 700, 40),
-    "objects": ("COUNTER", 700, 1),
+    "objects": ("COUNTER", 600, 1),
     "object": ("TABLE/friday-night", 900, 1),
     "room": ("LIVE.rooms/general", 900, 1),
-    "document": ("LIVE.rooms/handbook", 900, 1),
+    "document": ("LIVE.rooms/handbook", 700, 1),
+    "live": ("", 600, 60),
 }
 
 
@@ -211,6 +211,9 @@ def test_a_room_is_shown(stage: Stage) -> None:
         page.says(
             "Grace", "typing", "Since last night. Try the harbour", "Deploy at noon", "active"
         )
+        page.until(LIVE)
+        say(stage, "It comes by itself")
+        page.says("It comes by itself")
         page.go("LIVE.rooms/handbook")
         page.says(HANDBOOK.splitlines()[0], "1. A room that is slow", "326 characters", "column")
         page.evaluate("document.querySelector('select').focus()")
@@ -332,7 +335,10 @@ def test_pictures_are_taken(stage: Stage, tmp_path: Path) -> None:
                 page.until(LIVE)
                 stage.play("f1e2")
                 stage.play("e7e6")
-                page.says("plays e7e6")
+                page.says("plays e7e6", "'e7e6'", "in memory")
+            if view.endswith("general"):
+                say(stage, "Noon it is.")
+                page.says("Noon it is.")
             for scheme in ("light", "dark"):
                 path = folder / f"inspector-{name}-{scheme}.png"
                 size = {"width": 1200, "height": height}
@@ -344,10 +350,19 @@ def test_pictures_are_taken(stage: Stage, tmp_path: Path) -> None:
         stage.browser.screenshot(page.name, path, width=360, height=740, dark=False)
 
 
+def say(stage: Stage, text: str) -> None:
+    """A message from a back-end."""
+    url = f"{stage.host.url}/realtime/live/rooms/general/publish"
+    actor = {"kind": "user", "id": "ada", "displayName": "Ada"}
+    body = {"type": "chat", "data": {"text": text}, "actor": actor}
+    answer = httpx.post(url, json=body, headers={"authorization": f"Bearer {KEY}"})
+    assert answer.status_code == 200
+
+
 def play_on(stage: Stage, seconds: int) -> None:
     """Load that rises and falls, for as long as the charts need."""
     end = time.monotonic() + seconds
-    with ThreadPoolExecutor(8) as pool, httpx.Client(base_url=stage.host.url) as client:
+    with ThreadPoolExecutor(2) as pool, httpx.Client(base_url=stage.host.url) as client:
         for step in itertools.count():
             if time.monotonic() > end:
                 return
@@ -386,21 +401,24 @@ def test_an_editor_switches_writes_on_and_confirms_each(stage: Stage) -> None:
         page.until("document.querySelector('[role=switch]') !== null")
         assert page.evaluate("document.querySelectorAll('td button').length") == 0
         page.click("switch", "Edit")
-        page.click("button", "Delete turn")
-        page.click("button", "Cancel")
-        assert page.evaluate("document.querySelectorAll('dialog').length") == 0
+        confirm(page, "Delete turn", "Cancel")
         page.says("turn")
-        page.click("button", "Delete turn")
-        page.click("button", "Delete")
+        confirm(page, "Delete turn", "Delete")
         page.until(f"!{KEYS}.includes('turn')")
         put(stage, page, "Put a key", "verdict", "{'winner': 'Ada', 'by': (1, 2)}")
         page.says("{'winner': 'Ada', 'by': (1, 2)}")
-        page.click("button", "Run alarm now")
-        page.click("button", "Run alarm now")
-        page.says("'timed out'")
-        page.click("button", "Evict")
-        page.click("button", "Evict")
-        page.says("asleep", "hibernates")
+        confirm(page, "Run alarm now", "Run alarm now")
+        page.says("'timed out'", "The alarm ran.")
+        confirm(page, "Evict", "Evict")
+        page.says("asleep", "hibernates", "It was evicted.")
+
+
+def confirm(page: Page, button: str, answer: str) -> None:
+    """Click a button, and then one of the dialog that it opens."""
+    page.click("button", button)
+    page.until("document.querySelector('dialog[open]') !== null")
+    page.click("button", answer)
+    page.until("document.querySelector('dialog') === null")
 
 
 def put(stage: Stage, page: Page, button: str, key: str, value: str) -> None:

@@ -77,7 +77,8 @@ async def test_a_channel_has_messages_alone(host: Host) -> None:
     await host.env.COLLAB.channel("news").publish(type="note")
     found = await read(host, binding="COLLAB", kind="channels", name="news")
     assert [message["type"] for message in found["messages"]] == ["note"]
-    assert found.keys() == {"binding", "kind", "name", "lifecycle", "messages"}
+    assert "members" not in found
+    assert "document" not in found
 
 
 async def test_a_room_without_a_document_has_none(host: Host) -> None:
@@ -96,6 +97,19 @@ async def test_reading_changes_nothing(host: Host) -> None:
         await read(host, binding="COLLAB", name="absent")
     assert refused.value.status == 404
     assert {each.name for each in host.list_objects("COLLAB.rooms")} == {"lobby"}
+
+
+async def test_a_reading_tells_its_own_events(host: Host) -> None:
+    """How many there are, and between when: whoever follows the room tells them from others."""
+    await host.env.COLLAB.channel("news").publish(type="note")
+    async with host.observer.follow(["COLLAB.rooms", "COLLAB.channels"]) as follower:
+        for kind, name in (("rooms", "lobby"), ("channels", "news")):
+            found = await read(host, binding="COLLAB", kind=kind, name=name)
+            events = [await anext(follower) for _ in range(found["calls"])]
+            assert {event.what for event in events} == {"operate"}
+            assert all(found["began_ms"] <= event.at_ms <= found["ended_ms"] for event in events)
+        await host.env.COLLAB.room("last").lifecycle()
+        assert (await anext(follower)).name == "last"
 
 
 @pytest.mark.parametrize("binding", ["ABSENT", "COLLAB.rooms", ""])

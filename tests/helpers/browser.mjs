@@ -6,7 +6,7 @@ const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 8_000;
 const POLL_MS = 20;
 const REFUSED_REQUEST = /^Failed to load resource/; // which the page is told of as well
 

@@ -87,7 +87,7 @@ class DocSession:
                 for step in read_steps(block.text):
                     self._run_step(block, step)
             case "js":
-                run_node(self._real(block.text), self.directory, self._url())
+                run_node(self._real(block.text), self.directory, self.url)
             case "python" if block.title is None:
                 # As many lines ahead of it as on the page: tracebacks name the page's lines.
                 source = "\n" * block.line + self._real(block.text)
@@ -174,7 +174,9 @@ class DocSession:
             self._server.stop()
             self._server = None
 
-    def _url(self) -> str | None:
+    @property
+    def url(self) -> str | None:
+        """Where the host of the page really is, while one runs."""
         port = None if self._server is None else self._server.port
         return None if port is None else f"http://127.0.0.1:{port}"
 
@@ -188,10 +190,12 @@ class DocSession:
 
 
 def environment_of(path: Path, directory: Path) -> dict[str, str]:
-    """What commands of a page run in: `roomhost` on the PATH, and no settings but the port."""
+    """What commands of a page run in: `roomhost` on the PATH, a free port, and data in the page's own
+    directory, whatever a `roomhost.toml` of the page says."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ROOMHOST")}
     return kept | {
         "PATH": f"{path}{os.pathsep}{os.environ['PATH']}",
+        "ROOMHOST_DATA_DIR": "state",
         "ROOMHOST_PORT": "0",
         "UVICORN_PORT": "0",
         "CURL_HOME": str(directory),

@@ -46,6 +46,7 @@ objects are in memory, and which alarms are late.
 """
 
 logger = logging.getLogger("arcade")
+logger.setLevel(logging.INFO)  # whatever the host's own level is
 
 
 class Counter(DurableObject):
