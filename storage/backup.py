@@ -49,24 +49,29 @@ def back_up(
     source, target = source.absolute(), target.absolute()
     partial = target.with_name(target.name + PARTIAL)
     _check_target(source, target)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_alone(source / PARTITION, f"another backup of {source}"))
-        try:
-            stack.enter_context(_begin(partial, files))
+    try:
+        with (
+            _alone(source / PARTITION, f"another backup of {source}"),
+            _begin(partial, files),
+        ):
             manifest = _fill(source, partial, version, made_at, files, report)
             report(Step.FINISHING, 0, 1)
             partial.rename(target)
-            sync_directory(target.parent)
-        except (OSError, DataDirectoryError, KeyboardInterrupt) as error:
-            if _is_ours(partial, files):
-                shutil.rmtree(partial, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise DataDirectoryError(
-                    f"the backup cannot be written to {target} ({error.strerror or error}): make room, "
-                    "or name a directory on another disk; nothing is left of it"
-                ) from error
-            raise
+    except OSError as error:
+        raise DataDirectoryError(
+            f"the backup cannot be written to {target} ({error.strerror or error}): make room, or name a "
+            "directory on another disk; nothing is left of it"
+        ) from error
 
+    try:
+        sync_directory(target.parent)
+    except OSError as error:
+        raise DataDirectoryError(
+            f"{target} is whole, but the disk does not promise to keep its name "
+            f"({error.strerror or error}): check the disk, make another backup"
+        ) from error
+
+    report(Step.FINISHING, 1, 1)
     return manifest
 
 
@@ -110,7 +115,8 @@ def _alone(directory: Path, other: str) -> Generator[None]:
 
 @contextlib.contextmanager
 def _begin(partial: Path, files: Sequence[str]) -> Generator[None]:
-    """An empty directory, and nobody else's: what an earlier backup left there is cleared."""
+    """An empty directory, and nobody else's: what an earlier backup left there is cleared, and what
+    this one has made if it fails."""
     partial.mkdir(mode=0o700, exist_ok=True)
     with _alone(partial, f"another backup to {partial.with_suffix('')}"):
         if not _is_ours(partial, files):
@@ -119,10 +125,14 @@ def _begin(partial: Path, files: Sequence[str]) -> Generator[None]:
                 "directory"
             )
 
-        for entry in partial.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        (partial / PARTITION).mkdir(mode=0o700)
-        yield
+        try:
+            for entry in partial.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            (partial / PARTITION).mkdir(mode=0o700)
+            yield
+        except (OSError, DataDirectoryError, KeyboardInterrupt):
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
 
 
 def _is_ours(partial: Path, files: Sequence[str]) -> bool:

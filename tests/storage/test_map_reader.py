@@ -109,6 +109,21 @@ def rewrite(partition: Partition) -> int:
     return int(information["last_pgno"])
 
 
+def test_a_map_does_not_grow_for_a_reader_that_was_killed(tmp_path: Path) -> None:
+    """Whoever needs pages looks first whether those are free that it held."""
+    directory = DataDirectory.open(make_state(tmp_path / "state", [1]))
+    partition = open_partition(directory, map_bytes=8 << 20)
+    rewrite(partition)
+    with reading(directory.partition) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+    for _ in range(4):
+        rewrite(partition)
+    assert partition._environment.map_bytes == 8 << 20
+    partition.close()
+    directory.close()
+
+
 @pytest.mark.parametrize("damage", ["missing", "not a map"])
 def test_a_map_that_cannot_be_read_is_one_line(tmp_path: Path, damage: str) -> None:
     """It says what to do."""
