@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LINE = re.compile(r"at line (\d+)")  # what tomllib says
 KEY = re.compile(r"the key (\w+) is unknown")
+NOT_STARTED = "Not started"  # the kind of a failure that the host has words for
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
 PACKAGES = ("actors", "admin", "bindings", "runtime", "storage")
 STANDARD = os.path.realpath(sysconfig.get_path("stdlib"))
@@ -88,7 +89,7 @@ def failure_of(error: BaseException, roots: Sequence[str]) -> Failure:
         return _syntax_failure(cause, own, root)
 
     if known and not own:
-        return Failure(type(error).__name__, str(error), settings_place(str(error), root))
+        return Failure(NOT_STARTED, str(error), settings_place(str(error), root))
 
     where = own.pop() if own else None
     raised = places[-1] if where is not None and places[-1] != where else None
@@ -144,7 +145,8 @@ def is_own(filename: str, roots: Sequence[str]) -> bool:
         return False
 
     path = os.path.realpath(os.path.join(roots[0], filename))
-    own = any(is_below(path, root) for root in roots)
+    # A compiled module may have been told any name.
+    own = any(is_below(path, root) for root in roots) and os.path.exists(path)
     libraries = any(is_below(path, folder) for folder in (*OURS, STANDARD))
     return own and not libraries and LIBRARIES.isdisjoint(path.split(os.sep))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from roomhost.admin import limits
-from roomhost.admin.dev_failure import Failure, Line, excerpt, failure_of, is_own
+from roomhost.admin.dev_failure import NOT_STARTED, Failure, Line, excerpt, failure_of, is_own
 from roomhost.runtime import HostError, load_settings
 from roomhost.storage import DataDirectoryError
 
@@ -107,9 +107,9 @@ def test_only_one_of_a_group_and_the_cause_of_ours_are_what_is_shown(tmp_path: P
     wrapped = HostError("cannot import demo: No module named 'demo'")
     wrapped.__cause__ = ModuleNotFoundError("No module named 'demo'")
     failure = failure_of(ExceptionGroup("g", [wrapped]), (str(tmp_path),))
-    assert failure == Failure("HostError", "cannot import demo: No module named 'demo'")
+    assert failure == Failure(NOT_STARTED, "cannot import demo: No module named 'demo'")
     failure = failure_of(DataDirectoryError("it is held"), (str(tmp_path),))
-    assert failure == Failure("DataDirectoryError", "it is held")
+    assert failure == Failure(NOT_STARTED, "it is held")
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,9 @@ def test_a_settings_file_has_lines_too(text: str, where: str, tmp_path: Path) ->
 def test_code_of_libraries_is_not_the_applications_own(tmp_path: Path) -> None:
     """Wherever they are installed, in the application's directory too."""
     root = (str(tmp_path), str(Path(__file__).parent.parent.parent))
+    (tmp_path / "lib" / "site-packages").mkdir(parents=True)
+    for path in ("demo.py", "lib/site-packages/click.py"):
+        (tmp_path / path).touch()
     assert is_own(str(tmp_path / "demo.py"), root)
     assert is_own("demo.py", root)
     assert is_own(__file__, root)
@@ -139,6 +142,7 @@ def test_code_of_libraries_is_not_the_applications_own(tmp_path: Path) -> None:
     assert not is_own(sys.modules["roomhost.runtime"].__file__ or "", root)
     assert not is_own(f"{sysconfig.get_path('stdlib')}/json/decoder.py", ("/",))
     assert not is_own("<string>", root)
+    assert not is_own("uvloop/loop.pyx", root)
     assert not is_own("/elsewhere/demo.py", root)
 
 
