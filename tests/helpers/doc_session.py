@@ -88,16 +88,20 @@ class DocSession:
                     self._run_step(block, step)
             case "js":
                 run_node(self._real(block.text), self.directory, self.url)
-            case "python" if block.title is None:
-                # As many lines ahead of it as on the page: tracebacks name the page's lines.
-                source = "\n" * block.line + self._real(block.text)
-                run_snippet(source, block.page, self._names)
-            case "python" if self._wheel is not None:
-                self._command(block, f"python -c 'import {Path(block.title).stem}'", "")
             case "python":
-                run_module(Path(block.title).stem, self.directory)
+                self._run_python(block)
             case language:
                 CHECKS[language](block, self.directory)
+
+    def _run_python(self, block: Block) -> None:
+        if block.title is None:
+            # As many lines ahead of it as on the page: tracebacks name the page's lines.
+            source = "\n" * block.line + self._real(block.text)
+            run_snippet(source, block.page, self._names)
+        elif self._wheel is not None:
+            self._command(block, f"python -c 'import {Path(block.title).stem}'", "")
+        else:
+            run_module(Path(block.title).stem, self.directory)
 
     def _write(self, title: str, text: str) -> None:
         path = self.directory / (title if not title.startswith("/") else Path(title).name)
