@@ -93,7 +93,7 @@ def failure_of(error: BaseException, roots: Sequence[str]) -> Failure:
     where = own.pop() if own else None
     raised = places[-1] if where is not None and places[-1] != where else None
     text = "".join(traceback.format_exception(cause))[-limits.MAX_TRACEBACK_CHARACTERS :]
-    message = str(cause)[: limits.MAX_FAILURE_CHARACTERS]
+    message = message_of(cause)[: limits.MAX_FAILURE_CHARACTERS]
     frames_shown = tuple(own[-limits.MAX_SHOWN_FRAMES :])
     return Failure(type(cause).__qualname__, message, where, frames_shown, raised, text)
 
@@ -110,6 +110,12 @@ def _syntax_failure(error: SyntaxError, own: list[Place], root: str) -> Failure:
         None,
         text[-limits.MAX_TRACEBACK_CHARACTERS :],
     )
+
+
+def message_of(error: BaseException) -> str:
+    """What an error says, with its notes, and what Python thinks was meant."""
+    lines = traceback.TracebackException.from_exception(error).format_exception_only()
+    return "".join(lines).partition(f"{type(error).__qualname__}: ")[2].rstrip("\n")
 
 
 def only_one(error: BaseException) -> BaseException:

@@ -57,7 +57,7 @@ function Event({ event }) {
   return html`<tr>
     <td><time>${clock(event.at_ms)}</time></td>
     <td>
-      <${Chip}>${event.kind}<//> ${event.what !== event.kind && html`<code>${visible(event.what)}</code>`}
+      <${Chip}>${event.kind}<//> ${event.what && event.what !== event.kind && html`<code>${visible(event.what)}</code>`}
       ${event.outcome !== "ok" && html` <${Chip} tone="bad">${visible(event.outcome)}<//>`}
     </td>
     <td class="number">

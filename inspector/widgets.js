@@ -37,6 +37,12 @@ export const Failure = ({ error, retry }) => html`<div class="failure" role="ale
   ${retry && html`<button type="button" class="secondary" onClick=${retry}>Try again</button>`}
 </div>`;
 
+/** What came of a change: { error }, or { text }, or nothing. */
+export const Outcome = ({ of }) => html`<div role="status">
+  ${of.error && html`<${Failure} error=${of.error} />`}
+  ${of.text && html`<p class="said">${visible(of.text)}</p>`}
+</div>`;
+
 /** What `useCall` returned: the data by `children`, or that it is on its way, or why it is not here. */
 export function Loaded({ of, children }) {
   if (of.error && of.error.status !== 0) {

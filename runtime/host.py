@@ -15,7 +15,7 @@ from . import limits
 from .asgi import HostASGI
 from .backend import current_backend
 from .clock import SystemClock
-from .deployment import Deployment, Namespace, check, delete_gone, deploy, install, plan_for
+from .deployment import Deployment, Namespace, check, delete_gone, deploy, install, log, plan_for
 from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
@@ -312,7 +312,9 @@ class Host:
             self._group, backend, self.clock, partition, self.settings, self.observer.meters
         )
         plan = plan_for(self, self.app)
-        check(plan, refuse=self._refuse_orphans)
+        if self._refuse_orphans:
+            check(plan)
+        log(plan)
         engine.classes = install(self, self.app, plan)
         self.observer.runs(engine)
         self.clock.attach(self.settle)
@@ -327,11 +329,10 @@ class Host:
 
     def delete_gone(self) -> None:
         """Delete, from now on, the objects of classes that were deleted, if there are any."""
-        if any(
-            record.state is NamespaceState.DELETED
-            for record in self.engine.partition.catalogue.read().namespaces
-        ):
-            self._group.start_soon(delete_gone, self.engine)
+        records = self.engine.partition.catalogue.read().namespaces
+        gone = [record for record in records if record.state is NamespaceState.DELETED]
+        if gone:
+            self._group.start_soon(delete_gone, self.engine, gone)
 
     async def _hold_group(self, *, task_status: TaskStatus[TaskGroup]) -> None:
         """The task that owns the objects' tasks, so that they can all be dropped without

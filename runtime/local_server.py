@@ -113,6 +113,7 @@ def local_config(host: Host) -> uvicorn.Config:
         http="httptools",
         ws="none",
         lifespan="off",
+        log_config=None,  # its lines go where all others go
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),

@@ -39,7 +39,7 @@ class Sampler:
 
     def __init__(self, share: float) -> None:
         self.share = share
-        self._credit = 1.0 if share else 0.0  # the first one is picked
+        self._credit = 1.0 - share if share else 0.0  # the first one is picked
 
     def picks(self) -> bool:
         """Whether the next one is picked."""

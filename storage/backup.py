@@ -14,8 +14,8 @@ import shutil
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from .backup_manifest import BACKUP_FORMAT, MANIFEST, FileRecord, Manifest, write_manifest
-from .data_directory import FORMAT_VERSION, PARTITION
+from .backup_manifest import BACKUP_FORMAT, FileRecord, Manifest, write_manifest
+from .data_directory import FORMAT_VERSION, MANIFEST, PARTITION
 from .errors import DataDirectoryError
 from .files import checksum, copy_file, free_bytes, sync_directory
 from .limits import SPARE_COPY_BYTES

@@ -70,6 +70,20 @@ def test_an_exception_is_in_the_innermost_own_line(tmp_path: Path) -> None:
     assert failure.traceback.startswith("Traceback (most recent call last):\n")
 
 
+def test_the_message_is_what_python_prints(tmp_path: Path) -> None:
+    """With its notes, and with what was meant; an error that cannot even be told is no trouble."""
+    failure = failure_of_module(tmp_path, "counter = 1\ncountre\n")
+    assert failure.message in (
+        "name 'countre' is not defined. Did you mean: 'counter'?",
+        "name 'countre' is not defined",  # Python 3.11 thinks so only when it prints by itself
+    )
+    source = "error = KeyError('x')\nerror.add_note('a note')\nraise error\n"
+    assert failure_of_module(tmp_path, source).message == "'x'\na note"
+    assert failure_of_module(tmp_path, "raise ValueError\n").message == ""
+    source = "class E(Exception):\n    def __str__(self):\n        return 1 / 0\nraise E\n"
+    assert failure_of_module(tmp_path, source).message == "<exception str() failed>"
+
+
 def test_columns_are_characters(tmp_path: Path) -> None:
     """Python counts bytes of UTF-8."""
     failure = failure_of_module(tmp_path, 'x = "größe 🙂", 1 / 0\n')

@@ -111,7 +111,7 @@ def test_text_begins_with_what_and_where() -> None:
         "     1 | x = 1\n"
         f">    2 | y = {EVIL}\n"
         "       |     ^^^^^\n"
-        "     3 | \n"
+        "     3 |\n"
         "  raised by /lib/json.py:9 in loads\n"
         f"  called by {EVIL}.py:7 in {EVIL}\n"
         "    call()\n"

@@ -401,21 +401,24 @@ def test_an_editor_switches_writes_on_and_confirms_each(stage: Stage) -> None:
         page.until("document.querySelector('[role=switch]') !== null")
         assert page.evaluate("document.querySelectorAll('td button').length") == 0
         page.click("switch", "Edit")
-        page.click("button", "Delete turn")
-        page.click("button", "Cancel")
-        assert page.evaluate("document.querySelectorAll('dialog').length") == 0
+        confirm(page, "Delete turn", "Cancel")
         page.says("turn")
-        page.click("button", "Delete turn")
-        page.click("button", "Delete")
+        confirm(page, "Delete turn", "Delete")
         page.until(f"!{KEYS}.includes('turn')")
         put(stage, page, "Put a key", "verdict", "{'winner': 'Ada', 'by': (1, 2)}")
         page.says("{'winner': 'Ada', 'by': (1, 2)}")
-        page.click("button", "Run alarm now")
-        page.click("button", "Run alarm now")
-        page.says("'timed out'")
-        page.click("button", "Evict")
-        page.click("button", "Evict")
-        page.says("asleep", "hibernates")
+        confirm(page, "Run alarm now", "Run alarm now")
+        page.says("'timed out'", "The alarm ran.")
+        confirm(page, "Evict", "Evict")
+        page.says("asleep", "hibernates", "It was evicted.")
+
+
+def confirm(page: Page, button: str, answer: str) -> None:
+    """Click a button, and then one of the dialog that it opens."""
+    page.click("button", button)
+    page.until("document.querySelector('dialog[open]') !== null")
+    page.click("button", answer)
+    page.until("document.querySelector('dialog') === null")
 
 
 def put(stage: Stage, page: Page, button: str, key: str, value: str) -> None:

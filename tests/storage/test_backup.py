@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 from roomhost.storage import Batch, DataDirectory, DataDirectoryError, ObjectRecord
 from roomhost.storage import backup as backups
 from roomhost.storage.backup import Step, back_up
-from roomhost.storage.backup_manifest import MANIFEST, read_manifest
-from roomhost.storage.data_directory import PARTITION
+from roomhost.storage.backup_manifest import read_manifest
+from roomhost.storage.data_directory import MANIFEST, PARTITION
 from roomhost.storage.map_reader import DATA_FILE
 from roomhost.storage.restore import check_backup, restore
 
 from .batches import NUMBERS, Model, batches
-from .states import SECRETS, back_up_options, make_state, open_partition, put, read_state
+from .states import SECRETS, back_up_options, damage, make_state, open_partition, put, read_state
 from .steps import KilledError, ending, failed, killed
 
 OPTIONS = back_up_options()
@@ -194,11 +194,7 @@ def test_a_disk_that_gives_back_something_else_is_found_out(
 def test_a_damaged_map_is_not_backed_up(tmp_path: Path) -> None:
     """Better no backup than one that restores the damage."""
     source = make_state(tmp_path / "state")
-    directory = DataDirectory.open(source)
-    partition = open_partition(directory)
-    partition._environment.put("alarms", bytes(16), b"")
-    partition.close()
-    directory.close()
+    damage(source, lambda put_row, _: put_row("alarms", bytes(16), b""))
     with pytest.raises(DataDirectoryError, match=r"damaged .* run `roomhost doctor`"):
         back_up(source, tmp_path / "backup", **OPTIONS)
     assert not list(tmp_path.glob("backup*"))
