@@ -111,6 +111,7 @@ class DocSession:
     def _run_step(self, block: Block, step: Step) -> None:
         if step.command is None:
             self._await_output(block, step.expected)
+            self._interrupt(block, step)
         elif step.serves:
             self._serve(block, step)
         elif step.command.startswith("pip ") and self._wheel is not None:
@@ -153,10 +154,13 @@ class DocSession:
         command = PORT_FLAG.sub(r"\g<1>0", step.command)
         self._server = DocServer(command, self.directory, self._environment)
         self._await_output(block, step.expected)
-        if step.interrupted is not None:
+        self._interrupt(block, step)
+
+    def _interrupt(self, block: Block, step: Step) -> None:
+        if step.interrupted is not None and self._server is not None:
             status = self._server.interrupt()
             output = self._as_shown(self._server.output)
-            self._check_status(block, step.command, status, output)
+            self._check_status(block, "Ctrl-C", status, output)
             if not matches(step.interrupted, output):
                 raise BlockError(block, f"after Ctrl-C it prints\n{plain(output)}")
 
