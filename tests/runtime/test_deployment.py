@@ -323,6 +323,37 @@ async def test_objects_of_a_deleted_class_are_deleted_over_restarts(
         assert await host.env.KEPT.get_by_name("3").texts() == ["x@1"]
 
 
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_crash_in_a_deploy_leaves_what_both_codes_can_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bool, number: int
+) -> None:
+    """The record is the old one or the new one, and whichever code starts next has the objects."""
+    versions = {
+        1: version(1),
+        2: version(
+            2, {"THING": "Thing"}, [Migration(tag="v1", renamed_classes={"Object": "Thing"})]
+        ),
+    }
+    async with host_for(versions[1], data_dir=tmp_path) as host:
+        await host.env.OBJECT.get_by_name("a").note("one")
+        write = host.engine.partition.catalogue.write
+
+        def crash(catalogue: Any) -> None:
+            if written:
+                write(catalogue)
+            raise StorageError("the machine is gone")
+
+        monkeypatch.setattr(host.engine.partition.catalogue, "write", crash)
+        with pytest.raises(StorageError, match="the machine is gone"):
+            await host.deploy(versions[2])
+        await host.crash()
+    host = Host(versions[number], data_dir=tmp_path, clock=ManualClock(), refuse_orphans=True)
+    async with host:
+        binding = next(iter(host.namespaces))
+        assert await host.env[binding].get_by_name("a").texts() == ["one@1"]
+
+
 async def test_orphans_are_refused_where_that_was_asked_and_else_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
