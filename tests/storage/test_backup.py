@@ -223,7 +223,7 @@ def as_users_write(batch: Batch) -> Batch:
 written = batches().map(as_users_write)
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(before=st.lists(written, max_size=8), after=st.lists(written, min_size=1, max_size=4))
 def test_a_backup_restores_to_what_was_applied_before_it(
     tmp_path_factory: pytest.TempPathFactory, before: list[Batch], after: list[Batch]
