@@ -115,7 +115,7 @@ def _show(found: dict[str, Any]) -> None:
     show_fields(shown)
     if found["sockets"]:
         click.echo()
-        columns = ("SOCKET", "TAGS", "ATTACHMENT", "PROTOCOL", "#WAITING")
+        columns: tuple[str, ...] = ("SOCKET", "TAGS", "ATTACHMENT", "PROTOCOL", "#WAITING")
         show_table(columns, [_socket(number, ws) for number, ws in enumerate(found["sockets"], 1)])
     if found["events"]:
         click.echo()
