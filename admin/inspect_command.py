@@ -94,7 +94,7 @@ def _read(target: Target, binding: str, name: str, given: dict[str, Any]) -> dic
             after=after,
             limit=min(left, limits.MAX_LIMIT),
         )
-        entries = [] if found is None else found["entries"]
+        entries: list[Any] = [] if found is None else found["entries"]
         found = page | {"entries": entries + page["entries"]}
         left -= len(page["entries"])
         after = page.get("after")
