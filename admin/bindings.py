@@ -58,7 +58,7 @@ def find_object(
     """The namespace and the id of one object, by its exact name or its id.
 
     64 hex digits in place of a name are an id, unless an object is there under that name. With a
-    module's binding its rooms are looked through, then its channels. `new`: the object need not be
+    module's binding it is whichever of its rooms and channels is there. `new`: the object need not be
     there. OperationError: there is none, or there are two; the message names some that there are.
     """
     namespaces = namespaces_of(host, binding)
