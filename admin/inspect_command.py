@@ -48,7 +48,8 @@ if TYPE_CHECKING:
 def inspect(binding: str, name: str, yes: bool, as_json: bool, **given: Any) -> None:
     """Show one object, or change it.
 
-    What is stored of it, its alarm, its sockets, and whether it is in memory. Recent events are shown where the host records them: with the inspector on, or at debug.
+    What is stored of it, its alarm, its sockets, and whether it is in memory. Recent events are
+    shown where the host records them: with the inspector on, or at debug.
 
     NAME is its exact name, or its id of 64 hex digits. With a module's binding it is the name of a
     room or of a channel; where both are there, COLLAB.rooms and COLLAB.channels say which. Values are
