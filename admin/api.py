@@ -43,7 +43,7 @@ UNCONFIGURED = (
     "the admin API of this host is open to its local socket alone, because it has no API key: set "
     "api_keys in roomhost.toml, or the variable ROOMHOST_API_KEYS"
 )
-REFUSED = "an API key of this host is needed: Authorization: Bearer <key>"
+REFUSED = "an API key of this host is needed: Authorization: Bearer <key>, or --api-key"
 READ_ONLY = (
     "this host takes no changes over the network: set inspector_edit in roomhost.toml, or the "
     "variable ROOMHOST_INSPECTOR_EDIT, or call it on its own machine by --data-dir"

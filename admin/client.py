@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ssl
-from contextlib import closing
+from contextlib import closing, contextmanager
+from functools import partial
+from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import TYPE_CHECKING, Any, Protocol, Self, cast
 from urllib.parse import urlsplit
@@ -60,10 +62,15 @@ class AdminClient:
     running = True
 
     def __init__(
-        self, connect: Callable[[], HTTPConnection], where: str, api_key: str | None = None
+        self,
+        connect: Callable[[], HTTPConnection],
+        where: str,
+        api_key: str | None = None,
+        base: str = "",
     ) -> None:
         self._connect = connect
         self._where = where
+        self._base = base
         self._headers = {"content-type": "application/json"}
         if api_key is not None:
             self._headers["authorization"] = f"Bearer {api_key}"
@@ -87,23 +94,11 @@ class AdminClient:
         if api_key is not None and not (api_key.isascii() and api_key.isprintable()):
             raise HostError("an API key is printable ASCII")
 
-        hostname, base = parts.hostname, parts.path.rstrip("/")
-
-        def connect() -> HTTPConnection:
-            if parts.scheme == "http":
-                made = HTTPConnection(hostname, port, timeout=limits.TIMEOUT_SECONDS)
-            else:
-                context = ssl.create_default_context()
-                made = HTTPSConnection(
-                    hostname, port, timeout=limits.TIMEOUT_SECONDS, context=context
-                )
-            return made
-
-        client = cls(connect, url, api_key)
-        client._base = base
-        return client
-
-    _base = ""
+        make: Callable[..., HTTPConnection] = HTTPConnection
+        if parts.scheme == "https":
+            make = partial(HTTPSConnection, context=ssl.create_default_context())
+        connect = partial(make, parts.hostname, port, timeout=limits.TIMEOUT_SECONDS)
+        return cls(connect, url, api_key, parts.path.rstrip("/"))
 
     def __enter__(self) -> Self:
         return self
@@ -118,26 +113,15 @@ class AdminClient:
 
     def call(self, operation: str, /, **given: Any) -> dict[str, Any]:
         """See `Target`."""
-        with closing(self._request(operation, given)) as response:
-            try:
-                return as_object(response.read(limits.MAX_ANSWER_BYTES))
-            except (OSError, HTTPException) as error:
-                raise self._lost(error) from error
+        with self._request(operation, given, limits.TIMEOUT_SECONDS) as response:
+            return as_object(response.read(limits.MAX_ANSWER_BYTES))
 
     def stream(self, operation: str, /, **given: Any) -> Generator[dict[str, Any]]:
         """See `Target`."""
+        ended = False
         # Silence is no sign of trouble here: the host closes when it stops.
-        with closing(self._request(operation, given, patient=True)) as response:
-            ended = False
-            while True:
-                try:
-                    data = response.readline(limits.MAX_ANSWER_BYTES)
-                except (OSError, HTTPException) as error:
-                    raise self._lost(error) from error
-
-                if not data:
-                    break
-
+        with self._request(operation, given, None) as response:
+            while data := response.readline(limits.MAX_ANSWER_BYTES):
                 line = as_object(data)
                 raise_error(line)
                 ended = "result" in line
@@ -145,40 +129,36 @@ class AdminClient:
         if not ended:
             raise HostError(f"{self._where} ended before the operation did: call again")
 
+    @contextmanager
     def _request(
-        self, operation: str, given: dict[str, Any], *, patient: bool = False
-    ) -> HTTPResponse:
-        """The response, its body unread, when it is a success."""
+        self, operation: str, given: dict[str, Any], patience: float | None
+    ) -> Generator[HTTPResponse]:
+        """The response, its body unread, when it is a success. `patience`: seconds of silence."""
         body = encode_input(given)
-        connection = self._connect()
-        try:
-            connection.connect()
-            if patient:
-                connection.sock.settimeout(None)
-            connection.request("POST", f"{self._base}{PATH}{operation}", body, self._headers)
-            response = connection.getresponse()
-        except ConnectionError as error:
-            connection.close()
-            raise self._lost(error) from error
-        except TimeoutError as error:
-            connection.close()
-            raise HostError(
-                f"{self._where} has not answered for {limits.TIMEOUT_SECONDS:.0f} s: look at its log"
-            ) from error
-        except (OSError, HTTPException) as error:
-            connection.close()
-            raise HostError(f"cannot reach {self._where}: {error}") from error
+        with closing(self._connect()) as connection:
+            try:
+                connection.connect()
+                connection.sock.settimeout(patience)
+                connection.request("POST", f"{self._base}{PATH}{operation}", body, self._headers)
+                with closing(connection.getresponse()) as response:
+                    if response.status != HTTPStatus.OK:
+                        raise self._refused(response)
 
-        if response.status != 200:
-            with closing(response):
-                raise self._refused(response)
-
-        return response
+                    yield response
+            except TimeoutError as error:
+                raise HostError(
+                    f"{self._where} has said nothing for {limits.TIMEOUT_SECONDS:.0f} s: look at its "
+                    "log"
+                ) from error
+            except (OSError, HTTPException) as error:
+                told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+                told = " ".join(told.split())  # what answered may be anything
+                raise HostError(f"cannot reach {self._where}: {told}; is it running?") from error
 
     def _refused(self, response: HTTPResponse) -> HostError:
         try:
             told = as_object(response.read(limits.MAX_BODY_BYTES))
-        except (OSError, HTTPException, HostError):
+        except HostError:
             told = {}
         if "code" in told and "message" in told:
             return OperationError(
@@ -191,11 +171,6 @@ class AdminClient:
         return HostError(
             f"{self._where} answers {response.status} {response.reason}: it is no roomhost, or one "
             "of another version"
-        )
-
-    def _lost(self, error: Exception) -> HostError:
-        return HostError(
-            f"cannot reach {self._where} ({error or type(error).__name__}): is it running?"
         )
 
 

@@ -6,30 +6,29 @@ import asyncio
 import os
 import secrets
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..runtime import HostError, load_settings
-from ..runtime.commands import parse_reference, serve
-from ..runtime.server import listen
+from ..runtime.commands import parse_reference
+from ..runtime.options import settings_options
+from ..runtime.server import listen, listening_url
 from .dev_files import INCLUDED, Watched, absolute, is_below
 from .dev_messages import Start
+from .dev_settings import first_settings
 from .dev_supervisor import Supervisor
 from .dev_terminal import Terminal
 from .dev_watcher import Watcher
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Mapping
-
-    from ..runtime import HostSettings
 
 KEY_BYTES = 24
 
 
 @click.command()
+@click.argument("application", metavar="MODULE:APP")
+@settings_options()
 @click.option("--edit", is_flag=True, help="Let the inspector write into objects.")
 @click.option(
     "--reload-dir",
@@ -65,8 +64,8 @@ def dev(
     too, and requests wait meanwhile. Where it does not start, and where a handler fails, the
     answer is a page that says why, in which file and line.
 
-    The inspector is on, and there is an API key for this run where none is set. The address, the port
-    and what is watched are those of the start.
+    The inspector is on unless a flag says otherwise, and there is an API key for this run where none
+    is set. The address, the port and what is watched are those of the start.
     """
     parse_reference(application)
     if edit:
@@ -88,28 +87,14 @@ def dev(
         first=True,
     )
     with listen(settings) as listening:
-        asyncio.run(supervise(start, listening, watched))
+        url = listening_url(settings, listening)
+        asyncio.run(supervise(start, listening, url, watched))
 
 
-async def supervise(start: Start, listening: socket.socket, watched: Watched) -> None:
+async def supervise(start: Start, listening: socket.socket, url: str, watched: Watched) -> None:
     """Run children on a socket until a signal. HostError: as `Supervisor.run` has it."""
-    name, port = listening.getsockname()[:2]
-    url = f"http://{f'[{name}]' if ':' in name else name}:{port}"
     watcher = Watcher(watched)
     try:
         await Supervisor(start, listening, url, watcher, Terminal(watched)).run()
     finally:
         watcher.close()
-
-
-def first_settings(flags: Mapping[str, Any]) -> HostSettings:
-    """The settings that say where to listen. Where `roomhost.toml` is wrong they are without it: the
-    child will say so, until it is right. HostError: a flag or a variable is wrong."""
-    try:
-        return load_settings(flags)
-    except HostError:
-        return load_settings(flags, directory=Path(os.devnull).parent / "none")
-
-
-# Whatever `serve` can be told.
-dev.params[:0] = serve.params

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..runtime.asgi import ERROR_EXTENSION, refuse, send_response
+from ..runtime.asgi import ERROR_EXTENSION, deny, refuse, send_response
 from .dev_failure import failure_of
 from .dev_page import failure_response
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from .dev_sources import Sources
 
     Report = Callable[[str, Failure], object]
+
+INTERNAL_ERROR = 1011  # of a WebSocket that the server cannot go on with (RFC 6455, 7.4.1)
 
 
 class DevApplication:
@@ -87,12 +89,21 @@ class DevApplication:
         try:
             await inner({**scope, "extensions": extensions}, receive, held.send)
         except Exception as error:
-            if held.sent or scope["type"] != "http":
+            if scope["type"] == "websocket":
+                await _end_socket(scope, send, shown(error), accepted=held.sent)
+            elif held.sent:
                 raise  # the server closes the connection, and says why
-
-            await send_response(send, shown(error))
+            else:
+                await send_response(send, shown(error))
         else:
             await held.release()
+
+
+async def _end_socket(scope: Scope, send: Send, response: Response, *, accepted: bool) -> None:
+    if accepted:
+        await send({"type": "websocket.close", "code": INTERNAL_ERROR})
+    else:
+        await deny(scope, send, response)
 
 
 class HeldAnswer:

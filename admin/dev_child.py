@@ -14,11 +14,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, cast
 
-import msgspec
 import uvloop
 from rich.console import Console
 
-from ..runtime import load_settings
 from ..runtime.commands import load_application
 from ..runtime.server import serve
 from ..storage import DataDirectoryError
@@ -27,11 +25,12 @@ from .dev_application import DevApplication
 from .dev_failed import serve_failure
 from .dev_failure import failure_of, only_one
 from .dev_messages import Failed, Ready, Refused, Start, line_of, start_decoder
+from .dev_places import printable
+from .dev_settings import dev_settings, first_settings
 from .dev_sources import Sources
 from .dev_text import failure_text
 
 if TYPE_CHECKING:
-    from ..runtime import HostSettings
     from ..runtime.application import Application
     from .dev_failure import Failure
     from .dev_messages import Said
@@ -66,7 +65,7 @@ class Child:
 
                 failure = failure_of(error, start.roots)
         self._say(Failed(failure))
-        uvloop.run(serve_failure(failure, self._socket()))
+        uvloop.run(serve_failure(failure, first_settings(start.flags), self._socket()))
         return 0
 
     def _serve(self, start: Start) -> None:
@@ -99,17 +98,9 @@ class Child:
             self._control.sendall(line_of(message))
 
     def _report(self, what: str, failure: Failure) -> None:
-        self._console.print(f"roomhost: {what} failed", style="red", markup=False, highlight=False)
+        line = f"roomhost: {printable(what)} failed"
+        self._console.print(line, style="red", markup=False, highlight=False)
         self._console.print(failure_text(failure))
-
-
-def dev_settings(start: Start) -> HostSettings:
-    """The settings in force, with the inspector, and at least one API key. HostError: as
-    `load_settings` has it."""
-    settings = load_settings({**start.flags, "inspector": True})
-    if not any(settings.api_keys):
-        settings = msgspec.structs.replace(settings, api_keys=(start.api_key,))
-    return settings
 
 
 def read_start(control: socket.socket) -> Start:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import uvicorn
-
 from ..runtime import Response
 from ..runtime.asgi import refuse
-from ..runtime.server_protocol import WebSocketProtocol
-from ..runtime.signal_server import SignalServer
-from . import limits
+from ..runtime.bounded_server import BoundedServer
 from .dev_page import HEADERS, failure_response
 from .dev_text import failure_text
 
 if TYPE_CHECKING:
     import socket
 
+    from ..runtime import HostSettings
     from ..runtime.application import Receive, Scope, Send
     from .dev_failure import Failure
 
@@ -32,7 +29,8 @@ class FailedApplication:
         self._failure = failure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await refuse(scope, receive, send, self._response(scope))
+        if scope["type"] != "lifespan":
+            await refuse(scope, receive, send, self._response(scope))
 
     def _response(self, scope: Scope) -> Response:
         if scope["type"] == "websocket":
@@ -46,16 +44,7 @@ class FailedApplication:
         return failure_response(self._failure, scope["headers"], running=False)
 
 
-async def serve_failure(failure: Failure, listening: socket.socket) -> None:
+async def serve_failure(failure: Failure, settings: HostSettings, listening: socket.socket) -> None:
     """Serve until SIGTERM."""
-    config = uvicorn.Config(
-        FailedApplication(failure),
-        http="httptools",
-        ws=WebSocketProtocol,
-        lifespan="off",
-        log_level="warning",
-        timeout_graceful_shutdown=int(limits.DEV_DRAIN_SECONDS),
-        proxy_headers=False,
-        server_header=False,
-    )
-    await SignalServer(config, relieved=True).serve(sockets=[listening])
+    server = BoundedServer(FailedApplication(failure), settings, relieved=True)
+    await server.serve(sockets=[listening])

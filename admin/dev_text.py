@@ -9,7 +9,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .dev_failure import Failure, Place
+    from .dev_failure import Failure
+    from .dev_places import Place
 
 HEAD, WHERE, CODE, MARKED, PLAIN = "bold red", "bold cyan", "dim", "bold", ""
 EXCERPT_STYLES = {True: MARKED, False: CODE}
@@ -31,7 +32,8 @@ def _lines(failure: Failure) -> Iterator[tuple[str, str]]:
         yield from _place(failure.where, "")
         for line in failure.where.excerpt:
             marked = line.number == failure.where.line
-            yield EXCERPT_STYLES[marked], f"{'>' if marked else ' '}{line.number:5} | {line.text}"
+            shown = f"{'>' if marked else ' '}{line.number:5} | {line.text}".rstrip()
+            yield EXCERPT_STYLES[marked], shown
             if marked and failure.where.columns is not None:
                 start, end = failure.where.columns
                 yield HEAD, f"       | {' ' * start}{'^' * (end - start)}"

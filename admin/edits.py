@@ -99,7 +99,10 @@ async def put(host: Host, given: PutInput) -> Edited:
         )
 
     try:
-        value = await run_sync(parse_literal, given.value)
+        if len(given.value) > limits.INLINE_VALUE_CHARACTERS:
+            value = await run_sync(parse_literal, given.value)
+        else:
+            value = parse_literal(given.value)
     except ValueError as error:
         raise invalid("value", str(error)) from None
 

@@ -140,20 +140,15 @@ def read_entries(
     found: list[Entry] = []
     size = 0
     limit = check_limit(limit, limits.MAX_LIMIT)
-    while True:
-        wanted = min(PAGE_ENTRIES, limit - len(found)) + 1
-        page = store.scan(begin, end, limit=wanted)
-        for key, value in page[: wanted - 1]:
+    while page := store.scan(begin, end, limit=PAGE_ENTRIES):
+        for key, value in page:
+            if len(found) == limit or size > limits.MAX_PAGE_BYTES:
+                return found, found[-1].key
+
             found.append(describe_entry(key, value))
             size += len(value)
-            begin = key + b"\0"
-            if size > limits.MAX_PAGE_BYTES:
-                break
-        if len(page) < wanted:
-            return found, None
-
-        if len(found) == limit or size > limits.MAX_PAGE_BYTES:
-            return found, found[-1].key
+        begin = page[-1][0] + b"\0"
+    return found, None
 
 
 def _key(field: str, text: str) -> bytes:

@@ -41,7 +41,7 @@ MAX_EXCERPT_CHARACTERS = 200  # of one line
 MAX_SHOWN_FRAMES = 30  # of a traceback, the innermost ones
 MAX_FAILURE_CHARACTERS = 10_000  # of an error's message
 MAX_TRACEBACK_CHARACTERS = 100_000
-MAX_DEV_MESSAGE_BYTES = 1024 * 1024  # between the supervisor and its child
+MAX_DEV_MESSAGE_BYTES = 4 * 1024 * 1024  # between the supervisor and its child
 DEV_LAST_WORDS_SECONDS = 1.0  # until what a child said before it ended has arrived
 
 # Documents
@@ -51,6 +51,7 @@ MAX_DOCUMENT_CHARACTERS = 64 * 1024  # of all of them together
 
 # Changes
 MAX_VALUE_CHARACTERS = 256 * 1024  # of a value that is put as text
+INLINE_VALUE_CHARACTERS = 4_096  # a longer one is parsed in a thread
 MAX_PUT_BODY_BYTES = 2 * 1024 * 1024
 EVICT_SECONDS = 5.0  # that an instance gets to become idle, until the answer says that it has not
 ALARM_SECONDS = 30.0  # likewise a run of an alarm

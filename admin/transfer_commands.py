@@ -145,6 +145,10 @@ def output(file: str | None) -> Generator[IO[bytes]]:
     try:
         # What is stored may be nobody else's to read.
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    except OSError as error:
+        raise HostError(f"{file} cannot be written: {error.strerror or error}") from None
+
+    try:
         with os.fdopen(handle, "wb") as out:
             yield out
         os.replace(draft, file)

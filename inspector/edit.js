@@ -5,19 +5,20 @@ import { call } from "./api.js";
 import { html } from "./html.js";
 import { Dialog, Failure } from "./widgets.js";
 
-/** A question before an operation: `onDone` hears the error, if there was one; `onClose` that nothing
- * was done. */
-export const ask = (question) => html`<${Confirm} ...${question} />`;
+/** What is said of a change that is durable, while a busy instance remembers what was before. */
+export const toldOfWrite = ({ evicted }) =>
+  evicted ? null : "It is stored. The instance in memory is busy, and sees it once it has been evicted.";
 
-function Confirm({ verb, text, operation, input, onDone, onClose }) {
+/** A question before an operation. `onDone` hears { error }, or { result }; `onClose` that nothing was
+ * done. */
+export function Confirm({ verb, text, operation, input, onDone, onClose }) {
   const [busy, setBusy] = useState(false);
   const act = async () => {
     setBusy(true);
     try {
-      await call(operation, input);
-      onDone();
+      onDone({ result: await call(operation, input) });
     } catch (error) {
-      onDone(error);
+      onDone({ error });
     }
   };
   return html`<${Dialog} title="${verb}?" onClose=${onClose}>
@@ -29,7 +30,7 @@ function Confirm({ verb, text, operation, input, onDone, onClose }) {
   <//>`;
 }
 
-/** A form for a key and its value, a Python literal; `entry` is the one that is changed, if any. */
+/** A form for a key and its value, a Python literal; `onDone` hears { result }; `entry` is the one that is changed, if any. */
 export function PutDialog({ which, entry, onDone, onClose }) {
   const [key, setKey] = useState(entry?.key ?? "");
   const [value, setValue] = useState(entry?.value ?? "");
@@ -39,8 +40,7 @@ export function PutDialog({ which, entry, onDone, onClose }) {
     event.preventDefault();
     setBusy(true);
     try {
-      await call("put", { ...which, key, value });
-      onDone();
+      onDone({ result: await call("put", { ...which, key, value }) });
     } catch (failure) {
       setError(failure);
       setBusy(false);

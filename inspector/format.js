@@ -2,6 +2,7 @@
 
 // What would be invisible, or turn the direction of what stands around it.
 const INVISIBLE = /[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/gu;
+const LINE_CHARACTERS = 60;
 const UNITS = ["B", "KB", "MB", "GB", "TB"];
 const SPANS = [[86_400_000, "d"], [3_600_000, "h"], [60_000, "min"], [1_000, "s"]];
 
@@ -61,5 +62,8 @@ export function clock(atMs) {
     pad(at.getMilliseconds(), 3);
 }
 
-/** JSON in lines, keys as they came. */
-export const json = (value) => JSON.stringify(value, null, 2);
+/** JSON, in lines where one is not enough; keys as they came. */
+export function json(value) {
+  const line = JSON.stringify(value);
+  return line.length <= LINE_CHARACTERS ? line : JSON.stringify(value, null, 2);
+}

@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 
 import { Activity } from "./activity.js";
-import { ask } from "./edit.js";
+import { Confirm } from "./edit.js";
 import { bytes, moment, plural } from "./format.js";
 import { html } from "./html.js";
 import { useCall, useHost } from "./load.js";
@@ -10,7 +10,7 @@ import { RoomView, roomOf } from "./room_view.js";
 import { hrefOf } from "./route.js";
 import { Sockets } from "./sockets.js";
 import { Storage } from "./storage.js";
-import { Chip, Failure, Loaded, Section, Text, When } from "./widgets.js";
+import { Chip, Loaded, Outcome, Section, Text, When } from "./widgets.js";
 
 const PAGE = 50;
 const SETTLE_MS = 500; // a busy object is read again no more often
@@ -82,28 +82,42 @@ function Alarm({ alarm }) {
   <//>`;
 }
 
-const WRITES = {
-  "run-alarm": { verb: "Run alarm now", text: "Its alarm runs at once, and not again at its time." },
-  evict: { verb: "Evict", text: "It leaves memory; its sockets stay, and its next event starts it again." },
+const WRITES = { // `told`: what is said of the result
+  "run-alarm": {
+    verb: "Run alarm now",
+    text: "Its alarm runs at once, and not again at its time.",
+    told: ({ outcome }) => ALARMS[outcome] ?? `The alarm failed: ${outcome}`,
+  },
+  evict: {
+    verb: "Evict",
+    text: "It leaves memory; its sockets stay, and its next event starts it again.",
+    told: ({ evicted }) => (evicted ? "It was evicted." : "It is busy, and is evicted once it is idle."),
+  },
+};
+
+const ALARMS = {
+  ok: "The alarm ran.",
+  running: "The alarm runs still.",
+  moved: "The object moved or deleted its alarm first.",
 };
 
 function Actions({ data, which, reload }) {
   const { editing } = useHost();
   const [asked, setAsked] = useState(null);
-  const [error, setError] = useState(null);
+  const [outcome, setOutcome] = useState({});
   if (!editing) return null;
+  const done = ({ error, result }) => {
+    setOutcome({ error, text: result && WRITES[asked].told(result) });
+    setAsked(null);
+    reload();
+  };
   const button = (operation) => html`<button type="button" class="outline small"
     onClick=${() => setAsked(operation)}>${WRITES[operation].verb}</button>`;
   return html`<p class="actions">
       ${data.alarm && button("run-alarm")}
       ${data.resident && button("evict")}
     </p>
-    ${error && html`<${Failure} error=${error} />`}
-    ${asked && ask({
-      ...WRITES[asked],
-      operation: asked,
-      input: which,
-      onDone: (failure) => { setAsked(null); setError(failure ?? null); reload(); },
-      onClose: () => setAsked(null),
-    })}`;
+    <${Outcome} of=${outcome} />
+    ${asked && html`<${Confirm} ...${WRITES[asked]} operation=${asked} input=${which}
+      onDone=${done} onClose=${() => setAsked(null)} />`}`;
 }

@@ -1,12 +1,12 @@
 // The keys and values of one object.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { ask, PutDialog } from "./edit.js";
+import { Confirm, PutDialog, toldOfWrite } from "./edit.js";
 import { bytes, visible } from "./format.js";
 import { html } from "./html.js";
 import { useHost } from "./load.js";
 import { hrefOf, replaceQuery } from "./route.js";
-import { Empty, Failure, Section, Table, Text } from "./widgets.js";
+import { Empty, Outcome, Section, Table, Text } from "./widgets.js";
 
 const TYPING_MS = 200;
 const SHORT_CHARACTERS = 160; // longer values are folded
@@ -14,16 +14,16 @@ const SHORT_CHARACTERS = 160; // longer values are folded
 export function Storage({ data, which, route, reload }) {
   const { editing } = useHost();
   const [asked, setAsked] = useState(null); // { put: entry or null } or { drop: entry }
-  const [error, setError] = useState(null);
-  const done = (failure) => {
+  const [outcome, setOutcome] = useState({});
+  const done = ({ error, result }) => {
     setAsked(null);
-    setError(failure ?? null);
+    setOutcome({ error, text: result && toldOfWrite(result) });
     reload();
   };
   const close = () => setAsked(null);
   const heads = ["Key", "Value", ...(editing ? [{ text: "Change", kind: "change" }] : [])];
   return html`<${Section} title="Storage" aside=${html`<${Prefix} route=${route} />`}>
-    ${error && html`<${Failure} error=${error} />`}
+    <${Outcome} of=${outcome} />
     ${data.entries.length === 0
       ? html`<${Empty}>${route.query.prefix ? "No key begins so." : "It has stored nothing."}<//>`
       : html`<${Table} label="Keys and values" heads=${heads} kind="entries">
@@ -45,14 +45,9 @@ export function Storage({ data, which, route, reload }) {
     <${Pages} data=${data} route=${route} />
     ${editing && html`<button type="button" class="outline small" onClick=${() => setAsked({ put: null })}>Put a key</button>`}
     ${asked && "put" in asked && html`<${PutDialog} which=${which} entry=${asked.put} onDone=${done} onClose=${close} />`}
-    ${asked?.drop && ask({
-      verb: "Delete",
-      text: html`The key <code><${Text} of=${asked.drop.key} /></code> and its value are deleted.`,
-      operation: "delete-key",
-      input: { ...which, key: asked.drop.key },
-      onDone: done,
-      onClose: close,
-    })}
+    ${asked?.drop && html`<${Confirm} verb="Delete" operation="delete-key"
+      text=${html`The key <code><${Text} of=${asked.drop.key} /></code> and its value are deleted.`}
+      input=${{ ...which, key: asked.drop.key }} onDone=${done} onClose=${close} />`}
   <//>`;
 }
 

@@ -1,5 +1,5 @@
 // The small parts that every view is made of.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { distance, visible } from "./format.js";
 import { html } from "./html.js";
@@ -37,6 +37,12 @@ export const Failure = ({ error, retry }) => html`<div class="failure" role="ale
   ${retry && html`<button type="button" class="secondary" onClick=${retry}>Try again</button>`}
 </div>`;
 
+/** What came of a change: { error }, or { text }, or nothing. */
+export const Outcome = ({ of }) => html`<div role="status">
+  ${of.error && html`<${Failure} error=${of.error} />`}
+  ${of.text && html`<p class="said">${visible(of.text)}</p>`}
+</div>`;
+
 /** What `useCall` returned: the data by `children`, or that it is on its way, or why it is not here. */
 export function Loaded({ of, children }) {
   if (of.error && of.error.status !== 0) {
@@ -56,7 +62,7 @@ export const Table = ({ label, heads, children, kind = "" }) => html`<table clas
 /** A dialog over the page, closed by Escape too; `onClose` unmounts it. */
 export function Dialog({ title, onClose, children }) {
   const dialog = useRef();
-  useEffect(() => dialog.current.showModal(), []);
+  useLayoutEffect(() => dialog.current.showModal(), []);
   return html`<dialog ref=${dialog} onClose=${onClose} aria-labelledby="dialog-title">
     <article>
       <header><h2 id="dialog-title">${title}</h2></header>

@@ -18,6 +18,8 @@ from .plan import Action
 from .retirement import Retirement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ..storage import NamespaceRecord
     from .application import Application
     from .engine import Engine
@@ -58,11 +60,14 @@ def plan_for(host: Host, app: Application) -> Plan:
     return app.plan(partition.catalogue.read(), count, host.clock.now_ms())
 
 
-def check(plan: Plan, *, refuse: bool) -> None:
-    """HostError: it leaves objects without a class, and `refuse`; else that is logged."""
-    if plan.refusal is not None and refuse:
+def check(plan: Plan) -> None:
+    """HostError: it leaves objects without a class."""
+    if plan.refusal is not None:
         raise HostError(plan.refusal)
 
+
+def log(plan: Plan) -> None:
+    """Say what is done to stored objects: above all what an operator should have meant."""
     if plan.refusal is not None:
         logger.warning("%s", plan.refusal)
     for step in plan.steps:
@@ -107,7 +112,7 @@ async def deploy(host: Host, app: Application) -> Deployment:
     if engine.refusal is not None:
         raise HostError("the host is stopping: deploy to the one that takes its place")
 
-    check(plan_for(host, app), refuse=True)
+    check(plan_for(host, app))
     try:
         front = await host.asgi.started(app.asgi_for(host))
     except HostError:
@@ -119,7 +124,7 @@ async def deploy(host: Host, app: Application) -> Deployment:
     try:
         # Objects may have been stored while the lifespan started. From here on it is one step.
         plan = plan_for(host, app)
-        check(plan, refuse=True)
+        check(plan)
         classes = install(host, app, plan)
     except BaseException as error:
         with anyio.CancelScope(shield=True):
@@ -128,6 +133,7 @@ async def deploy(host: Host, app: Application) -> Deployment:
             raise unbuilt(error) from error
         raise
 
+    log(plan)
     host.asgi.replace(front)
     retirement = Retirement(engine, classes)
     engine.alarms.look_again()
@@ -142,21 +148,25 @@ def unbuilt(error: Exception) -> HostError:
     return HostError(f"the application cannot be built: {type(error).__name__}: {error}")
 
 
-async def delete_gone(engine: Engine) -> None:
+def gone_of(engine: Engine) -> list[NamespaceRecord]:
+    """The namespaces whose objects are to be deleted."""
+    records = engine.partition.catalogue.read().namespaces
+    return [record for record in records if record.state is NamespaceState.DELETED]
+
+
+async def delete_gone(engine: Engine, gone: Sequence[NamespaceRecord]) -> None:
     """Delete the objects of classes that migrations deleted: a few at a time, until none is left,
     however often the host is stopped meanwhile."""
-    partition = engine.partition
-    for record in partition.catalogue.read().namespaces:
-        if record.state is NamespaceState.DELETED:
-            try:
-                await _delete(engine, record)
-            except StorageError as error:
-                logger.warning(
-                    "the objects of %s are not all deleted (%s): that goes on when the host starts "
-                    "the next time",
-                    record.class_name,
-                    error,
-                )
+    for record in gone:
+        try:
+            await _delete(engine, record)
+        except StorageError as error:
+            logger.warning(
+                "the objects of %s are not all deleted (%s): that goes on when the host starts the "
+                "next time",
+                record.class_name,
+                error,
+            )
 
 
 async def _delete(engine: Engine, gone: NamespaceRecord) -> None:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .alarm_retry import Retries
     from .backend import Backend
     from .clock import Clock
-    from .events import CallEvent
+    from .events import CallEvent, Event
     from .meter import Meter
     from .object_id import DurableObjectId, IdFactory
     from .settings import HostSettings
@@ -220,7 +220,15 @@ class Engine:
         elif (gate := caller.activation.commits.gate).is_open:
             slot.deliver(event)
         else:
-            gate.when_open(lambda: slot.deliver(event), event.fail)
+            gate.when_open(partial(self.deliver_late, caller, slot, event), event.fail)
+
+    def deliver_late(self, caller: Event, slot: Slot, event: CallEvent) -> None:
+        """Deliver a call that the handler of `caller` has made, perhaps before a deploy."""
+        event.carried = caller.carried or caller.activation.slot.of_older_code
+        if event.carried and slot.retired is not None:
+            slot.retired.carry(event)
+        else:
+            slot.deliver(event)
 
     def became_quiet(self) -> None:
         """The writer has answered everything, or will answer no more."""

@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 from anyio import CancelScope, move_on_after
 
-from ..storage import DataDirectory, NamespaceState, Partition
+from ..storage import DataDirectory, Partition
 from . import limits
 from .asgi import HostASGI
 from .backend import current_backend
 from .clock import SystemClock
-from .deployment import Deployment, Namespace, check, delete_gone, deploy, install, plan_for
+from .deployment import (
+    Deployment,
+    Namespace,
+    check,
+    delete_gone,
+    deploy,
+    gone_of,
+    install,
+    log,
+    plan_for,
+)
 from .edits import evict
 from .errors import DurableObjectError, HostError
 from .event_kind import ResetCause
@@ -313,7 +323,9 @@ class Host:
             self._group, backend, self.clock, partition, self.settings, self.observer.meters
         )
         plan = plan_for(self, self.app)
-        check(plan, refuse=self._refuse_orphans)
+        if self._refuse_orphans:
+            check(plan)
+        log(plan)
         engine.classes = install(self, self.app, plan)
         self.observer.runs(engine)
         self.clock.attach(self.settle)
@@ -322,17 +334,16 @@ class Host:
         self.started_ms = self.clock.now_ms()
         if self._run_alarms:
             engine.alarms.start()
-            self.delete_gone()
         else:
             engine.alarms.stop()
+        self.delete_gone()
 
     def delete_gone(self) -> None:
-        """Delete, from now on, the objects of classes that were deleted, if there are any."""
-        if any(
-            record.state is NamespaceState.DELETED
-            for record in self.engine.partition.catalogue.read().namespaces
-        ):
-            self._group.start_soon(delete_gone, self.engine)
+        """Delete, from now on, the objects of classes that were deleted, if there are any; not where
+        somebody only looks at the directory."""
+        gone = gone_of(self.engine)
+        if gone and self._run_alarms:
+            self._group.start_soon(delete_gone, self.engine, gone)
 
     async def _hold_group(self, *, task_status: TaskStatus[TaskGroup]) -> None:
         """The task that owns the objects' tasks, so that they can all be dropped without

@@ -1,9 +1,10 @@
 """A deploy takes the objects in memory over to new code, each as soon as nothing of it runs.
 
 It promises what holds without a deploy: one instance of an object at a time, events in the order
-they were delivered, sockets that stay while no instance is there. What runs when the new code comes
-ends in the instance of the older code; what comes later waits in the object's slot for the new one.
-An instance that has not ended at the deadline is reset, which fails what runs in it and nothing else.
+they were delivered, sockets that stay while no instance is there. What was delivered before the new
+code came ends in the instance of the older code; what comes later waits in the object's slot for the
+new one. An instance that has not ended at the deadline is reset, which fails what runs in it and
+nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .hibernation import SocketEvent
 from .slot import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from .activation import Activation
     from .backend import Waiter
@@ -33,6 +34,8 @@ class RetiredSlot(Slot):
     object's. `ended(slot, reset)` is called once, with this one, when the instance has ended."""
 
     __slots__ = ("_activation", "_ended", "_slot", "expired")
+
+    of_older_code = True
 
     def __init__(
         self, slot: Slot, activation: Activation, ended: Callable[[RetiredSlot, bool], object]
@@ -52,6 +55,8 @@ class RetiredSlot(Slot):
         """End the instance once nothing of it runs. Sockets that cannot hibernate end now."""
         assert self.sockets is not None
         self.sockets.restart_standard()
+        self.queue, self._slot.queue = self._slot.queue, []
+        self.serve_soon()
         self._activation.when_idle(self._leave, pinned=True)
 
     def expire(self) -> None:
@@ -59,12 +64,15 @@ class RetiredSlot(Slot):
         self.expired = True
         self._activation.reset(updated(), ResetCause.CODE_UPDATED)
 
-    def take_waiting(self, waiting: Iterable[Event]) -> None:
-        """Events that wait for the new instance run in this one: one behind them cannot wait."""
-        for event in waiting:
-            self.backlog.leave(event)
-            self.queue.append(event)
+    def carry(self, event: Event) -> None:
+        """Run an event that cannot wait for the new instance, and what waits for that already before
+        it: calls over one stub arrive in the order they were made."""
+        waiting, self._slot.queue = self._slot.queue, []
+        for each in waiting:
+            self.backlog.leave(each)
+        self.queue += waiting
         self.serve_soon()
+        self.deliver(event)
 
     def evicted(self, activation: Activation) -> None:
         """Nobody has noticed."""
@@ -144,6 +152,8 @@ class Retirement:
             slot.retired = retired
             slot.activation = None
             activation.slot = retired
+        for event in slot.queue:
+            event.carried = True  # who made it may be what another old instance waits for
         if actor_class is not None:
             slot.actor_class = actor_class
         else:
@@ -164,28 +174,12 @@ def _deliver(engine: Engine, slot: Slot, event: CallEvent) -> None:
     """As `Engine.deliver`, while instances of older code end: a call that one of them waits for,
     however many objects are between, may go to another one of them. Else neither would end."""
     caller = CURRENT.get()
-    if caller is None or not (caller.carried or isinstance(caller.activation.slot, RetiredSlot)):
+    if caller is None:
         engine.deliver_plainly(slot, event)
-        return
-
-    event.carried = True
-    gate = caller.activation.commits.gate
-    if gate.is_open:
-        _carry(slot, event)
+    elif (gate := caller.activation.commits.gate).is_open:
+        engine.deliver_late(caller, slot, event)
     else:
-        gate.when_open(partial(_carry, slot, event), event.fail)
-
-
-def _carry(slot: Slot, event: CallEvent) -> None:
-    retired = slot.retired
-    if retired is None:
-        slot.deliver(event)
-        return
-
-    # Behind what was delivered before: calls over one stub arrive in the order they were made.
-    waiting, slot.queue = slot.queue, []
-    retired.take_waiting(waiting)
-    retired.deliver(event)
+        gate.when_open(partial(engine.deliver_late, caller, slot, event), event.fail)
 
 
 def updated() -> DurableObjectError:

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import logging
 import socket
 import sys
 from typing import TYPE_CHECKING
 
-import uvicorn
-
-from . import limits
+from .bounded_server import BACKLOG, BoundedServer
 from .errors import HostError
 from .exposure import exposures
 from .host import Host
-from .http_protocol import HttpProtocol
 from .local_server import local_server
 from .logs import configure
-from .request_limits import RequestLimits
-from .server_protocol import WebSocketProtocol
-from .signal_server import SignalServer
 from .tls import scheme_of, tls_context
 
 if TYPE_CHECKING:
@@ -31,7 +24,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("roomhost.runtime")
 
-BACKLOG = 2_048  # connections not yet accepted
 # The threads of the commit log wait this long for the interpreter when the loop is busy, and so does every
 # write. With 64 callers in memory beside 64 that write, the slowest hundredth of the writes takes 20 to
 # 40 ms instead of 200 at the interpreter's own 5 ms, and three times as many are written; the calls in
@@ -43,54 +35,21 @@ SWITCH_SECONDS = 0.0001
 YOUNG_OBJECTS = 50_000
 
 
-class Server(SignalServer):
-    """The server of a host."""
+class Server(BoundedServer):
+    """The server of a host. `listening()` is called once it listens."""
 
     def __init__(
         self, host: Host, listening: Callable[[], object], *, relieved: bool = False
     ) -> None:
-        super().__init__(server_config(host), relieved=relieved)
+        super().__init__(host.asgi, host.settings, relieved=relieved)
         self._host = host
-        self._limits = RequestLimits.of(host.settings)
         self._listening = listening
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start the application's lifespan, then listen. uvicorn's own has no word for the time that a
-        TLS handshake may take."""
-        await self.lifespan.startup()
-        if self.lifespan.should_exit:
-            self.should_exit = True
-            return
-
-        settings = self._host.settings
-        context = tls_context(settings)
-        seconds = None if context is None else settings.ssl_handshake_timeout_seconds
-        loop = asyncio.get_running_loop()
-        self.servers = [
-            await loop.create_server(
-                self.make_protocol,
-                sock=listening,
-                ssl=context,
-                ssl_handshake_timeout=seconds,
-                backlog=BACKLOG,
-            )
-            for listening in sockets or ()
-        ]
-        for listening in sockets or ():
+    def listens(self, sockets: list[socket.socket]) -> None:
+        for listening in sockets:
             name, port = listening.getsockname()[:2]
-            self._host.location.listens(name, port, scheme_of(settings))
-        self.started = True
+            self._host.location.listens(name, port, scheme_of(self._host.settings))
         self._listening()
-
-    def make_protocol(self, loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Protocol:
-        """What serves one connection; `loop`: whose timers it takes, when they are not the loop's."""
-        return HttpProtocol(
-            config=self.config,
-            server_state=self.server_state,
-            app_state=self.lifespan.state,
-            limits=self._limits,
-            _loop=loop,
-        )
 
     def refuse(self) -> None:
         self._host.refuse()
@@ -117,8 +76,7 @@ async def serve(
     for line in exposures(settings):
         logger.warning(line)
     with inherited or listen(settings) as listening:
-        name, port = listening.getsockname()[:2]
-        url = f"{scheme_of(settings)}://{f'[{name}]' if ':' in name else name}:{port}"
+        url = listening_url(settings, listening)
         async with (
             Host(app, settings=settings, refuse_orphans=True) as host,
             local_server(host),
@@ -127,6 +85,12 @@ async def serve(
             await server.serve(sockets=[listening])
             if not server.started:
                 raise HostError("the application did not start: its lifespan failed (see above)")
+
+
+def listening_url(settings: HostSettings, listening: socket.socket) -> str:
+    """The URL of the address that a socket listens on."""
+    name, port = listening.getsockname()[:2]
+    return f"{scheme_of(settings)}://{f'[{name}]' if ':' in name else name}:{port}"
 
 
 def own_process() -> None:
@@ -146,24 +110,3 @@ def listen(settings: HostSettings) -> socket.socket:
             f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}; "
             "name another --host or --port"
         ) from error
-
-
-def server_config(host: Host) -> uvicorn.Config:
-    """How uvicorn serves a host."""
-    return uvicorn.Config(
-        host.asgi,
-        http=HttpProtocol,
-        ws=WebSocketProtocol,
-        lifespan="auto",
-        log_config=None,  # its lines go where all others go
-        log_level="warning",
-        ws_max_size=limits.MAX_MESSAGE_BYTES,
-        # Bounded memory for each connection comes before bandwidth.
-        ws_per_message_deflate=False,
-        timeout_keep_alive=host.settings.keep_alive_timeout_seconds,
-        timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),
-        # The peer stays the peer: `trusted_proxies` says whose word about a request counts, and the
-        # address of a client in the place of the proxy's would hide who says it.
-        proxy_headers=False,
-        server_header=False,
-    )

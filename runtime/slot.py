@@ -8,7 +8,7 @@ first of them to be served starts the one instance for all.
 from __future__ import annotations
 
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..storage import ObjectRecord, StorageError
 from . import limits
@@ -54,6 +54,8 @@ class Slot:
         "retired",
         "sockets",
     )
+
+    of_older_code: ClassVar[bool] = False  # whether it is that of an instance that a deploy ends
 
     def __init__(
         self, engine: Engine, namespace: int, actor_class: ActorClass, object_id: DurableObjectId

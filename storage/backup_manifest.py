@@ -1,4 +1,4 @@
-"""What a backup says of itself: `backup.json`, written when everything else is whole and on the disk."""
+"""What a backup says of itself, in `backup.json`: written when everything else is whole and on the disk."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from .data_directory import FORMAT_VERSION, OLDER_VERSIONS
+from .data_directory import FORMAT_VERSION, MANIFEST, OLDER_VERSIONS
 from .errors import DataDirectoryError
 from .files import write_file
 from .limits import MAX_MANIFEST_BYTES
@@ -14,7 +14,6 @@ from .limits import MAX_MANIFEST_BYTES
 if TYPE_CHECKING:
     from pathlib import Path
 
-MANIFEST = "backup.json"
 BACKUP_FORMAT = 1
 
 

@@ -26,6 +26,7 @@ PARTITION = "partition-0"
 RESTORE_DRAFT = (
     "restore.partial"  # there is one while a backup is restored, or where that was cut short
 )
+MANIFEST = "backup.json"  # what a backup has in place of FORMAT
 OURS = {LOCK_FILE, FORMAT_DRAFT}  # what a crash may leave behind before there is a format
 
 
@@ -126,6 +127,11 @@ def _check_owner(path: Path) -> None:
             raise DataDirectoryError(
                 f"a backup was being restored to {path} when something stopped it: run `roomhost "
                 "restore` again"
+            )
+
+        if MANIFEST in others:
+            raise DataDirectoryError(
+                f"{path} is a backup: `roomhost restore` makes a data directory of it"
             )
 
         if others:

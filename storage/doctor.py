@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .data_directory import FORMAT_FILE, LOCK_FILE, PARTITION, holder_in
@@ -28,7 +28,7 @@ class Circumstances:
 
     `now_ms`: the time; `secret_files`: which files nobody else may read; `drafts`: which are left by a
     crash, beside those of storage; `socket`: the name of the host's own; `declared`: the namespaces of
-    the application, where one is known; `parked`: those it keeps without serving them.
+    the application, where one is known.
     """
 
     now_ms: int
@@ -36,7 +36,6 @@ class Circumstances:
     drafts: Sequence[str] = ()
     socket: str = ""
     declared: Collection[str] | None = None
-    parked: Collection[str] = field(default=())
 
 
 def examine(data_dir: Path, circumstances: Circumstances) -> list[Finding]:

@@ -34,7 +34,8 @@ REPORT_AT = 10_000  # rows, from one report to the next
 class MapContents:
     """What a map holds. `problems`: the first `MAX_PROBLEMS` of `problem_count`, a line each.
 
-    `objects_of`: how many objects each namespace has, by its number; `namespaces`: their names.
+    `objects_of`: how many objects each namespace has, by its number; `namespaces`: their names;
+    `states`: "served", "parked" or "deleted", where it is recorded.
     `overdue`: how many alarms are due before the time that was asked for; `first_due_ms`: of the
     first alarm.
     """
@@ -45,6 +46,7 @@ class MapContents:
     first_due_ms: int | None = None
     objects_of: dict[int, int] = field(default_factory=dict[int, int])
     namespaces: dict[int, str] = field(default_factory=dict[int, str])
+    states: dict[int, str] = field(default_factory=dict[int, str])
     problems: list[str] = field(default_factory=list[str])
     problem_count: int = 0
 
@@ -105,11 +107,15 @@ class Check:
         contents = self.contents
         for key, value in self._rows("namespaces"):
             number = _decoded(value, 0)
-            if not isinstance(number, int) or number in contents.namespaces:
+            if not _is_namespace(number) or number in contents.namespaces:
                 contents.problem(f"the namespace {key!r} has no number of its own")
                 continue
 
             contents.namespaces[number] = key.decode(errors="replace")
+        for number in contents.namespaces if "deployed" in self._tables else ():
+            recorded = self._get("deployed", number.to_bytes(NAMESPACE_BYTES, "big"))
+            if recorded is not None:
+                contents.states[number] = str(_decoded(recorded, 2))
 
     def records(self) -> None:
         """Each object is found by its namespace and id under the number it says it has, and each of
@@ -121,10 +127,9 @@ class Check:
             namespace, object_id = _decoded(value, 0), _decoded(value, 1)
             if (
                 len(key) != NUMBER_BYTES
-                or not isinstance(namespace, int)
+                or not _is_namespace(namespace)
                 or not isinstance(object_id, bytes)
                 or len(object_id) != ID_BYTES
-                or not 0 <= namespace < 1 << 8 * NAMESPACE_BYTES
             ):
                 contents.problem(f"the record {key.hex()} cannot be read")
                 continue
@@ -199,6 +204,11 @@ def _decoded(data: bytes, index: int) -> Any:
         return unpack(data)[index]
     except Exception:
         return None
+
+
+def _is_namespace(number: Any) -> bool:
+    """Whether a row can have it as the number of its namespace."""
+    return isinstance(number, int) and 0 <= number < 1 << 8 * NAMESPACE_BYTES
 
 
 def _is_readable(stored: bytes, value: bytes) -> bool:

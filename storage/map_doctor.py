@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .catalogue import NamespaceState
 from .files import free_bytes
 from .finding import Finding, Level, counted
 from .limits import (
@@ -19,6 +20,7 @@ from .map_check import MapContents, check_contents, verify_pages
 from .map_reader import DATA_FILE, MapReader
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from .doctor import Circumstances
@@ -56,7 +58,7 @@ def check_map(partition: Path, circumstances: Circumstances, *, served: bool) ->
         contents = check_contents(reader, due_before_ms=circumstances.now_ms - late_ms)
     findings += check_rows(contents)
     findings += check_alarms(contents, circumstances.now_ms, served=served)
-    findings += check_namespaces(contents, circumstances)
+    findings += check_namespaces(contents, circumstances.declared)
     if not served:
         findings += check_segments(read_segments(partition), figures.applied)
     return findings + check_room(figures, free_bytes(partition))
@@ -100,22 +102,40 @@ def check_alarms(contents: MapContents, now_ms: int, *, served: bool) -> list[Fi
     return [Finding(Level.NOTE, what, "they run when the host is started")]
 
 
-def check_namespaces(contents: MapContents, circumstances: Circumstances) -> list[Finding]:
-    """Objects that no class of the application serves."""
-    if circumstances.declared is None:
-        return []
-
-    served = {*circumstances.declared, *circumstances.parked}
-    return [
-        Finding(
-            Level.WARNING,
-            f"{counted(contents.objects_of[number], 'object', 'objects')} of {name} without a class in "
-            "the application",
-            "declare in its migrations what became of the class, or deploy the code that has it",
-        )
-        for number, name in sorted(contents.namespaces.items())
-        if name not in served and contents.objects_of.get(number)
-    ]
+def check_namespaces(contents: MapContents, declared: Collection[str] | None) -> list[Finding]:
+    """Objects that no class of the application serves. `declared`: its namespaces; None: unknown."""
+    findings: list[Finding] = []
+    for number, name in sorted(contents.namespaces.items()):
+        count = contents.objects_of.get(number, 0)
+        objects = f"{counted(count, 'object', 'objects')} of {name}"
+        state = contents.states.get(number)
+        if not count:
+            continue
+        if state == NamespaceState.PARKED.value:
+            findings.append(
+                Finding(
+                    Level.NOTE,
+                    f"{objects} are kept for code that has their class: it was rolled back",
+                    "deploy that code again, or delete them by a migration",
+                )
+            )
+        elif state == NamespaceState.DELETED.value:
+            findings.append(
+                Finding(
+                    Level.NOTE,
+                    f"{objects} are still to be deleted, as a migration says",
+                    "start the host: it goes on with that",
+                )
+            )
+        elif declared is not None and name not in declared:
+            findings.append(
+                Finding(
+                    Level.WARNING,
+                    f"{objects} without a class in the application",
+                    "say in its migrations what became of the class, or deploy the code that has it",
+                )
+            )
+    return findings
 
 
 def check_room(figures: MapFigures, free: int, max_map: int = MAX_MAP_BYTES) -> list[Finding]:

@@ -29,6 +29,7 @@ ROOT_FILES = (
     "MANIFEST.in",
     "Makefile",
     "README.md",
+    "SECURITY.md",
     "mkdocs.yml",
     "package.json",
     "pyproject.toml",

@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from click.testing import CliRunner, Result
 
 from roomhost.admin.check_command import check
 from roomhost.admin.check_machine import check_directory_of
+from roomhost.admin.check_migrations import check_migrations
+from roomhost.admin.finding import ok, warning
+from roomhost.bindings import App
+from roomhost.runtime import DurableObject
+from roomhost.runtime.plan import Action, Plan, Step
 from roomhost.runtime.settings import make_settings
-from roomhost.storage import DataDirectory
+from roomhost.runtime.testing import host_for
+from roomhost.storage import Catalogue, DataDirectory
 
 from ..helpers.certificates import make_certificates
 
@@ -61,6 +69,7 @@ def test_a_good_host_is_said_to_be_one(directory: Path) -> None:
         ("ok", "data_dir", f"{directory / 'state'} is made when the host starts"),
         ("ok", "host", "127.0.0.1:0 is free"),
         ("ok", "application", "demo from checked_app:app, with the objects COUNTER"),
+        ("ok", "migrations", "planned when the host has opened the directory for the first time"),
     ]
     assert not (directory / "state").exists()
 
@@ -145,6 +154,65 @@ def test_every_error_of_the_settings_is_said_at_once() -> None:
     result = run("absent:app", ROOMHOST_LOG_LEVEL="loud", ROOMHOST_INSPECTOR="maybe")
     errors = [topic for level, topic, _ in listed(result) if level == "error"]
     assert errors == ["log_level", "inspector", "application"]
+
+
+def test_what_becomes_of_stored_objects_is_said(directory: Path) -> None:
+    """Those of a class that is gone are an error with its cure, also when it is asked again."""
+    filled = App(name="demo", bindings={"COUNTER": Tally})
+    anyio.run(fill, filled, directory / "state")
+    (directory / "gone_app.py").write_text(APP.replace("COUNTER", "OTHER"))
+    for _ in range(2):
+        result = run("gone_app:app")
+        assert result.exit_code == 2
+        assert "error   migrations: " in result.stdout
+        assert "add Migration(" in result.stdout
+    held = DataDirectory.open(directory / "state")
+    assert "roomhost deploy --dry-run" in run("gone_app:app").stdout
+    held.close()
+
+
+def test_what_a_migration_deletes_is_a_warning(directory: Path) -> None:
+    """What it makes is not; an application that changes nothing has one line."""
+    app = Planned(name="demo", bindings={})
+    anyio.run(fill, App(name="demo", bindings={"COUNTER": Tally}), directory / "state")
+    app.steps = (
+        Step(Action.NEW, "Counter", "Counter is new"),
+        Step(Action.DELETED, "Old", "the 3 objects of Old are deleted", 3),
+    )
+    assert check_migrations(app, "state", held=False) == [
+        ok("migrations", "Counter is new"),
+        warning("migrations", "the 3 objects of Old are deleted"),
+    ]
+    app.steps = ()
+    assert check_migrations(app, "state", held=False) == [
+        ok("migrations", "none: every stored object has its class")
+    ]
+
+
+class Planned(App):
+    """Its plan is what the test says."""
+
+    steps: tuple[Step, ...] = ()
+
+    def plan(self, recorded: Catalogue, count: Callable[[int], int], at_ms: int) -> Plan:
+        """Nothing is recorded anew."""
+        assert [record.name for record in recorded.namespaces] == ["COUNTER"]
+        assert count(recorded.namespaces[0].number) == 1
+        return Plan(recorded, {}, self.steps)
+
+
+class Tally(DurableObject):
+    """Has something stored."""
+
+    async def put(self) -> None:
+        """Store it."""
+        self.ctx.storage.put("n", 1)
+
+
+async def fill(app: App, path: Path) -> None:
+    """One object of a directory."""
+    async with host_for(app, data_dir=path) as host:
+        await host.env.COUNTER.get_by_name("a").put()
 
 
 def test_programs_get_json() -> None:

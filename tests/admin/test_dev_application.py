@@ -52,7 +52,7 @@ class Outcome:
 
     async def of(self, kind: str = "http", headers: Any = ()) -> list[Message]:
         """The messages that are sent."""
-        scope = {"type": kind, "method": "GET", "path": "/a", "headers": list(headers)}
+        scope: Scope = {"type": kind, "method": "GET", "path": "/a", "headers": list(headers)}
         if kind == "websocket":
             del scope["method"]
             scope["extensions"] = {"websocket.http.response": {}}
@@ -122,6 +122,25 @@ async def test_an_answer_that_has_begun_cannot_be_replaced() -> None:
     with pytest.raises(ValueError, match="late"):
         await outcome.of()
     assert outcome.sent == answers(200, more=True)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "text"),
+    [
+        ([], ["websocket.http.response.start", "websocket.http.response.body"], "KeyError: 'x'\n"),
+        ([{"type": "websocket.accept"}], ["websocket.accept", "websocket.close"], ""),
+    ],
+    ids=["refused", "closed"],
+)
+async def test_a_web_socket_of_main_that_fails_is_told_of(
+    before: list[Message], after: list[str], text: str
+) -> None:
+    """It is refused with the failure, or closed, and the terminal says why."""
+    outcome = Outcome(sends(*before, error=KeyError("x")))
+    messages = await outcome.of("websocket")
+    assert [message["type"] for message in messages] == after
+    assert outcome.text.startswith(text)
+    assert outcome.reported == ["WebSocket /a: KeyError: 'x'"]
 
 
 def fails_with(error: Exception) -> ASGIApp:

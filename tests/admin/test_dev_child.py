@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from roomhost.admin import limits
-from roomhost.admin.dev_child import dev_settings, read_start
+from roomhost.admin.dev_child import read_start
 from roomhost.admin.dev_failure import Failure
 from roomhost.admin.dev_messages import Failed, Start, line_of, said_decoder
 from roomhost.admin.dev_process import MODULE
@@ -52,15 +52,3 @@ def test_what_the_supervisor_says_first_is_read_to_the_end_of_the_line(pieces: i
         ours.close()
         with pytest.raises(SystemExit, match="says nothing"):
             read_start(theirs)
-
-
-def test_the_inspector_is_on_and_there_is_a_key(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The one that was made, where none is set."""
-    monkeypatch.chdir(tmp_path)
-    settings = dev_settings(START)
-    assert (settings.inspector, settings.inspector_edit) == (True, True)
-    assert settings.api_keys == ("made",)
-    monkeypatch.setenv("ROOMHOST_API_KEYS", "mine,other")
-    assert dev_settings(START).api_keys == ("mine", "other")

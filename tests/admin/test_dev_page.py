@@ -10,8 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from roomhost.admin.dev_failure import Failure, Line, Place
+from roomhost.admin.dev_failure import Failure
 from roomhost.admin.dev_page import failure_response
+from roomhost.admin.dev_places import Line, Place
 from roomhost.admin.dev_text import failure_text
 
 EVIL = "</pre><script>alert(1)</script>\"'&"
@@ -111,7 +112,7 @@ def test_text_begins_with_what_and_where() -> None:
         "     1 | x = 1\n"
         f">    2 | y = {EVIL}\n"
         "       |     ^^^^^\n"
-        "     3 | \n"
+        "     3 |\n"
         "  raised by /lib/json.py:9 in loads\n"
         f"  called by {EVIL}.py:7 in {EVIL}\n"
         "    call()\n"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from watchfiles._rust_notify import RustNotify
 
 from roomhost.admin import dev_watcher, limits
 from roomhost.admin.dev_files import Watched
@@ -68,7 +69,12 @@ def test_what_does_not_count_wakes_nobody(
     """Data, logs and caches: the files are not even looked at."""
     looked: list[object] = []
     look = watcher._look
-    monkeypatch.setattr(watcher, "_look", lambda paths: looked.append(paths) or look(paths))
+
+    def counted(paths: list[str]) -> list[str]:
+        looked.append(paths)
+        return look(paths)
+
+    monkeypatch.setattr(watcher, "_look", counted)
     monkeypatch.setattr(limits, "DEV_LOOK_MS", 60_000)
     (tmp_path / "app.log").write_text("line")
     (tmp_path / "state").mkdir()
@@ -112,11 +118,10 @@ def test_a_directory_that_goes_while_it_is_asked_about_is_no_trouble(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The rest is watched."""
-    ask = dev_watcher.RustNotify
 
     def vanish(paths: list[str], *arguments: Any) -> object:
         (tmp_path / "fleeting").rmdir()
-        return ask(paths, *arguments)
+        return RustNotify(paths, *arguments)
 
     (tmp_path / "fleeting").mkdir()
     with monkeypatch.context() as patch:

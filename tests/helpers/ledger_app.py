@@ -13,7 +13,7 @@ class Ledger(DurableObject):
 
     async def append(self) -> int:
         """One line more; its number."""
-        number = await self.ctx.storage.get("count", 0)
+        number: int = await self.ctx.storage.get("count", 0)
         await self.ctx.storage.put({"count": number + 1, f"line:{number:08}": PADDING})
         return number
 

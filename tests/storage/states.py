@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,8 @@ from roomhost.storage import UNCHANGED, Batch, DataDirectory, ObjectRecord, Part
 
 NAMESPACE = "ROOM"
 SECRETS = "token_secrets"
+Put = Callable[[str, bytes, bytes], None]
+Delete = Callable[[str, bytes], None]
 State = dict[int, tuple[dict[bytes, bytes], int | None]]
 
 
@@ -72,3 +74,20 @@ def read_state(path: Path, numbers: Iterable[int] = range(1, 4)) -> State:
 def back_up_options() -> dict[str, Any]:
     """What every backup of a test is given."""
     return {"version": "1.2.3", "made_at": "2026-11-27T12:00:00+00:00", "files": (SECRETS,)}
+
+
+def damage(path: Path, change: Callable[[Put, Delete], object]) -> None:
+    """Change rows of a map past everything that keeps them together."""
+    directory = DataDirectory.open(path)
+    partition = open_partition(directory)
+    environment = partition._environment
+
+    def put_row(table: str, key: bytes, value: bytes) -> None:
+        environment.write(lambda t: t.put(key, value, db=environment._tables[table]))
+
+    def delete_row(table: str, key: bytes) -> None:
+        environment.write(lambda t: t.delete(key, db=environment._tables[table]))
+
+    change(put_row, delete_row)
+    partition.close()
+    directory.close()

@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 
 from roomhost.storage import Batch, DataDirectory, DataDirectoryError, ObjectRecord
 from roomhost.storage import backup as backups
-from roomhost.storage.backup import Step, back_up
-from roomhost.storage.backup_manifest import MANIFEST, read_manifest
-from roomhost.storage.data_directory import PARTITION
+from roomhost.storage.backup import back_up
+from roomhost.storage.backup_manifest import read_manifest
+from roomhost.storage.copy_step import Step
+from roomhost.storage.data_directory import MANIFEST, PARTITION
 from roomhost.storage.map_reader import DATA_FILE
 from roomhost.storage.restore import check_backup, restore
 
 from .batches import NUMBERS, Model, batches
-from .states import SECRETS, back_up_options, make_state, open_partition, put, read_state
+from .states import SECRETS, back_up_options, damage, make_state, open_partition, put, read_state
 from .steps import KilledError, ending, failed, killed
 
 OPTIONS = back_up_options()
@@ -92,7 +93,8 @@ def test_a_backup_that_fails_at_any_step_leaves_nothing(tmp_path: Path) -> None:
             except DataDirectoryError as error:
                 assert step.reached
                 assert os.strerror(errno.ENOSPC) in str(error)
-        assert not list(tmp_path.glob("*.partial"))
+                assert ("is whole" in str(error)) is target.exists()
+        assert not list(tmp_path.glob("*.partial/*"))
         assert step.reached or target.exists()
         if target.exists():
             check_backup(target)
@@ -151,6 +153,18 @@ def test_one_backup_of_a_directory_at_a_time(tmp_path: Path) -> None:
     back_up(source, tmp_path / "backup", **OPTIONS)
 
 
+def test_what_another_backup_is_writing_is_left_alone(tmp_path: Path) -> None:
+    """One of another directory, to the same name."""
+    source = make_state(tmp_path / "state", [1])
+    (tmp_path / "backup.partial" / PARTITION).mkdir(parents=True)
+    held = os.open(tmp_path / "backup.partial", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with pytest.raises(DataDirectoryError, match=r"another backup to .*/backup is under way"):
+        back_up(source, tmp_path / "backup", **OPTIONS)
+    assert (tmp_path / "backup.partial" / PARTITION).exists()
+    os.close(held)
+
+
 def test_a_disk_without_room_is_refused_before_it_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -194,11 +208,7 @@ def test_a_disk_that_gives_back_something_else_is_found_out(
 def test_a_damaged_map_is_not_backed_up(tmp_path: Path) -> None:
     """Better no backup than one that restores the damage."""
     source = make_state(tmp_path / "state")
-    directory = DataDirectory.open(source)
-    partition = open_partition(directory)
-    partition._environment.put("alarms", bytes(16), b"")
-    partition.close()
-    directory.close()
+    damage(source, lambda put_row, _: put_row("alarms", bytes(16), b""))
     with pytest.raises(DataDirectoryError, match=r"damaged .* run `roomhost doctor`"):
         back_up(source, tmp_path / "backup", **OPTIONS)
     assert not list(tmp_path.glob("backup*"))

@@ -18,7 +18,7 @@ from roomhost.storage.doctor import Circumstances, examine
 from roomhost.storage.finding import Finding, Level
 from roomhost.storage.map_reader import DATA_FILE
 
-from .states import SECRETS, make_state, open_partition, put
+from .states import SECRETS, damage, make_state, open_partition, put
 
 NOW_MS = 900
 TOLD = Circumstances(
@@ -83,11 +83,7 @@ def zero_leaf(state: Path) -> None:
 
 def lose_objects(state: Path) -> None:
     """A row is missing."""
-    directory = DataDirectory.open(state)
-    partition = open_partition(directory)
-    partition._environment.put("alarms", bytes(16), b"")
-    partition.close()
-    directory.close()
+    damage(state, lambda put_row, _: put_row("alarms", bytes(16), b""))
 
 
 def log_alone(state: Path) -> None:
@@ -230,14 +226,13 @@ def test_what_is_no_data_directory_is_told(tmp_path: Path, name: str) -> None:
 
 
 def test_objects_without_a_class_are_told_where_the_application_is_known(state: Path) -> None:
-    """Not those of a class that is parked."""
+    """By the names of its namespaces."""
 
-    def level(**known: tuple[str, ...]) -> Level:
-        return worst(examine(state, Circumstances(now_ms=NOW_MS, **known)))
+    def level(*declared: str) -> Level:
+        return worst(examine(state, Circumstances(now_ms=NOW_MS, declared=declared)))
 
-    assert level(declared=("OTHER",)) is Level.WARNING
-    assert level(declared=("ROOM",)) is Level.FINE
-    assert level(declared=(), parked=("ROOM",)) is Level.FINE
+    assert level("OTHER") is Level.WARNING
+    assert level("OTHER", "ROOM") is Level.FINE
 
 
 def test_a_directory_that_is_served_is_looked_at_beside_its_host(state: Path) -> None:

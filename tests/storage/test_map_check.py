@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from roomhost.storage import DataDirectory
 from roomhost.storage.data_directory import PARTITION
 from roomhost.storage.environment import object_key
 from roomhost.storage.keyspace import number_bytes
@@ -17,31 +16,15 @@ from roomhost.storage.map_check import MapContents, check_contents, verify_pages
 from roomhost.storage.map_reader import DATA_FILE, MapReader
 from roomhost.storage.messagepack import pack
 
-from .states import make_state, open_partition
+from .states import Delete, Put, damage, make_state
 
 ONE, TWO, NINE = number_bytes(1), number_bytes(2), number_bytes(9)
-Put = Callable[[str, bytes, bytes], None]
-Delete = Callable[[str, bytes], None]
 
 
 def contents_of(state: Path, due_before_ms: int = 0) -> MapContents:
     """What the check of a directory's map says."""
     with MapReader(state / PARTITION, shared=False) as reader:
         return check_contents(reader, due_before_ms=due_before_ms)
-
-
-def damage(state: Path, change: Callable[[Put, Delete], object]) -> None:
-    """Change rows of a map past everything that keeps them together."""
-    directory = DataDirectory.open(state)
-    partition = open_partition(directory)
-    environment = partition._environment
-
-    def delete(table: str, key: bytes) -> None:
-        environment._commit(lambda t: t.delete(key, db=environment._tables[table]))
-
-    change(environment.put, delete)
-    partition.close()
-    directory.close()
 
 
 def test_a_sound_map_has_no_problem_and_is_counted(tmp_path: Path) -> None:
@@ -53,6 +36,7 @@ def test_a_sound_map_has_no_problem_and_is_counted(tmp_path: Path) -> None:
     assert (contents.objects, contents.entries, contents.alarms) == (7, 21, 3)
     assert contents.namespaces == {1: "ROOM"}
     assert contents.objects_of == {1: 7}
+    assert contents.states == {1: "served"}
     assert (contents.overdue, contents.first_due_ms) == (2, 1_002)
 
 

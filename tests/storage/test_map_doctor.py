@@ -7,7 +7,12 @@ import pytest
 from roomhost.storage.finding import Level
 from roomhost.storage.limits import HEAD_ROOM_BYTES, MIN_COMPACT_BYTES
 from roomhost.storage.map_check import MapContents
-from roomhost.storage.map_doctor import check_alarms, check_room, check_rows
+from roomhost.storage.map_doctor import (
+    check_alarms,
+    check_namespaces,
+    check_room,
+    check_rows,
+)
 from roomhost.storage.map_reader import MapFigures
 
 MUCH = 1 << 40
@@ -47,3 +52,20 @@ def test_alarms_that_are_due_wait_for_a_host() -> None:
     assert found.what == "2 alarms are due, the first since 60 s"
     assert check_alarms(contents, 61_000, served=True)[0].level is Level.WARNING
     assert check_alarms(MapContents(alarms=5, first_due_ms=9), 8, served=True) == []
+
+
+def test_objects_without_a_class_are_told_with_what_became_of_it() -> None:
+    """What a rollback keeps, and what a migration deletes, is recorded; the rest an application may
+    not know. Where there are no objects, nothing is to be said."""
+    contents = MapContents(
+        objects_of={1: 5, 2: 1, 3: 7, 4: 2},
+        namespaces={1: "A", 2: "B", 3: "C", 4: "D", 5: "E"},
+        states={1: "parked", 2: "deleted", 3: "served", 5: "parked"},
+    )
+    told = [(f.level, f.what.partition(" of ")[0]) for f in check_namespaces(contents, ["C"])]
+    assert told == [
+        (Level.NOTE, "5 objects"),
+        (Level.NOTE, "1 object"),
+        (Level.WARNING, "2 objects"),
+    ]
+    assert len(check_namespaces(contents, None)) == 2

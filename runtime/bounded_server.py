@@ -1,0 +1,92 @@
+"""uvicorn's server with what the settings say about connections: TLS, and the bounds of requests."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from . import limits
+from .http_protocol import HttpProtocol
+from .request_limits import RequestLimits
+from .server_protocol import WebSocketProtocol
+from .signal_server import SignalServer
+from .tls import tls_context
+
+if TYPE_CHECKING:
+    import socket
+
+    from .application import ASGIApp
+    from .settings import HostSettings
+
+BACKLOG = 2_048  # connections not yet accepted
+
+
+class BoundedServer(SignalServer):
+    """Serves an ASGI application on the sockets that it is given."""
+
+    def __init__(self, app: ASGIApp, settings: HostSettings, *, relieved: bool = False) -> None:
+        super().__init__(server_config(app, settings), relieved=relieved)
+        self._settings = settings
+        self._limits = RequestLimits.of(settings)
+
+    def listens(self, sockets: list[socket.socket]) -> None:
+        """The application has started, and connections are accepted from now on."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application's lifespan, then listen. uvicorn's own has no word for the time that a
+        TLS handshake may take."""
+        await self.lifespan.startup()
+        if self.lifespan.should_exit:
+            self.should_exit = True
+            return
+
+        settings = self._settings
+        context = tls_context(settings)
+        seconds = None if context is None else settings.ssl_handshake_timeout_seconds
+        loop = asyncio.get_running_loop()
+        self.servers = [
+            await loop.create_server(
+                self.make_protocol,
+                sock=listening,
+                ssl=context,
+                ssl_handshake_timeout=seconds,
+                backlog=BACKLOG,
+            )
+            for listening in sockets or ()
+        ]
+        self.started = True
+        self.listens(sockets or [])
+
+    def make_protocol(self, loop: asyncio.AbstractEventLoop | None = None) -> asyncio.Protocol:
+        """What serves one connection; `loop`: whose timers it takes, when they are not the loop's."""
+        return HttpProtocol(
+            config=self.config,
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+            limits=self._limits,
+            _loop=loop,
+        )
+
+
+def server_config(app: ASGIApp, settings: HostSettings) -> uvicorn.Config:
+    """How uvicorn serves an application with these settings."""
+    return uvicorn.Config(
+        app,
+        http=HttpProtocol,
+        ws=WebSocketProtocol,
+        lifespan="auto",
+        log_config=None,  # its lines go where all others go
+        log_level="warning",
+        access_log=False,  # it would be made for each request, though nothing below a warning is written
+        ws_max_size=limits.MAX_MESSAGE_BYTES,
+        # Bounded memory for each connection comes before bandwidth.
+        ws_per_message_deflate=False,
+        timeout_keep_alive=settings.keep_alive_timeout_seconds,
+        timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),
+        # The peer stays the peer: `trusted_proxies` says whose word about a request counts, and the
+        # address of a client in the place of the proxy's would hide who says it.
+        proxy_headers=False,
+        server_header=False,
+    )
