@@ -19,14 +19,14 @@ from ..helpers.doc_python import importing_from
 PAGE = DOCS / "from-partykit.md"
 STAND_IN = Path(__file__).parent.parent / "helpers" / "party_room.mjs"
 # Who speaks, and what; nothing where one only comes.
-STEPS = [
-    ["ada", None],
-    ["bob", None],
-    ["ada", "hi"],
-    ["bob", "hello"],
-    ["carl", None],
-    ["ada", "!"],
-]
+STEPS: tuple[tuple[str, str | None], ...] = (
+    ("ada", None),
+    ("bob", None),
+    ("ada", "hi"),
+    ("bob", "hello"),
+    ("carl", None),
+    ("ada", "!"),
+)
 
 
 def test_both_servers_tell_everybody_the_same(tmp_path: Path) -> None:

@@ -88,16 +88,20 @@ class DocSession:
                     self._run_step(block, step)
             case "js":
                 run_node(self._real(block.text), self.directory, self.url)
-            case "python" if block.title is None:
-                # As many lines ahead of it as on the page: tracebacks name the page's lines.
-                source = "\n" * block.line + self._real(block.text)
-                run_snippet(source, block.page, self._names)
-            case "python" if self._wheel is not None:
-                self._command(block, f"python -c 'import {Path(block.title).stem}'", "")
             case "python":
-                run_module(Path(block.title).stem, self.directory)
+                self._run_python(block)
             case language:
                 CHECKS[language](block, self.directory)
+
+    def _run_python(self, block: Block) -> None:
+        if block.title is None:
+            # As many lines ahead of it as on the page: tracebacks name the page's lines.
+            source = "\n" * block.line + self._real(block.text)
+            run_snippet(source, block.page, self._names)
+        elif self._wheel is not None:
+            self._command(block, f"python -c 'import {Path(block.title).stem}'", "")
+        else:
+            run_module(Path(block.title).stem, self.directory)
 
     def _write(self, title: str, text: str) -> None:
         path = self.directory / (title if not title.startswith("/") else Path(title).name)
@@ -107,6 +111,7 @@ class DocSession:
     def _run_step(self, block: Block, step: Step) -> None:
         if step.command is None:
             self._await_output(block, step.expected)
+            self._interrupt(block, step)
         elif step.serves:
             self._serve(block, step)
         elif step.command.startswith("pip ") and self._wheel is not None:
@@ -149,10 +154,13 @@ class DocSession:
         command = PORT_FLAG.sub(r"\g<1>0", step.command)
         self._server = DocServer(command, self.directory, self._environment)
         self._await_output(block, step.expected)
-        if step.interrupted is not None:
+        self._interrupt(block, step)
+
+    def _interrupt(self, block: Block, step: Step) -> None:
+        if step.interrupted is not None and self._server is not None:
             status = self._server.interrupt()
             output = self._as_shown(self._server.output)
-            self._check_status(block, step.command, status, output)
+            self._check_status(block, "Ctrl-C", status, output)
             if not matches(step.interrupted, output):
                 raise BlockError(block, f"after Ctrl-C it prints\n{plain(output)}")
 
