@@ -15,7 +15,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from ..storage.backup import Step
+from ..storage.copy_step import Step
 
 if TYPE_CHECKING:
     from rich.progress import TaskID

@@ -25,6 +25,7 @@ from .dev_application import DevApplication
 from .dev_failed import serve_failure
 from .dev_failure import failure_of, only_one
 from .dev_messages import Failed, Ready, Refused, Start, line_of, start_decoder
+from .dev_places import printable
 from .dev_settings import dev_settings, first_settings
 from .dev_sources import Sources
 from .dev_text import failure_text
@@ -97,7 +98,8 @@ class Child:
             self._control.sendall(line_of(message))
 
     def _report(self, what: str, failure: Failure) -> None:
-        self._console.print(f"roomhost: {what} failed", style="red", markup=False, highlight=False)
+        line = f"roomhost: {printable(what)} failed"
+        self._console.print(line, style="red", markup=False, highlight=False)
         self._console.print(failure_text(failure))
 
 

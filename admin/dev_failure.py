@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import linecache
 import os
-import re
 import sysconfig
 import traceback
 from importlib.util import find_spec
@@ -13,42 +11,20 @@ from typing import TYPE_CHECKING, cast
 import msgspec
 
 from ..runtime import HostError
-from ..runtime.settings import SETTINGS_FILE
 from ..storage import DataDirectoryError
 from . import limits
-from .dev_files import is_below, relative
+from .dev_files import is_below
+from .dev_places import Place, place_of, printable, settings_place, syntax_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-LINE = re.compile(r"at line (\d+)")  # what tomllib says
-KEY = re.compile(r"the key (\w+) is unknown")
+NOT_STARTED = "Not started"  # the kind of a failure that the host has words for
 LIBRARIES = frozenset({"site-packages", "dist-packages"})
 PACKAGES = ("actors", "admin", "bindings", "runtime", "storage")
 STANDARD = os.path.realpath(sysconfig.get_path("stdlib"))
 SPECS = [find_spec(f"roomhost.{name}") for name in PACKAGES]  # which imports none of them
 OURS = [os.path.realpath(os.path.dirname(spec.origin or "")) for spec in SPECS if spec is not None]
-
-
-class Line(msgspec.Struct, frozen=True):
-    """One line of a source file."""
-
-    number: int
-    text: str
-
-
-class Place(msgspec.Struct, frozen=True):
-    """A line of a file, what is around it, and the columns that are meant: from 0, the end not
-    included; None: the whole line."""
-
-    file: str
-    line: int
-    function: str | None
-    excerpt: tuple[Line, ...]
-    columns: tuple[int, int] | None = None
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -88,12 +64,13 @@ def failure_of(error: BaseException, roots: Sequence[str]) -> Failure:
         return _syntax_failure(cause, own, root)
 
     if known and not own:
-        return Failure(type(error).__name__, str(error), settings_place(str(error), root))
+        message = printable(str(error))[: limits.MAX_FAILURE_CHARACTERS]
+        return Failure(NOT_STARTED, message, settings_place(message, root))
 
     where = own.pop() if own else None
     raised = places[-1] if where is not None and places[-1] != where else None
-    text = "".join(traceback.format_exception(cause))[-limits.MAX_TRACEBACK_CHARACTERS :]
-    message = message_of(cause)[: limits.MAX_FAILURE_CHARACTERS]
+    text = printable("".join(traceback.format_exception(cause)))[-limits.MAX_TRACEBACK_CHARACTERS :]
+    message = printable(message_of(cause))[: limits.MAX_FAILURE_CHARACTERS]
     frames_shown = tuple(own[-limits.MAX_SHOWN_FRAMES :])
     return Failure(type(cause).__qualname__, message, where, frames_shown, raised, text)
 
@@ -101,10 +78,10 @@ def failure_of(error: BaseException, roots: Sequence[str]) -> Failure:
 def _syntax_failure(error: SyntaxError, own: list[Place], root: str) -> Failure:
     where = syntax_place(error, root)
     # How Python came to parse it is of use only where the application's own code imports it.
-    text = "".join(traceback.format_exception(error)) if own or where is None else ""
+    text = printable("".join(traceback.format_exception(error))) if own or where is None else ""
     return Failure(
         type(error).__qualname__,
-        error.msg[: limits.MAX_FAILURE_CHARACTERS],
+        printable(error.msg)[: limits.MAX_FAILURE_CHARACTERS],
         where,
         tuple(own[-limits.MAX_SHOWN_FRAMES :]),
         None,
@@ -144,81 +121,7 @@ def is_own(filename: str, roots: Sequence[str]) -> bool:
         return False
 
     path = os.path.realpath(os.path.join(roots[0], filename))
-    own = any(is_below(path, root) for root in roots)
+    # A compiled module may have been told any name.
+    own = any(is_below(path, root) for root in roots) and os.path.exists(path)
     libraries = any(is_below(path, folder) for folder in (*OURS, STANDARD))
     return own and not libraries and LIBRARIES.isdisjoint(path.split(os.sep))
-
-
-def place_of(frame: traceback.FrameSummary, root: str) -> Place:
-    """The line of one call."""
-    line = frame.lineno or 1
-    lines = lines_of(frame.filename)
-    columns = None
-    if frame.colno is not None and frame.end_colno is not None and frame.end_lineno == line:
-        # Python counts them in bytes.
-        source = lines[line - 1].encode() if line <= len(lines) else b""
-        start, end = (
-            len(source[:at].decode(errors="ignore")) for at in (frame.colno, frame.end_colno)
-        )
-        columns = (start, end) if start < end else None
-    return Place(relative(frame.filename, root), line, frame.name, excerpt(lines, line), columns)
-
-
-def syntax_place(error: SyntaxError, root: str) -> Place | None:
-    """The line that cannot be parsed; None: it is in no file."""
-    named = error.filename or parsed_file(error)
-    if named is None:
-        return None
-
-    line = error.lineno or 1
-    lines = lines_of(named) or [error.text or ""]
-    columns = None
-    if error.offset is not None and error.offset > 0:
-        end = error.end_offset if error.end_lineno == error.lineno else None
-        columns = (error.offset - 1, max(end or 0, error.offset + 1) - 1)
-    filename = relative(os.path.realpath(os.path.join(root, named)), root)
-    return Place(filename, line, None, excerpt(lines, line), columns)
-
-
-def parsed_file(error: SyntaxError) -> str | None:
-    """The file that was being imported: an error about its bytes, and not its text, does not say."""
-    path: object = None
-    for frame, _ in traceback.walk_tb(error.__traceback__):
-        if frame.f_code.co_name == "source_to_code":
-            path = frame.f_locals.get("path")
-    return path if isinstance(path, str) else None
-
-
-def settings_place(message: str, root: str) -> Place | None:
-    """The line of `roomhost.toml` that a refusal is about; None: it is about something else."""
-    if not message.startswith(SETTINGS_FILE):
-        return None
-
-    lines = lines_of(os.path.join(root, SETTINGS_FILE))
-    said, key = LINE.search(message), KEY.search(message)
-    number = int(said[1]) if said is not None else 1
-    if key is not None:
-        stands = (at for at, text in enumerate(lines, 1) if text.lstrip().startswith(key[1]))
-        number = next(stands, 1)
-    return Place(SETTINGS_FILE, number, None, excerpt(lines, number))
-
-
-def lines_of(filename: str) -> list[str]:
-    """The lines of a file as it is now; none where it cannot be read."""
-    linecache.checkcache(filename)
-    return linecache.getlines(filename)
-
-
-def excerpt(lines: Sequence[str], number: int) -> tuple[Line, ...]:
-    """The lines around one, that counts from 1; none where there are none."""
-    return tuple(
-        _numbered(lines, number - limits.MAX_EXCERPT_LINES, number + limits.MAX_EXCERPT_LINES)
-    )
-
-
-def _numbered(lines: Sequence[str], first: int, last: int) -> Iterator[Line]:
-    for number in range(max(first, 1), min(last, len(lines)) + 1):
-        text = (
-            lines[number - 1].rstrip("\r\n").replace("\t", " ")
-        )  # one for one: columns count them
-        yield Line(number, text[: limits.MAX_EXCERPT_CHARACTERS])

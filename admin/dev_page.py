@@ -15,7 +15,8 @@ from .dev_text import failure_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .dev_failure import Failure, Place
+    from .dev_failure import Failure
+    from .dev_places import Place
 
 STYLE = """
 :root { color-scheme: light dark; --back: #fff; --text: #1b1b1f; --quiet: #63636e; --line: #e3e3e8;

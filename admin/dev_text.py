@@ -9,7 +9,8 @@ from rich.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .dev_failure import Failure, Place
+    from .dev_failure import Failure
+    from .dev_places import Place
 
 HEAD, WHERE, CODE, MARKED, PLAIN = "bold red", "bold cyan", "dim", "bold", ""
 EXCERPT_STYLES = {True: MARKED, False: CODE}

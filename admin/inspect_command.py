@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 def inspect(binding: str, name: str, yes: bool, as_json: bool, **given: Any) -> None:
     """Show what is stored of an object, and what is in memory; or change it.
 
+    Recent events are shown where the host records them: with the inspector on, or at debug.
+
     NAME is its exact name, or its id of 64 hex digits. With a module's binding it is the name of a
     room, or of a channel where no room has it; COLLAB.rooms and COLLAB.channels say which. Values are
     shown as Python literals, and VALUE is one, or JSON.
@@ -115,6 +117,10 @@ def _show(found: dict[str, Any]) -> None:
         click.echo()
         columns = ("SOCKET", "TAGS", "ATTACHMENT", "PROTOCOL", "#WAITING")
         show_table(columns, [_socket(number, ws) for number, ws in enumerate(found["sockets"], 1)])
+    if found["events"]:
+        click.echo()
+        columns = ("AT", "EVENT", "WHAT", "#WAITED", "#TOOK", "OUTCOME")
+        show_table(columns, [_event(each) for each in found["events"]])
     if found["entries"]:
         click.echo()
         show_table(("KEY", "TYPE", "#SIZE", "VALUE"), [_entry(each) for each in found["entries"]])
@@ -124,9 +130,8 @@ def _memory(found: dict[str, Any]) -> str:
     if not found["resident"]:
         return "hibernating" if found["socket_count"] else "not resident"
 
-    return (
-        f"resident, {found.get('in_flight', 0)} events in flight, {found.get('queued', 0)} queued"
-    )
+    running, waiting = found.get("in_flight", 0), found.get("queued", 0)
+    return f"resident, {running} events in it, {waiting} wait" if running or waiting else "resident"
 
 
 def _stored(found: dict[str, Any]) -> str:
@@ -160,3 +165,14 @@ def _socket(number: int, ws: dict[str, Any]) -> tuple[str, ...]:
 def _entry(entry: dict[str, Any]) -> tuple[str, ...]:
     value = entry["value"] + ("..." if entry.get("cut") else "")
     return (entry["key"], entry["type"], shown_bytes(entry["bytes"]), value)
+
+
+def _event(event: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        shown_time(event["at_ms"]),
+        event["kind"],
+        event["what"],
+        f"{event['queued_ms']:.1f} ms",
+        f"{event['duration_ms']:.1f} ms",
+        event["outcome"],
+    )

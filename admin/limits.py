@@ -41,7 +41,7 @@ MAX_EXCERPT_CHARACTERS = 200  # of one line
 MAX_SHOWN_FRAMES = 30  # of a traceback, the innermost ones
 MAX_FAILURE_CHARACTERS = 10_000  # of an error's message
 MAX_TRACEBACK_CHARACTERS = 100_000
-MAX_DEV_MESSAGE_BYTES = 1024 * 1024  # between the supervisor and its child
+MAX_DEV_MESSAGE_BYTES = 4 * 1024 * 1024  # between the supervisor and its child
 DEV_LAST_WORDS_SECONDS = 1.0  # until what a child said before it ended has arrived
 
 # Documents

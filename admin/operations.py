@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from . import limits
 from .backup import BackupInput, back_up
+from .deploy import DeployInput, deploy_application
 from .edits import DeleteKeyInput, ObjectInput, PutInput, delete_key, evict_object, put, run_alarm
 from .export_object import ExportInput, export_object
 from .host_operation import HostInput, describe_host
@@ -62,6 +63,7 @@ class Operation:
 
 OPERATIONS: dict[str, Operation] = {
     "backup": Operation(BackupInput, stream=back_up, access=Access.LOCAL),
+    "deploy": Operation(DeployInput, stream=deploy_application, access=Access.LOCAL),
     "host": Operation(HostInput, describe_host),
     "objects": Operation(ObjectsInput, list_objects),
     "inspect": Operation(InspectInput, inspect_object),

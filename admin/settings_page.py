@@ -71,8 +71,10 @@ def _default(field: Field) -> str:
     if isinstance(default, bool):
         return "`true`" if default else "`false`"
 
-    shown = f"`{default:g}`" if isinstance(default, float) else f"`{default}`"
-    return f"{shown}{_size(default)}" if field.setting.unit == "bytes" else shown
+    if isinstance(default, float):
+        return f"`{default:g}`"
+
+    return f"`{default}`{_size(default)}" if field.setting.unit == "bytes" else f"`{default}`"
 
 
 def _size(number: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..runtime import limits
 from ..runtime.plan import Action, Step, class_of
 from ..storage import NamespaceRecord, NamespaceState
 
@@ -194,4 +195,7 @@ def _names(named: Iterable[NamespaceDeclaration | NamespaceRecord]) -> str:
 
 def objects(count: int) -> str:
     """How many objects, in words."""
+    if count > limits.MAX_COUNTED_OBJECTS:
+        return f"more than {limits.MAX_COUNTED_OBJECTS} objects"
+
     return f"{count} object{'' if count == 1 else 's'}"

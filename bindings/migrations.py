@@ -126,7 +126,9 @@ class Draft:
         count = self._count(record.number)
         self.records[record.number] = replace(record, state=NamespaceState.PARKED)
         name = record.class_name or record.name
-        text = f"{name} is unknown to this code: its {objects(count)} are kept, and not served"
+        text = (
+            f"{name} is unknown to this code: it is kept with its {objects(count)}, and not served"
+        )
         self.steps.append(Step(Action.PARKED, name, text, count))
 
     def _tags(self, *, undone: bool = False) -> list[AppliedTag]:

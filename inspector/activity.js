@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { follow } from "./api.js";
 import { clock, count, duration, visible } from "./format.js";
 import { html } from "./html.js";
-import { useCall } from "./load.js";
+import { useCall, useHost } from "./load.js";
 import { Chip, Empty, Loaded, Section, Table } from "./widgets.js";
 
 const KEPT = 100; // of each list
@@ -69,6 +69,7 @@ function Event({ event }) {
 
 /** Newest first, each with a `key` of its own. */
 function useFollowed(which, before, onEvent) {
+  const { epoch } = useHost(); // a host that is there again is followed at once
   const number = useRef(0);
   const keyed = (record) => ({ ...record, key: (number.current += 1) });
   const [followed, setFollowed] = useState(() => ({
@@ -108,7 +109,7 @@ function useFollowed(which, before, onEvent) {
       controller.abort();
       clearTimeout(timer);
     };
-  }, [JSON.stringify(which)]);
+  }, [JSON.stringify(which), epoch]);
   return followed;
 }
 

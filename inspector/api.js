@@ -4,8 +4,12 @@ import * as session from "./session.js";
 const BASE = new URL("../_admin/v1/", new URL(location.pathname, location.origin));
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 5_000;
+const MAX_CALL_MS = 30_000;
 const MAX_LINE_CHARACTERS = 4 * 1024 * 1024;
 const LASTING = new Set([400, 401, 403, 404]); // to try again would change nothing
+
+/** Says "lost" when the host did not answer, or a stream ended that has no end. */
+export const connection = new EventTarget();
 
 /** A refusal. `status`: of HTTP, 0 if the host did not answer. `code`: a stable word. */
 export class ApiError extends Error {
@@ -18,7 +22,8 @@ export class ApiError extends Error {
 
 /** What an operation returns. ApiError: it refused. */
 export async function call(operation, input, signal) {
-  const response = await request(operation, input, signal);
+  const late = AbortSignal.timeout(MAX_CALL_MS);
+  const response = await request(operation, input, signal ? AbortSignal.any([signal, late]) : late);
   return response.json();
 }
 
@@ -43,6 +48,7 @@ export async function follow(operation, input, { signal, onLine, onState }) {
     }
     if (signal.aborted) return;
     onState("waiting");
+    connection.dispatchEvent(new Event("lost"));
     await sleep(pause, signal);
     pause = Math.min(2 * pause, LONGEST_PAUSE_MS);
   }
@@ -64,7 +70,8 @@ async function request(operation, input, signal) {
       signal,
     });
   } catch (error) {
-    if (signal?.aborted) throw error;
+    if (signal.aborted && signal.reason?.name !== "TimeoutError") throw error;
+    connection.dispatchEvent(new Event("lost"));
     throw new ApiError(0, "unreachable", "The host does not answer.");
   }
   if (response.ok) return response;

@@ -2,7 +2,7 @@
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
 
-import { call } from "./api.js";
+import { call, connection } from "./api.js";
 import * as session from "./session.js";
 
 const POLL_MS = 5_000;
@@ -16,7 +16,10 @@ export const useHost = () => useContext(HostContext);
 /** The session now; the component is rendered again when it changes. */
 export function useSession() {
   const [state, setState] = useState(session.current());
-  useEffect(() => session.subscribe(setState), []);
+  useEffect(() => {
+    setState(session.current()); // what came before anybody listened
+    return session.subscribe(setState);
+  }, []);
   return state;
 }
 
@@ -27,22 +30,33 @@ export function useHostPoll(key) {
     if (!key) return undefined;
     const controller = new AbortController();
     let timer;
+    let lost = false;
     const poll = async () => {
+      timer = undefined;
       let pause = POLL_MS;
       try {
         const host = await call("host", {}, controller.signal);
+        lost = false;
         setState((was) => ({ host, online: true, epoch: was.epoch + (returned(was, host) ? 1 : 0) }));
       } catch (error) {
         if (controller.signal.aborted) return;
         setState((was) => ({ ...was, online: error.status !== 0, error }));
-        if (error.status === 0) pause = LOST_POLL_MS;
+        lost = error.status === 0;
+        if (lost) pause = LOST_POLL_MS;
       }
       timer = setTimeout(poll, pause);
     };
+    const soon = () => {
+      if (lost || timer === undefined) return; // it is known, or being asked
+      clearTimeout(timer);
+      poll();
+    };
+    connection.addEventListener("lost", soon);
     poll();
     return () => {
       controller.abort();
       clearTimeout(timer);
+      connection.removeEventListener("lost", soon);
     };
   }, [key]);
   return state;

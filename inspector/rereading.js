@@ -2,7 +2,7 @@
 import { useEffect, useRef } from "preact/hooks";
 
 const READS = "operate"; // the call that every operation of the realtime API is
-const SETTLE_MS = 250; // a busy room is read again no more often
+const SETTLE_MS = 500; // a busy room is read again no more often
 const KEPT_READINGS = 5;
 const KEPT_EVENTS = 200;
 

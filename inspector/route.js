@@ -31,6 +31,7 @@ export function useRoute() {
   useEffect(() => {
     const changed = () => setFragment(location.hash);
     addEventListener("hashchange", changed);
+    changed(); // what came before anybody listened
     return () => removeEventListener("hashchange", changed);
   }, []);
   return parse(fragment);

@@ -1,5 +1,5 @@
 // The small parts that every view is made of.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import { distance, visible } from "./format.js";
 import { html } from "./html.js";
@@ -62,7 +62,7 @@ export const Table = ({ label, heads, children, kind = "" }) => html`<table clas
 /** A dialog over the page, closed by Escape too; `onClose` unmounts it. */
 export function Dialog({ title, onClose, children }) {
   const dialog = useRef();
-  useEffect(() => dialog.current.showModal(), []);
+  useLayoutEffect(() => dialog.current.showModal(), []);
   return html`<dialog ref=${dialog} onClose=${onClose} aria-labelledby="dialog-title">
     <article>
       <header><h2 id="dialog-title">${title}</h2></header>

@@ -79,6 +79,7 @@ def server_config(app: ASGIApp, settings: HostSettings) -> uvicorn.Config:
         lifespan="auto",
         log_config=None,  # its lines go where all others go
         log_level="warning",
+        access_log=False,  # it would be made for each request, though nothing below a warning is written
         ws_max_size=limits.MAX_MESSAGE_BYTES,
         # Bounded memory for each connection comes before bandwidth.
         ws_per_message_deflate=False,

@@ -71,7 +71,8 @@ def serve(application: str, **flags: Any) -> None:
 def load_application(reference: str) -> Application:
     """The application that `MODULE:APP` names. HostError: the text, the module or the name is wrong."""
     module_name, attribute = parse_reference(reference)
-    sys.path.insert(0, os.getcwd())
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:

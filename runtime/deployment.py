@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from ..storage import UNCHANGED, Batch, StorageError
+from ..storage import UNCHANGED, Batch, NamespaceState, StorageError
 from . import limits
 from .durable_object import ActorClass
 from .errors import HostError
@@ -146,6 +146,12 @@ async def deploy(host: Host, app: Application) -> Deployment:
 def unbuilt(error: Exception) -> HostError:
     """An application that this host cannot run."""
     return HostError(f"the application cannot be built: {type(error).__name__}: {error}")
+
+
+def gone_of(engine: Engine) -> list[NamespaceRecord]:
+    """The namespaces whose objects are to be deleted."""
+    records = engine.partition.catalogue.read().namespaces
+    return [record for record in records if record.state is NamespaceState.DELETED]
 
 
 async def delete_gone(engine: Engine, gone: Sequence[NamespaceRecord]) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .event_kind import EventKind
 from .events import CallEvent
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ T = TypeVar("T")
 
 class EditEvent(CallEvent):
     """A change to an object of which an instance is in memory."""
+
+    kind = EventKind.TASK  # none of the object's own code runs: it is no event in its figures
 
     def __init__(self, object_id: DurableObjectId, change: Callable[[Commits], Any]) -> None:
         super().__init__(object_id)
@@ -109,6 +112,9 @@ async def edit(
         raise engine.refusal()
 
     slot = engine.slot(namespace, object_id)
+    if slot.broken is not None:
+        raise slot.broken
+
     if engine.hold(slot):
         return await Asleep(engine, slot).write(change)
 

@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING, Any, Self
 import anyio
 from anyio import CancelScope, move_on_after
 
-from ..storage import DataDirectory, NamespaceState, Partition
+from ..storage import DataDirectory, Partition
 from . import limits
 from .asgi import HostASGI
 from .backend import current_backend
 from .clock import SystemClock
-from .deployment import Deployment, Namespace, check, delete_gone, deploy, install, log, plan_for
+from .deployment import (
+    Deployment,
+    Namespace,
+    check,
+    delete_gone,
+    deploy,
+    gone_of,
+    install,
+    log,
+    plan_for,
+)
 from .edits import evict
 from .engine import Engine
 from .errors import DurableObjectError, HostError
@@ -323,15 +333,15 @@ class Host:
         self.started_ms = self.clock.now_ms()
         if self._run_alarms:
             engine.alarms.start()
-            self.delete_gone()
         else:
             engine.alarms.stop()
+        self.delete_gone()
 
     def delete_gone(self) -> None:
-        """Delete, from now on, the objects of classes that were deleted, if there are any."""
-        records = self.engine.partition.catalogue.read().namespaces
-        gone = [record for record in records if record.state is NamespaceState.DELETED]
-        if gone:
+        """Delete, from now on, the objects of classes that were deleted, if there are any; not where
+        somebody only looks at the directory."""
+        gone = gone_of(self.engine)
+        if gone and self._run_alarms:
             self._group.start_soon(delete_gone, self.engine, gone)
 
     async def _hold_group(self, *, task_status: TaskStatus[TaskGroup]) -> None:

@@ -95,8 +95,9 @@ class HttpProtocol(HttpToolsProtocol):
             return
 
         self._whole = False
+        parser: Any = self.parser
         try:
-            self.parser.feed_data(data)
+            parser.feed_data(data)
         except httptools.HttpParserUpgrade:
             if self._should_upgrade():
                 self.handle_websocket_upgrade()
@@ -120,7 +121,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._whole = True
         self._body_bytes = 0
-        if self.parser.should_upgrade() and self._should_upgrade():
+        parser: Any = self.parser
+        if parser.should_upgrade() and self._should_upgrade():
             return
 
         self.cycle.more_body = False
@@ -155,13 +157,17 @@ class HttpProtocol(HttpToolsProtocol):
             start += len(piece)
             self.data_received(piece)
 
+    def _newest(self) -> RequestResponseCycle | None:
+        """The request whose headers were complete last."""
+        return self.cycle
+
     def _owes_headers(self) -> bool:
         """Whether the headers of a request have begun, and not ended."""
         return self.scope is not None and "method" not in self.scope  # pyright: ignore[reportUnnecessaryComparison]
 
     def _owing(self, size: int) -> None:
         """What came has not ended a request: bound the rest."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self._newest()
         if self._refused or self.transport.is_closing():
             return
 
@@ -175,7 +181,7 @@ class HttpProtocol(HttpToolsProtocol):
         head: object = self.scope if self._owes_headers() else self.cycle
         if head is not self._head:
             self._head, self._head_bytes = head, 0
-            if self.cycle is not None:  # the first ones have the time of the connection  # pyright: ignore[reportUnnecessaryComparison]
+            if self._newest() is not None:  # the first ones have the time of the connection
                 self._head_until = self.loop.time() + self._limits.header_seconds
         self._head_bytes += size
         self._room = self._limits.header_bytes - self._head_bytes
@@ -230,7 +236,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _refuse_body(self, refusal: Refusal) -> None:
         """Refuse the newest request, of which the application has seen the headers, or nothing yet."""
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self._newest()
         if self._refused:
             return
 
@@ -256,7 +262,7 @@ class HttpProtocol(HttpToolsProtocol):
         is `answered`, comes first and is the last."""
         self._refused = True
         self._unset_keepalive_if_required()
-        cycle: RequestResponseCycle | None = self.cycle
+        cycle = self._newest()
         if cycle is not None and cycle is not answered and not cycle.response_complete:
             cycle.keep_alive = False
             self.pipeline.clear()

@@ -82,7 +82,8 @@ class LocalServer(uvicorn.Server):
 
 @asynccontextmanager
 async def local_server(host: Host) -> AsyncGenerator[None]:
-    """Serve the admin API of a running host at the socket in its data directory.
+    """Serve the admin API of a running host at the socket in its data directory, until the host is
+    about to stop: leaving the block begins that.
 
     Where the file system has no sockets the host does without, which is logged.
     """
@@ -100,6 +101,7 @@ async def local_server(host: Host) -> AsyncGenerator[None]:
         try:
             yield
         finally:
+            host.refuse()  # what would go on for ever ends now
             await server.stop()
     finally:
         listening.close()

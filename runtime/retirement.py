@@ -55,7 +55,6 @@ class RetiredSlot(Slot):
         """End the instance once nothing of it runs. Sockets that cannot hibernate end now."""
         assert self.sockets is not None
         self.sockets.restart_standard()
-        # Who made these calls may be what another old instance waits for.
         self.queue, self._slot.queue = self._slot.queue, []
         self.serve_soon()
         self._activation.when_idle(self._leave, pinned=True)
@@ -153,6 +152,8 @@ class Retirement:
             slot.retired = retired
             slot.activation = None
             activation.slot = retired
+        for event in slot.queue:
+            event.carried = True  # who made it may be what another old instance waits for
         if actor_class is not None:
             slot.actor_class = actor_class
         else:

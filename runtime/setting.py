@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -116,11 +116,9 @@ class Field:
     def shown(self, value: Any) -> str:
         """A value for people: a secret is counted at most, and nothing takes more than a line."""
         if self.setting.secret:
-            return (
-                f"{len(value)} secrets" if isinstance(value, tuple) else "what was given (a secret)"
-            )
+            return f"{len(value)} secrets" if _is_list(value) else "what was given (a secret)"
 
-        if isinstance(value, tuple):
+        if self.kind is tuple and _is_list(value):
             return ", ".join(map(str, value)) or "none"
 
         text = repr(value)
@@ -159,6 +157,10 @@ def _field(name: str, hint: Any, default: Any) -> Field:
     return Field(name, get_origin(hint) or hint, choices, optional, default, setting)
 
 
+def _is_list(value: Any) -> TypeGuard[list[Any] | tuple[Any, ...]]:
+    return isinstance(value, (list, tuple))
+
+
 def _text(value: Any) -> str | None:
     return value if isinstance(value, str) else None
 
@@ -195,11 +197,11 @@ def _texts(value: Any) -> tuple[str, ...] | None:
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
 
-    if not isinstance(value, (list, tuple)):
+    if not _is_list(value):
         return None
 
-    items: list[Any] | tuple[Any, ...] = value
-    return tuple(items) if all(isinstance(item, str) for item in items) else None
+    items = tuple(value)
+    return items if all(isinstance(item, str) for item in items) else None
 
 
 CONVERT: dict[type, Any] = {str: _text, bool: _bool, int: _int, float: _float, tuple: _texts}

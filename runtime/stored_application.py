@@ -42,7 +42,7 @@ class StoredApplication:
     def namespaces(self) -> Sequence[NamespaceDeclaration]:
         """Every set of objects that was recorded."""
         return [
-            NamespaceDeclaration(record.name, record.unique_key, StoredObject)
+            NamespaceDeclaration(record.name, record.unique_key, _stand_in(record.class_name))
             for record in self._records
         ]
 
@@ -70,3 +70,8 @@ class StoredApplication:
             await refuse(scope, receive, send, refusal)
 
         return answer
+
+
+def _stand_in(class_name: str | None) -> type[StoredObject]:
+    """What stands for a class, under its name where that was recorded."""
+    return StoredObject if class_name is None else type(class_name, (StoredObject,), {})

@@ -11,10 +11,10 @@ import contextlib
 import fcntl
 import os
 import shutil
-from enum import Enum
 from typing import TYPE_CHECKING
 
 from .backup_manifest import BACKUP_FORMAT, FileRecord, Manifest, write_manifest
+from .copy_step import Step, tell_nobody
 from .data_directory import FORMAT_VERSION, MANIFEST, PARTITION
 from .errors import DataDirectoryError
 from .files import checksum, copy_file, free_bytes, sync_directory
@@ -23,21 +23,12 @@ from .map_check import MapContents, check_contents, verify_pages
 from .map_reader import DATA_FILE, MapReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Generator, Sequence
     from pathlib import Path
 
-    Report = Callable[["Step", int, int], object]
+    from .copy_step import Report
 
 PARTIAL = ".partial"  # what the name ends with until it is whole
-
-
-class Step(Enum):
-    """What a copy is at. Each is followed by the next; some have only a few of them."""
-
-    CHECKING = "checking"
-    COPYING = "copying"
-    VERIFYING = "verifying"
-    FINISHING = "finishing"
 
 
 def back_up(
@@ -47,35 +38,40 @@ def back_up(
     version: str,
     made_at: str,
     files: Sequence[str] = (),
-    report: Report = lambda *_: None,
+    report: Report = tell_nobody,
 ) -> Manifest:
     """Copy what the map in the data directory `source` has now, and those of `files` that stand
     beside it, to `target`, which must not exist or be empty. Not in the process that writes the map.
 
-    `version`: of roomhost; `made_at`: now, ISO 8601. `report(step, done, total)`: bytes, or rows when
-    verifying. DataDirectoryError: there is no backup; the message says why and what to do.
+    `version`: of roomhost; `made_at`: now, ISO 8601. DataDirectoryError: there is no backup; the
+    message says why and what to do.
     """
     source, target = source.absolute(), target.absolute()
     partial = target.with_name(target.name + PARTIAL)
     _check_target(source, target)
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_alone(source / PARTITION, f"another backup of {source}"))
-        try:
-            stack.enter_context(_begin(partial, files))
+    try:
+        with (
+            _alone(source / PARTITION, f"another backup of {source}"),
+            _begin(partial, files),
+        ):
             manifest = _fill(source, partial, version, made_at, files, report)
             report(Step.FINISHING, 0, 1)
             partial.rename(target)
-            sync_directory(target.parent)
-        except (OSError, DataDirectoryError, KeyboardInterrupt) as error:
-            if _is_ours(partial, files):
-                shutil.rmtree(partial, ignore_errors=True)
-            if isinstance(error, OSError):
-                raise DataDirectoryError(
-                    f"the backup cannot be written to {target} ({error.strerror or error}): make room, "
-                    "or name a directory on another disk; nothing is left of it"
-                ) from error
-            raise
+    except OSError as error:
+        raise DataDirectoryError(
+            f"the backup cannot be written to {target} ({error.strerror or error}): make room, or name a "
+            "directory on another disk; nothing is left of it"
+        ) from error
 
+    try:
+        sync_directory(target.parent)
+    except OSError as error:
+        raise DataDirectoryError(
+            f"{target} is whole, but the disk does not promise to keep its name "
+            f"({error.strerror or error}): check the disk, make another backup"
+        ) from error
+
+    report(Step.FINISHING, 1, 1)
     return manifest
 
 
@@ -119,7 +115,8 @@ def _alone(directory: Path, other: str) -> Generator[None]:
 
 @contextlib.contextmanager
 def _begin(partial: Path, files: Sequence[str]) -> Generator[None]:
-    """An empty directory, and nobody else's: what an earlier backup left there is cleared."""
+    """An empty directory, and nobody else's: what an earlier backup left there is cleared, and what
+    this one has made if it fails."""
     partial.mkdir(mode=0o700, exist_ok=True)
     with _alone(partial, f"another backup to {partial.with_suffix('')}"):
         if not _is_ours(partial, files):
@@ -128,10 +125,14 @@ def _begin(partial: Path, files: Sequence[str]) -> Generator[None]:
                 "directory"
             )
 
-        for entry in partial.iterdir():
-            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
-        (partial / PARTITION).mkdir(mode=0o700)
-        yield
+        try:
+            for entry in partial.iterdir():
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+            (partial / PARTITION).mkdir(mode=0o700)
+            yield
+        except (OSError, DataDirectoryError, KeyboardInterrupt):
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
 
 
 def _is_ours(partial: Path, files: Sequence[str]) -> bool:

@@ -13,13 +13,16 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import msgspec
 
-from .backup import Step, back_up
+from .backup import back_up
 from .errors import DataDirectoryError
 from .limits import PROGRESS_SECONDS
+
+if TYPE_CHECKING:
+    from .copy_step import Step
 
 NICENESS = 10  # the host comes first
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .backup import Step, check_room, copy_map, verify_copy
+from .backup import check_room, copy_map, verify_copy
+from .copy_step import Step, tell_nobody
 from .data_directory import DataDirectory
 from .errors import DataDirectoryError
 from .files import sync_directory
@@ -17,10 +18,9 @@ from .map_reader import DATA_FILE, MapReader
 from .partition import Partition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    Report = Callable[["Step", int, int], object]
+    from .copy_step import Report
 
 DRAFT = "compact.partial"  # a directory beside the map
 
@@ -33,10 +33,10 @@ class Compacted:
     after: int
 
 
-def compact(data_dir: Path, report: Report = lambda *_: None) -> Compacted:
+def compact(data_dir: Path, report: Report = tell_nobody) -> Compacted:
     """Compact the map in `data_dir`, once it is brought up to its log.
 
-    `report` as in `back_up`. DataDirectoryError: a host holds the directory; it is not there, or of
+    DataDirectoryError: a host holds the directory; it is not there, or of
     something else; it is damaged; the disk has no room for both maps. It is as before then.
     """
     if not data_dir.is_dir():

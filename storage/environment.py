@@ -212,7 +212,9 @@ class Environment:
                         write(transaction)
                     return
                 except lmdb.MapFullError:
-                    self._grow()
+                    # What a killed reader still holds is used first.
+                    if not self._lmdb.reader_check():
+                        self._grow()
                 except lmdb.Error as error:
                     raise self._failure(error) from error
 

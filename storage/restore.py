@@ -12,8 +12,9 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .backup import Step, check_room, forget
+from .backup import check_room, forget
 from .backup_manifest import Manifest, read_manifest
+from .copy_step import Step, tell_nobody
 from .data_directory import (
     FORMAT_DRAFT,
     FORMAT_FILE,
@@ -26,10 +27,9 @@ from .errors import DataDirectoryError
 from .files import checksum, copy_file, sync_directory, write_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
-    Report = Callable[["Step", int, int], object]
+    from .copy_step import Report
 
 REPLACED = "replaced-"  # what the directory of what was there before begins with
 LEFT = {LOCK_FILE, RESTORE_DRAFT, FORMAT_DRAFT}  # that a restore does not move
@@ -43,10 +43,10 @@ class Restored:
     replaced: Path | None
 
 
-def check_backup(backup: Path, report: Report = lambda *_: None) -> Manifest:
+def check_backup(backup: Path, report: Report = tell_nobody) -> Manifest:
     """The manifest of a backup whose files are all as they were written.
 
-    `report(step, done, total)`: bytes. DataDirectoryError: there is no backup, it is newer than what this
+    DataDirectoryError: there is no backup, it is newer than what this
     version reads, or it is damaged.
     """
     manifest = read_manifest(backup)
@@ -80,7 +80,7 @@ def restore(
     *,
     when: str,
     force: bool = False,
-    report: Report = lambda *_: None,
+    report: Report = tell_nobody,
 ) -> Restored:
     """Make `data_dir` what `backup` holds. `when`: now, for the name of what is replaced.
 

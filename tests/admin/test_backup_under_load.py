@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -62,7 +62,7 @@ class Writers:
 
 
 @asynccontextmanager
-async def writing(url: str) -> AsyncIterator[Writers]:
+async def writing(url: str) -> AsyncGenerator[Writers]:
     """Writers to a host."""
     writers = Writers()
     async with connect(url, api_key="key") as env, anyio.create_task_group() as group:

@@ -101,7 +101,7 @@ def fail_in_a_handler(session: DevSession, url: str) -> None:
 
 def end_the_process(session: DevSession, url: str) -> None:
     """What it had written is there when a new file starts the next one."""
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx.TransportError):
         httpx.get(f"{url}/counter/a/die")
     session.until("It ended by itself, with exit status 3")
     assert "exit status 3" in httpx.get(f"{url}/counter/a", timeout=30).text

@@ -7,11 +7,13 @@ import sys
 import sysconfig
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from roomhost.admin import limits
-from roomhost.admin.dev_failure import Failure, Line, excerpt, failure_of, is_own
-from roomhost.runtime import HostError, load_settings
+from roomhost.admin.dev_failure import NOT_STARTED, Failure, failure_of, is_own
+from roomhost.admin.dev_places import Line
+from roomhost.runtime import HostError
 from roomhost.storage import DataDirectoryError
 
 
@@ -107,31 +109,17 @@ def test_only_one_of_a_group_and_the_cause_of_ours_are_what_is_shown(tmp_path: P
     wrapped = HostError("cannot import demo: No module named 'demo'")
     wrapped.__cause__ = ModuleNotFoundError("No module named 'demo'")
     failure = failure_of(ExceptionGroup("g", [wrapped]), (str(tmp_path),))
-    assert failure == Failure("HostError", "cannot import demo: No module named 'demo'")
+    assert failure == Failure(NOT_STARTED, "cannot import demo: No module named 'demo'")
     failure = failure_of(DataDirectoryError("it is held"), (str(tmp_path),))
-    assert failure == Failure("DataDirectoryError", "it is held")
-
-
-@pytest.mark.parametrize(
-    ("text", "where"),
-    [
-        ("port = 1\n\nprot = 2\n", "roomhost.toml:3"),
-        ("port = 1\nhost =\n", "roomhost.toml:2"),
-        ("port = 'many'\n", "None"),
-    ],
-)
-def test_a_settings_file_has_lines_too(text: str, where: str, tmp_path: Path) -> None:
-    """As far as the message says which."""
-    (tmp_path / "roomhost.toml").write_text(text)
-    with pytest.raises(HostError) as raised:
-        load_settings(environ={}, directory=tmp_path)
-    failure = failure_of(raised.value, (str(tmp_path),))
-    assert str(failure.where) == where
+    assert failure == Failure(NOT_STARTED, "it is held")
 
 
 def test_code_of_libraries_is_not_the_applications_own(tmp_path: Path) -> None:
     """Wherever they are installed, in the application's directory too."""
     root = (str(tmp_path), str(Path(__file__).parent.parent.parent))
+    (tmp_path / "lib" / "site-packages").mkdir(parents=True)
+    for path in ("demo.py", "lib/site-packages/click.py"):
+        (tmp_path / path).touch()
     assert is_own(str(tmp_path / "demo.py"), root)
     assert is_own("demo.py", root)
     assert is_own(__file__, root)
@@ -139,7 +127,19 @@ def test_code_of_libraries_is_not_the_applications_own(tmp_path: Path) -> None:
     assert not is_own(sys.modules["roomhost.runtime"].__file__ or "", root)
     assert not is_own(f"{sysconfig.get_path('stdlib')}/json/decoder.py", ("/",))
     assert not is_own("<string>", root)
+    assert not is_own("uvloop/loop.pyx", root)
     assert not is_own("/elsewhere/demo.py", root)
+
+
+def test_nothing_that_is_shown_can_move_the_cursor(tmp_path: Path) -> None:
+    """Nor is there anything that UTF-8 has no bytes for."""
+    source = "x = '\x1b'  # \x9b\nraise ValueError('\x1b[2J' + chr(0xdc80) + '\\n\\t')\n"
+    failure = failure_of_module(tmp_path, source)
+    assert failure.message == "\ufffd[2J?\n\t"
+    assert "\x1b" not in failure.traceback
+    assert failure.where is not None
+    assert failure.where.excerpt[0].text == "x = '\ufffd'  # \ufffd"
+    msgspec.json.encode(failure)
 
 
 def test_what_is_shown_has_bounds(tmp_path: Path) -> None:
@@ -149,7 +149,3 @@ def test_what_is_shown_has_bounds(tmp_path: Path) -> None:
     assert len(failure.message) == limits.MAX_FAILURE_CHARACTERS
     assert len(failure.frames) == limits.MAX_SHOWN_FRAMES
     assert len(failure.traceback) <= limits.MAX_TRACEBACK_CHARACTERS
-    assert [line.number for line in excerpt(["x" * 300] * 100, 50)] == list(range(46, 55))
-    assert len(excerpt(["x" * 300], 1)[0].text) == limits.MAX_EXCERPT_CHARACTERS
-    assert excerpt([], 1) == ()
-    assert excerpt(["\tx\r\n"], 9) == ()

@@ -10,8 +10,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from roomhost.admin.dev_failure import Failure, Line, Place
+from roomhost.admin.dev_failure import Failure
 from roomhost.admin.dev_page import failure_response
+from roomhost.admin.dev_places import Line, Place
 from roomhost.admin.dev_text import failure_text
 
 EVIL = "</pre><script>alert(1)</script>\"'&"

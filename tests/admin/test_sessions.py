@@ -139,7 +139,7 @@ $ roomhost inspect COUNTER b
 object   COUNTER 'b'
 id       <id>
 class    Counter
-memory   resident, 0 events in flight, 0 queued
+memory   resident
 stored   2 keys, 21 B
 alarm    <time>
 sockets  0
@@ -176,7 +176,7 @@ $ roomhost inspect COUNTER b --limit 1
 object   COUNTER 'b'
 id       <id>
 class    Counter
-memory   resident, 0 events in flight, 0 queued
+memory   resident
 stored   2 keys, 21 B
 alarm    <time>
 sockets  0
@@ -188,7 +188,7 @@ $ roomhost inspect COUNTER b --after list
 object   COUNTER 'b'
 id       <id>
 class    Counter
-memory   resident, 0 events in flight, 0 queued
+memory   resident
 stored   2 keys, 21 B
 alarm    <time>
 sockets  0
@@ -199,7 +199,7 @@ $ roomhost inspect COLLAB news --limit 1
 object   COLLAB.channels 'news'
 id       <id>
 class    Channel
-memory   resident, 0 events in flight, 0 queued
+memory   resident
 stored   3 keys, 432 B
 alarm    <time>
 sockets  0

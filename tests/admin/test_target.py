@@ -45,7 +45,8 @@ def test_a_directory_without_its_host_is_opened_here(directory: Path) -> None:
             "COUNTER": ("class", 1),
             "COLLAB": ("module", 2),
         }
-        assert "class_name" not in told["bindings"][0]
+        classes = {each["binding"]: each.get("class_name") for each in told["bindings"]}
+        assert classes == {"COUNTER": "Counter", "COLLAB": None}
         found = target.call("inspect", binding="COLLAB", name="lobby")
         assert found["namespace"] == "COLLAB.rooms"
         assert target.call("objects", binding="COUNTER")["objects"][0]["name"] == "a"

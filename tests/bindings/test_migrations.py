@@ -207,7 +207,7 @@ def test_a_deleted_class_is_deleted_once_and_empty_after_a_rollback(directory: D
     plan = directory.deploy({"COUNTER": "Counter"}, [V1])
     assert {step.text for step in plan.steps} == {
         "Counter starts empty: v2 has deleted its objects",
-        "Room is unknown to this code: its 1 object are kept, and not served",
+        "Room is unknown to this code: it is kept with its 1 object, and not served",
     }
     assert directory.get("COUNTER") == set()
     plan = directory.deploy({"ROOM": "Room"}, gone)

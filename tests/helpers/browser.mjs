@@ -6,13 +6,16 @@ const FLAGS = [
   "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
-const TIMEOUT_MS = 8_000;
+const TIMEOUT_MS = 30_000;
 const POLL_MS = 20;
 const REFUSED_REQUEST = /^Failed to load resource/; // which the page is told of as well
 
 const browser = await chromium.launch({ executablePath: process.argv[2], args: FLAGS });
 const pages = new Map();
 const complaints = new Map();
+
+/** What can be read on a page. */
+const said = (page) => pages.get(page).evaluate("location.href + '\\n' + document.body.innerText");
 
 const commands = {
   async open({ page, url, storage }) {
@@ -33,7 +36,7 @@ const commands = {
     // Asked from outside: a page whose policy forbids eval cannot ask itself.
     const end = Date.now() + TIMEOUT_MS;
     while (!(await pages.get(page).evaluate(script))) {
-      if (Date.now() > end) throw new Error(`not within ${TIMEOUT_MS} ms: ${script}`);
+      if (Date.now() > end) throw new Error(`not within ${TIMEOUT_MS} ms: ${script}\n${await said(page)}`);
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   },

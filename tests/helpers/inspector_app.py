@@ -28,6 +28,7 @@ PAGES = {
     "changelog": 388,
     "status": 96,
 }
+BOARDS = 58  # with the two others more than a page
 HOUR_MS = 3_600_000
 CHAT = (
     ("Ada", "Morning! Is the new map in the build already?"),
@@ -127,6 +128,10 @@ async def seed(env: Any) -> None:
         board="rnbqkbnr/pp2pppp/3p4/8/3pP3/5N2/PPP2PPP/RNBQKB1R w KQkq - 0 4\n" * 4,
     )
     await env.TABLE.get_by_name(HOSTILE).begin(HOSTILE, **{HOSTILE: {HOSTILE: HOSTILE}})
+    for number in range(BOARDS):
+        await env.TABLE.get_by_name(f"board {number + 3}").begin(
+            f"Board {number + 3}", turn="white"
+        )
     await talk(env.LIVE)
     await write(env.LIVE)
 

@@ -85,8 +85,7 @@ async def test_a_handshake_has_its_time(
         given.append((keywords["ssl_handshake_timeout"], keywords["ssl"] is not None))
         raise HostError("enough is known")
 
-    settings = {**made.settings, "ssl_handshake_timeout_seconds": 3.5}
-    async with host_for(app, **settings) as host:
+    async with host_for(app, ssl_handshake_timeout_seconds=3.5, **made.settings) as host:
         server = Server(host, lambda: None)
         server.config.load()
         server.lifespan = server.config.lifespan_class(server.config)

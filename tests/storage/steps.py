@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
@@ -46,7 +46,7 @@ class Step:
 
 
 @contextmanager
-def ending(step: Step) -> Iterator[None]:
+def ending(step: Step) -> Generator[None]:
     """Within the block the system's calls are counted."""
     with ExitStack() as stack:
         for name in CALLS:

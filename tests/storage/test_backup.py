@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from roomhost.storage import Batch, DataDirectory, DataDirectoryError, ObjectRecord
 from roomhost.storage import backup as backups
-from roomhost.storage.backup import Step, back_up
+from roomhost.storage.backup import back_up
 from roomhost.storage.backup_manifest import read_manifest
+from roomhost.storage.copy_step import Step
 from roomhost.storage.data_directory import MANIFEST, PARTITION
 from roomhost.storage.map_reader import DATA_FILE
 from roomhost.storage.restore import check_backup, restore
@@ -92,7 +93,8 @@ def test_a_backup_that_fails_at_any_step_leaves_nothing(tmp_path: Path) -> None:
             except DataDirectoryError as error:
                 assert step.reached
                 assert os.strerror(errno.ENOSPC) in str(error)
-        assert not list(tmp_path.glob("*.partial"))
+                assert ("is whole" in str(error)) is target.exists()
+        assert not list(tmp_path.glob("*.partial/*"))
         assert step.reached or target.exists()
         if target.exists():
             check_backup(target)
@@ -149,6 +151,18 @@ def test_one_backup_of_a_directory_at_a_time(tmp_path: Path) -> None:
         back_up(source, tmp_path / "backup", **OPTIONS)
     os.close(held)
     back_up(source, tmp_path / "backup", **OPTIONS)
+
+
+def test_what_another_backup_is_writing_is_left_alone(tmp_path: Path) -> None:
+    """One of another directory, to the same name."""
+    source = make_state(tmp_path / "state", [1])
+    (tmp_path / "backup.partial" / PARTITION).mkdir(parents=True)
+    held = os.open(tmp_path / "backup.partial", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with pytest.raises(DataDirectoryError, match=r"another backup to .*/backup is under way"):
+        back_up(source, tmp_path / "backup", **OPTIONS)
+    assert (tmp_path / "backup.partial" / PARTITION).exists()
+    os.close(held)
 
 
 def test_a_disk_without_room_is_refused_before_it_is_full(

@@ -6,7 +6,7 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from roomhost.storage import Batch, DataDirectory, Partition
-from roomhost.storage.backup import Step
 from roomhost.storage.backup_process import Teller
+from roomhost.storage.copy_step import Step
 from roomhost.storage.restore import check_backup, restore
 
 from .states import SECRETS, make_state, open_partition, put, read_state
@@ -24,7 +24,7 @@ PUTS = 60
 
 
 @contextmanager
-def served(state: Path) -> Iterator[Partition]:
+def served(state: Path) -> Generator[Partition]:
     """A partition that a host has open, with much in its log that LMDB does not have."""
     directory = DataDirectory.open(state)
     partition = open_partition(directory, apply_delay_seconds=None)

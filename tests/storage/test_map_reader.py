@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +30,7 @@ with MapReader(Path(sys.argv[1]), shared=True).reading() as (transaction, tables
 
 
 @contextmanager
-def reading(partition: Path) -> Iterator[subprocess.Popen[str]]:
+def reading(partition: Path) -> Generator[subprocess.Popen[str]]:
     """Another process that reads a map."""
     command = [sys.executable, "-c", READER, str(partition)]
     with subprocess.Popen(
@@ -107,6 +107,21 @@ def rewrite(partition: Partition) -> int:
         partition.apply_now()
     information = partition._environment._lmdb.info()
     return int(information["last_pgno"])
+
+
+def test_a_map_does_not_grow_for_a_reader_that_was_killed(tmp_path: Path) -> None:
+    """Whoever needs pages looks first whether those are free that it held."""
+    directory = DataDirectory.open(make_state(tmp_path / "state", [1]))
+    partition = open_partition(directory, map_bytes=8 << 20)
+    rewrite(partition)
+    with reading(directory.partition) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+    for _ in range(4):
+        rewrite(partition)
+    assert partition._environment.map_bytes == 8 << 20
+    partition.close()
+    directory.close()
 
 
 @pytest.mark.parametrize("damage", ["missing", "not a map"])

@@ -146,6 +146,29 @@ def test_a_name_that_is_known_is_not_forgotten(tmp_path: Path) -> None:
     again.close()
 
 
+def test_namespaces_and_their_objects_are_listed_and_counted(tmp_path: Path) -> None:
+    """What is in the log alone, and what is in LMDB too, once each; counting ends at a limit."""
+    partition = Partition.open(
+        tmp_path / "partition", deliver=lambda answer: answer(), apply_delay_seconds=None
+    )
+    assert partition.namespaces() == []
+    rooms = partition.namespace("ROOM", "key")
+    other = partition.namespace("OTHER", "another key")
+    assert partition.namespaces() == [other, rooms]
+    outcomes = Outcomes()
+    for index in range(4):
+        record = ObjectRecord(rooms.number, bytes([index]) * 32, None)
+        given = Batch(partition.allocate(), record, False, {}, UNCHANGED)
+        partition.submit(given, outcomes.done)
+        assert outcomes.next() is None
+        if index == 1:
+            partition.apply_now()
+        assert partition.count_objects(rooms.number, limit=9) == index + 1
+    assert partition.count_objects(rooms.number, limit=3) == 3
+    assert partition.count_objects(other.number, limit=3) == 0
+    partition.close()
+
+
 def test_a_held_commit_is_not_done(tmp_path: Path) -> None:
     """Nobody is told, nothing shows, until the disk has it."""
     hold, outcomes = Hold(), Outcomes()

@@ -90,6 +90,9 @@ class Reads(RuleBasedStateMachine):
         for number, store in self._stores.items():
             entries = self._model.entries[number]
             assert dict(store.scan(None, None)) == entries
+            sizes = [len(key) + len(value) for key, value in entries.items()]
+            assert store.measure(limit=1_000) == (len(sizes), sum(sizes))
+            assert store.measure(limit=2)[0] == min(len(sizes), 2)
             assert all(store.get(key) == value for key, value in entries.items())
             assert store.alarm() == self._model.alarms.get(number)
             record = self._pending.record(number)

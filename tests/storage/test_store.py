@@ -60,6 +60,8 @@ def test_a_scan_is_a_slice_of_the_sorted_keys(
         expected = expected[::-1] if reverse else expected
         assert store.scan(start, end, reverse=reverse, limit=limit) == expected[:limit]
         assert all(store.get(key) == value for key, value in entries.items())
+        sizes = [len(key) + len(value) for key, value in entries.items()]
+        assert store.measure(limit=100) == (len(sizes), sum(sizes))
         environment.close()
 
 
