@@ -94,7 +94,7 @@ def _read(target: Target, binding: str, name: str, given: dict[str, Any]) -> dic
             after=after,
             limit=min(left, limits.MAX_LIMIT),
         )
-        entries = [] if found is None else found["entries"]
+        entries: list[Any] = [] if found is None else found["entries"]
         found = page | {"entries": entries + page["entries"]}
         left -= len(page["entries"])
         after = page.get("after")
@@ -115,7 +115,7 @@ def _show(found: dict[str, Any]) -> None:
     show_fields(shown)
     if found["sockets"]:
         click.echo()
-        columns = ("SOCKET", "TAGS", "ATTACHMENT", "PROTOCOL", "#WAITING")
+        columns: tuple[str, ...] = ("SOCKET", "TAGS", "ATTACHMENT", "PROTOCOL", "#WAITING")
         show_table(columns, [_socket(number, ws) for number, ws in enumerate(found["sockets"], 1)])
     if found["events"]:
         click.echo()
