@@ -27,7 +27,6 @@ from .deployment import (
     plan_for,
 )
 from .edits import evict
-from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .event_kind import ResetCause
 from .failed_keys import FailedKeys
@@ -36,6 +35,7 @@ from .observer import Observer
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
 from .settings import HostSettings
+from .telemetry import engine_maker
 from .token_secrets import load_secrets
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .backend import Backend, Waiter
     from .channel import LocalChannel
     from .clock import Clock
+    from .engine import Engine
     from .slot import Slot
 
     CommitFunction = Callable[[Sequence[Batch]], None]
@@ -326,7 +327,7 @@ class Host:
             await waiter
 
     def _start_engine(self, backend: Backend, partition: Partition) -> None:
-        engine = self._engine = Engine(
+        engine = self._engine = engine_maker(self.observer)(
             self._group, backend, self.clock, partition, self.settings, self.observer.meters
         )
         plan = plan_for(self, self.app)
