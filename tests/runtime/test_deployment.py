@@ -450,19 +450,19 @@ async def test_routes_and_their_lifespan_are_replaced_too() -> None:
 
     async with host_for(app(1)) as host, anyio.create_task_group() as group:
         server: dict[str, Any] = {}
-        group.start_soon(host.asgi, {"type": "lifespan", "state": server}, receive, send)
+        group.start_soon(host.front, {"type": "lifespan", "state": server}, receive, send)
         await host.settle()
 
         def request() -> dict[str, Any]:
             return {"type": "http", "path": "/", "headers": [], "state": dict(server)}
 
-        group.start_soon(host.asgi, request(), receive, send)
+        group.start_soon(host.front, request(), receive, send)
         await host.settle()
         with pytest.raises(HostError, match="the application did not start: bad"):
             failing = main_of("bad", log, fails=True)
             await host.deploy(version(9, main=failing))
         await host.deploy(app(2))
-        group.start_soon(host.asgi, request(), receive, send)
+        group.start_soon(host.front, request(), receive, send)
         await host.settle()
         assert log == ["main1 starts", "startup.complete", "main2 starts"]
         opens.set()
