@@ -91,7 +91,8 @@ class RetiredSlot(Slot):
                     event.cut_short()
             self.engine.discard(self._slot, activation, dead=False)
             self._slot.queue[:0] = self.queue
-            self._slot.resume()
+            # Behind the code that is cut short, which unwinds first.
+            self.engine.backend.call_soon(self._slot.resume)
         else:
             self.fail_queue(cause)
             self._slot.retired = None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
 import pytest
 
-from roomhost.runtime import WebSocketClosed
+from roomhost.runtime import Deployment, DurableObjectError, Host, WebSocketClosed
 from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers import versions
@@ -277,3 +277,74 @@ async def test_random_deploys_under_random_work_lose_nothing(seed: int) -> None:
         assert (
             sum(text.startswith("alarm") for texts in stored.values() for text in texts) == alarms
         )
+
+
+class Work:
+    """Random calls that may wait for gates which open late, and what became of them."""
+
+    def __init__(self, host: Host, rng: random.Random) -> None:
+        self.acknowledged: dict[str, list[str]] = {name: [] for name in "abc"}
+        self._host = host
+        self._rng = rng
+        self._stubs = {name: host.env.OBJECT.get_by_name(name) for name in "abc"}
+
+    async def call(self, text: str) -> None:
+        """One call, over an old stub or a new one. It succeeds, or may be retried."""
+        rng, name = self._rng, self._rng.choice("abc")
+        stub = self._stubs[name] if rng.random() < 0.5 else self._host.env.OBJECT.get_by_name(name)
+        kind = rng.choice(["note", "note", "wait", "call"])
+        try:
+            if kind == "call":
+                await stub.call(rng.choices("abc", k=3))
+                return
+
+            if kind == "wait":
+                gate(text)
+            await (stub.wait(text) if kind == "wait" else stub.note(text))
+        except DurableObjectError as error:
+            assert error.retryable
+        else:
+            self.acknowledged[name].append(text)
+
+    async def deploy(self, number: int) -> None:
+        """Work, a deploy in the midst of it, its deadline, more work, and the gates open."""
+        rng, done = self._rng, list[Deployment]()
+
+        async def run() -> None:
+            done.append(await self._host.deploy(version(number)))
+
+        async with anyio.create_task_group() as group:
+            for step in range(rng.randrange(1, 8)):
+                group.start_soon(self.call, f"{number}.{step}")
+            for _ in range(rng.randrange(6)):
+                await anyio.lowlevel.checkpoint()
+            group.start_soon(run)
+            await self._host.settle()
+            for each in gates.values():
+                if rng.random() < 0.3:
+                    each.set()
+            for step in range(5):
+                group.start_soon(self.call, f"{number}.late{step}")
+            await cast("ManualClock", self._host.clock).advance(11)
+            assert done[0].resets <= done[0].instances <= 3
+            for each in gates.values():
+                each.set()
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+async def test_random_deploys_with_handlers_that_hang_lose_nothing(seed: int) -> None:
+    """At most one reset of an object a deploy, and each call that fails by it may be retried; sockets
+    that waited stay; two instances never run at once."""
+    async with host_for(version(0), clock=ManualClock()) as host:
+        sockets = {name: await opened(host.env.OBJECT.get_by_name(name), "tag=t") for name in "abc"}
+        work = Work(host, random.Random(seed))
+        for number in range(1, 6):
+            await work.deploy(number)
+            for ws in sockets.values():
+                ws.send(f"{number}.ws")
+                assert await ws.receive() == f"{number}.ws@{number}:t:1"
+        for name, acknowledged in work.acknowledged.items():
+            texts = await host.env.OBJECT.get_by_name(name).texts()
+            plain = [text.partition("@")[0] for text in texts]
+            assert len(set(plain)) == len(plain)
+            assert set(acknowledged) <= set(plain)
