@@ -148,7 +148,7 @@ def _info(host: Host, space: str, data: bytes, name: str | None, slot: Slot | No
         id=data.hex(),
         namespace=space,
         name=name,
-        resident=slot is not None and slot.activation is not None,
+        resident=slot is not None and slot.running is not None,
         sockets=0 if slot is None or slot.sockets is None else len(slot.sockets),
         keys=min(keys, limits.MAX_LISTED_ENTRIES),
         bytes=size,
