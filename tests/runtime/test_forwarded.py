@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from roomhost.bindings import App
 from roomhost.runtime.asgi import url_of
 from roomhost.runtime.forwarded import behind_proxies, client_address
 from roomhost.runtime.proxies import parse_network
+from roomhost.runtime.testing import host_for
 
 PROXY, STRANGER = "10.0.0.1", "192.0.2.9"
 NETWORKS = [parse_network("10.0.0.0/8")]
@@ -101,3 +103,19 @@ def test_a_client_is_who_the_last_trusted_proxy_saw(
     """What stands before it in the chain is its client's word."""
     headers = {} if chain is None else {"_for": chain}
     assert client_address(scope(peer, **headers), NETWORKS) == address
+
+
+@pytest.mark.anyio
+async def test_a_host_believes_the_proxies_of_its_settings() -> None:
+    """What its application sees is what they say."""
+    seen_schemes: list[str] = []
+
+    async def main(scope: Any, receive: Any, send: Any) -> None:
+        seen_schemes.append(scope["scheme"])
+
+    app = App(name="demo", bindings={}, main=main)
+    for proxies in ([PROXY], []):
+        async with host_for(app, trusted_proxies=proxies) as host:
+            given = {**scope(PROXY, proto="https"), "method": "GET", "query_string": b""}
+            await host.asgi(given, None, None)  # type: ignore[arg-type]
+    assert seen_schemes == ["https", "http"]
