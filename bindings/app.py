@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime import DurableObject, Host, load_settings
 from ..runtime.application import ModuleDeclaration, NamespaceDeclaration
-from ..runtime.channel import LocalChannel
 from ..runtime.object_id import IdFactory
 from ..runtime.plan import class_of
 from .context import InRequest
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
     from ..runtime import DurableObjectId
     from ..runtime.application import ASGIApp, Receive, Scope, Send
+    from ..runtime.channel import LocalChannel
     from ..runtime.plan import Plan
     from ..storage import Catalogue
     from .migration import Migration
@@ -180,6 +180,6 @@ def namespace_of(host: Host, binding: str) -> DurableObjectNamespace:
     number = namespace.number
 
     def connect(object_id: DurableObjectId) -> LocalChannel:
-        return LocalChannel(host.engine, number, object_id)
+        return host.engine.channel(number, object_id)
 
     return DurableObjectNamespace(partial(IdFactory, namespace.unique_key), connect)

@@ -52,33 +52,39 @@ class RemoteChannel:
         try:
             values, named, _ = encode_arguments(arguments, keywords)
             link = self._open_link()
-            number = self._number
-            pending = link.send_call(self, lambda call: Call(call, number, method, values, named))
+            number, span = self._number, link.span(self._binding, method)
+            trace = None if span is None else span.traceparent
+            pending = link.send_call(
+                self, lambda call: Call(call, number, method, values, named, trace)
+            )
         except Exception as error:
             return _raise(error)
 
-        return link.answer(pending)
+        return link.answer(pending) if span is None else span.until(link.answer(pending))
 
     def get(self, name: str) -> Coroutine[Any, Any, Any]:
         """Read a property of the object."""
         try:
             link = self._open_link()
-            number = self._number
-            pending = link.send_call(self, lambda call: Get(call, number, name))
+            number, span = self._number, link.span(self._binding, name)
+            trace = None if span is None else span.traceparent
+            pending = link.send_call(self, lambda call: Get(call, number, name, trace))
         except Exception as error:
             return _raise(error)
 
-        return link.answer(pending)
+        return link.answer(pending) if span is None else span.until(link.answer(pending))
 
     def fetch(self, request: Request) -> Coroutine[Any, Any, Response]:
         """Send a request; its body, if it is a stream, is read when the object reads it."""
         try:
             link = self._open_link()
-            pending = link.send_fetch(self, request, partial(_fetch, request, self._number))
+            span = link.span(self._binding, "fetch")
+            trace = None if span is None else span.traceparent
+            pending = link.send_fetch(self, request, partial(_fetch, request, trace, self._number))
         except Exception as error:
             return _raise(error)
 
-        return link.answer(pending)
+        return link.answer(pending) if span is None else span.until(link.answer(pending))
 
     def failed(self, info: ErrorInfo, error: Exception) -> None:
         """A call over this channel failed: is it broken now?"""
@@ -97,8 +103,11 @@ class RemoteChannel:
         return link
 
 
-def _fetch(request: Request, stub: int, call: int, body: bytes | int) -> Fetch:
+def _fetch(request: Request, trace: str | None, stub: int, call: int, body: bytes | int) -> Fetch:
     headers = list(request.headers.raw)
+    if trace is not None:
+        headers = [pair for pair in headers if pair[0] != b"traceparent"]
+        headers.append((b"traceparent", trace.encode()))
     return Fetch(call, stub, request.method, str(request.url), headers, body)
 
 

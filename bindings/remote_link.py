@@ -35,6 +35,7 @@ from ..runtime.remote_frames import (
 from ..runtime.remote_outbox import Outbox
 from ..runtime.remote_streams import Streams
 from ..runtime.remote_values import restore_error
+from ..runtime.telemetry import tracing_here
 from ..storage import decode
 from .remote_dial import cannot_connect, dial
 from .remote_pending import Pending, again, drop, lost_error, refuse, settle
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
     from ..runtime import DurableObjectId, Request
     from ..runtime.remote_frames import Frame, HostFrame
+    from ..runtime.tracing import CallSpan
     from .remote_channel import RemoteChannel
 
 
@@ -71,7 +73,12 @@ class Link:
         self._pending: dict[int, Pending] = {}
         self._released: list[int] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._tracing = tracing_here()
         self._main = self._start(self._run())
+
+    def span(self, service: str, method: str) -> CallSpan | None:
+        """The span of a call that is about to be sent; None: no spans are made here."""
+        return None if self._tracing is None else self._tracing.call(service, method)
 
     def open_stub(self, binding: str, object_id: DurableObjectId) -> int:
         """Tell the host of a stub; its number."""

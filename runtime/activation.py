@@ -437,15 +437,15 @@ class Launch:
     """The job of running one event apart from the object's queue: code that the object started
     itself, or an event that waited at the gate."""
 
-    __slots__ = ("_activation", "_event")
+    __slots__ = ("_activation", "event")
 
     def __init__(self, activation: Activation, event: Event) -> None:
         self._activation = activation
-        self._event = event
+        self.event = event
 
     async def serve(self, scope: CancelScope) -> None:
         """Run the event, unless the object was reset before it began."""
-        activation, event = self._activation, self._event
+        activation, event = self._activation, self.event
         if event.finished:
             return
 

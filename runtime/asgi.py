@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("roomhost.runtime")
 
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
+HEALTH = ("/healthz", "/readyz")
+METRICS = "/metrics"
 ERROR_EXTENSION = "roomhost.error"  # what answers for an exception, in the place of a bare 500
 
 
@@ -52,7 +54,7 @@ class HostASGI:
         self._lifespan_scope: Scope = {}
         self._remote = RemoteCalls(host)
         self._routes = HostRoutes(host)
-        self._has_metrics = host.settings.metrics
+        self._probes = frozenset((*HEALTH, METRICS) if host.settings.metrics else HEALTH)
         self._proxies = [parse_network(text) for text in host.settings.trusted_proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -63,23 +65,12 @@ class HostASGI:
         if self._proxies:
             scope = as_seen_by_proxies(scope, self._proxies)
         self._host.location.saw(scope)
-        if scope["type"] == "http" and scope["path"] in ("/healthz", "/readyz"):
-            await send_response(send, Response("ok", headers=SAFE_HEADERS))
+        path = path_of(scope)
+        if path in self._probes and scope["type"] == "http":
+            await send_response(send, await self._probe(path, scope))
             return
 
-        if scope["type"] == "http" and self._has_metrics and path_of(scope) == "/metrics":
-            await send_response(send, await self._metrics(scope))
-            return
-
-        if is_remote(scope):
-            refusal = await self._remote(scope, receive, send)
-            if refusal is not None:
-                await refuse(scope, receive, send, refusal)
-            return
-
-        answer = self._routes.find(scope)
-        if answer is not None:
-            await answer(scope, receive, send)
+        if path.startswith("/_") and await self._own(scope, receive, send):
             return
 
         front = self._front
@@ -121,7 +112,23 @@ class HostASGI:
         else:
             await send(failed or {"type": "lifespan.shutdown.complete"})
 
-    async def _metrics(self, scope: Scope) -> Response:
+    async def _own(self, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Answer what a part of the host does; whether one has."""
+        if is_remote(scope):
+            refusal = await self._remote(scope, receive, send)
+            if refusal is not None:
+                await refuse(scope, receive, send, refusal)
+            return True
+
+        answer = self._routes.find(scope)
+        if answer is not None:
+            await answer(scope, receive, send)
+        return answer is not None
+
+    async def _probe(self, path: str, scope: Scope) -> Response:
+        if path != METRICS:
+            return Response("ok", headers=SAFE_HEADERS)
+
         # Imported when it is first asked for: a host that nobody watches does without.
         from .metrics import metrics_response
 

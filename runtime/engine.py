@@ -16,6 +16,7 @@ from ..storage.limits import EntryLimits
 from .activation import Activation
 from .alarm_event import AlarmEvent, AlarmOutcome
 from .alarm_scheduler import AlarmScheduler
+from .channel import LocalChannel
 from .commits import Commits
 from .durable_object import ActorClass, DurableObject
 from .errors import OverloadedError, unserved
@@ -122,12 +123,20 @@ class Engine:
         if slot is None:
             actor_class = self.classes.get(namespace)
             if actor_class is None:  # of a stub that is older than the last deploy
-                slot = Slot(self, namespace, ActorClass(DurableObject), object_id)
+                slot = self.new_slot(namespace, ActorClass(DurableObject), object_id)
                 slot.broken = unserved("of this object")
                 return slot
 
-            slot = self._slots[key] = Slot(self, namespace, actor_class, object_id)
+            slot = self._slots[key] = self.new_slot(namespace, actor_class, object_id)
         return slot
+
+    def new_slot(self, namespace: int, actor_class: ActorClass, object_id: DurableObjectId) -> Slot:
+        """A slot for an object that has none."""
+        return Slot(self, namespace, actor_class, object_id)
+
+    def channel(self, namespace: int, object_id: DurableObjectId) -> LocalChannel:
+        """The way to an object, for a stub."""
+        return LocalChannel(self, namespace, object_id)
 
     def activation(self, slot: Slot) -> Activation:
         """A new activation for a slot that has none."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from anyio import CancelScope
+    from starlette.datastructures import Headers
 
     from .activation import Activation
     from .backend import Waiter
@@ -45,7 +46,7 @@ class Event:
     is what it holds in memory, in bytes, and `overdue` the timer that fails it when it has waited for
     too long. `carried`: an instance of older code waits for it, see `retirement`. `arrived`, `began`:
     when it was delivered and when its handler began, 0 before, by the clock of `perf_counter`; `kind`:
-    what it is, for figures.
+    what it is, for figures; `span`: of OpenTelemetry, if there is one.
     """
 
     kind: ClassVar[EventKind] = EventKind.TASK
@@ -64,6 +65,7 @@ class Event:
     size = 0
     arrived = 0.0
     began = 0.0
+    span: Any = None
 
     @property
     def object_id(self) -> DurableObjectId | None:
@@ -211,6 +213,11 @@ class FetchEvent(CallEvent):
         self.finished = self.internal = self._given_up = False
         self.refusable = True
         self.arrived = 0.0
+
+    @property
+    def headers(self) -> Headers:
+        """Of the request."""
+        return self._request.headers
 
     @property
     def what(self) -> str:

@@ -27,7 +27,6 @@ from .deployment import (
     plan_for,
 )
 from .edits import evict
-from .engine import Engine
 from .errors import DurableObjectError, HostError
 from .event_kind import ResetCause
 from .failed_keys import FailedKeys
@@ -36,6 +35,7 @@ from .observer import Observer
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
 from .settings import HostSettings
+from .telemetry import engine_maker
 from .token_secrets import load_secrets
 
 if TYPE_CHECKING:
@@ -46,10 +46,11 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from ..storage import Batch
-    from .application import Application
+    from .application import Application, ASGIApp
     from .backend import Backend, Waiter
     from .channel import LocalChannel
     from .clock import Clock
+    from .engine import Engine
     from .slot import Slot
 
     CommitFunction = Callable[[Sequence[Batch]], None]
@@ -112,7 +113,8 @@ class Host:
         self._refuse_orphans = refuse_orphans
         self._wrap_commit = wrap_commit
         self._on_refuse: set[Callable[[], object]] = set()
-        self._asgi: HostASGI | None = None
+        self._asgi: ASGIApp | None = None
+        self._front: HostASGI | None = None
         self._directory: DataDirectory | None = None
         self._token_secrets: tuple[tuple[str, str], ...] | None = None
         self._engine: Engine | None = None
@@ -143,12 +145,19 @@ class Host:
         return str(self.location)
 
     @property
-    def asgi(self) -> HostASGI:
+    def asgi(self) -> ASGIApp:
         """An ASGI 3 application, to be served or mounted while the host runs. It stays the same one
-        when an application takes the place of another."""
+        when a deploy replaces what answers."""
         if self._asgi is None:
-            self._asgi = HostASGI(self, self.app.asgi_for(self))
+            self._asgi = self.front
         return self._asgi
+
+    @property
+    def front(self) -> HostASGI:
+        """What a deploy replaces the application in."""
+        if self._front is None:
+            self._front = HostASGI(self, self.app.asgi_for(self))
+        return self._front
 
     @property
     def token_secrets(self) -> tuple[tuple[str, str], ...]:
@@ -318,7 +327,7 @@ class Host:
             await waiter
 
     def _start_engine(self, backend: Backend, partition: Partition) -> None:
-        engine = self._engine = Engine(
+        engine = self._engine = engine_maker(self.observer)(
             self._group, backend, self.clock, partition, self.settings, self.observer.meters
         )
         plan = plan_for(self, self.app)

@@ -82,6 +82,7 @@ REMOTE_WINDOW_BYTES = 256 * 1024  # of one stream: sent, and not yet taken by th
 REMOTE_CHUNK_BYTES = 64 * 1024  # of a body
 REMOTE_MESSAGE_OVERHEAD_BYTES = 64  # that a WebSocket message takes of the window beside its own
 MAX_REMOTE_INLINE_BYTES = 1024 * 1024  # a longer body is a stream
+MAX_TRACE_CHARACTERS = 128  # of a `traceparent`
 MAX_REMOTE_ERROR_TEXT = 65_536  # characters of an error's message
 REMOTE_CONNECT_SECONDS = 10.0  # until a host has answered
 

@@ -65,7 +65,7 @@ class Meter:
     by name and label (`tally.py`).
 
     `watcher` is told of events that took more than `watched` seconds. `observability`, `sampler`: what of
-    them is logged and recorded.
+    them is logged and recorded; `span_sampler`: which of them begin a trace.
     """
 
     __slots__ = (
@@ -85,6 +85,7 @@ class Meter:
         "sampler",
         "slow_readers",
         "sockets",
+        "span_sampler",
         "tallies",
         "traffic",
         "watched",
@@ -96,6 +97,7 @@ class Meter:
         self.class_name = ""
         self.observability = EVERYTHING
         self.sampler = Sampler(1.0)
+        self.span_sampler = Sampler(1.0)
         self.events = {kind: EventFigures() for kind in EventKind}
         # What waits to be sorted, by the type of the event: a lookup by its kind, an enum, is dear.
         self._durations: dict[type[Event], list[float]] = {}

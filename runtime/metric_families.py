@@ -16,7 +16,7 @@ from prometheus_client.core import (
 from .event_kind import EventKind, ResetCause
 from .process import memory_bytes
 from .survey import Presence
-from .tally import TALLIES
+from .tally import OTHER, TALLIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -185,13 +185,15 @@ def _gauges(meters: Mapping[int, Meter], present: Mapping[int, Presence]) -> Ite
 
 
 def tally_families(meters: Sequence[Meter]) -> Iterator[Metric]:
-    """What is counted above the runtime."""
+    """What is counted above the runtime, of each set of objects that has counted anything there."""
+    counting = [meter for meter in meters if meter.tallies]
     for tally in TALLIES.values():
-        counts: Labelled = {}
-        for meter in meters:
-            for (name, value), number in meter.tallies.items():
-                if name == tally.name:
-                    counts[(meter.binding, value) if tally.label else (meter.binding,)] = number
+        values = ("",) if tally.label is None else (*sorted(tally.values), OTHER)
+        counts: Labelled = {
+            (meter.binding, value)[: 2 if tally.label else 1]: meter.tallies[tally.name, value]
+            for meter in counting
+            for value in values
+        }
         labels = ("binding",) if tally.label is None else ("binding", tally.label)
         yield counter(tally.name, tally.help, labels, counts)
 

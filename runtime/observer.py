@@ -24,13 +24,15 @@ from .records import EventRecord, LogLine, Sample
 from .sampling import Sampling
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Collection
+    from collections.abc import AsyncGenerator, Callable, Collection
 
     from .clock import Clock
     from .engine import Engine
     from .events import Event
     from .settings import HostSettings
     from .slot import Slot
+
+    EndSpan = Callable[[Event, float, BaseException | None], None]
 
 # A line for each event at debug, for slow ones at warning.
 logger = logging.getLogger("roomhost.events")
@@ -49,6 +51,7 @@ class Observer:
         self._followers: list[Follower] = []
         self._capture = LogCapture(self._logged)
         self._sampling = Sampling()
+        self._end_span: EndSpan | None = None
 
     def add(
         self, number: int, binding: str, class_name: str, observability: Observability
@@ -58,9 +61,11 @@ class Observer:
         if meter is None:
             meter = self.meters[number] = Meter(binding)
             meter.watcher = self
+        meter.binding = binding  # a deploy may have bound it by another name
         meter.class_name = class_name
         meter.observability = observability
         meter.sampler = Sampler(observability.sampling)
+        meter.span_sampler = Sampler(observability.sampling)
         self._watch(meter)
         return meter
 
@@ -115,6 +120,16 @@ class Observer:
         meters = list(self.meters.values())
         return self._sampling.sample(self._engine, meters, self._clock.now_ms())
 
+    def trace(self, end_span: EndSpan | None) -> None:
+        """Have `end_span(event, queued_ms, error)` called for each event that ends; None: no more."""
+        self._end_span = end_span
+        self.watch()
+
+    @property
+    def traces(self) -> bool:
+        """Whether the host makes spans."""
+        return self._end_span is not None
+
     def runs(self, engine: Engine | None) -> None:
         """The host has started, with this engine; None: it has stopped."""
         self._engine = engine
@@ -131,6 +146,8 @@ class Observer:
         if event.kind is EventKind.TASK:
             return
 
+        if self._end_span is not None:
+            self._end_span(event, round(_waited(event) * 1_000, 3), error)
         slow = took > self._settings.slow_handler_seconds
         picked = meter.sampler.picks() or slow or error is not None
         if not (picked or self._followers):
@@ -157,7 +174,7 @@ class Observer:
     def _watch(self, meter: Meter) -> None:
         level = meter.observability.level
         logs = logger.isEnabledFor(logging.DEBUG) if level is None else level == "debug"
-        if logs or self._followers or self._settings.inspector:
+        if logs or self._followers or self._settings.inspector or self._end_span is not None:
             meter.watched = ALL
         else:
             meter.watched = self._settings.slow_handler_seconds or inf
@@ -165,7 +182,6 @@ class Observer:
     def _record(
         self, meter: Meter, slot: Slot, event: Event, took: float, error: BaseException | None
     ) -> EventRecord:
-        waited = event.began - event.arrived if event.arrived and event.began else 0.0
         return EventRecord(
             at_ms=self._clock.now_ms(),
             binding=meter.binding,
@@ -173,7 +189,7 @@ class Observer:
             name=slot.id.name,
             kind=event.kind.value,
             what=event.what,
-            queued_ms=round(waited * 1_000, 3),
+            queued_ms=round(_waited(event) * 1_000, 3),
             duration_ms=round(took * 1_000, 3),
             outcome="ok" if error is None else type(error).__name__,
         )
@@ -223,6 +239,10 @@ class Observer:
     def _logged(self, line: LogLine) -> None:
         for follower in self._followers:
             follower.offer(line)
+
+
+def _waited(event: Event) -> float:
+    return event.began - event.arrived if event.arrived and event.began else 0.0
 
 
 def about(meter: Meter, slot: Slot) -> dict[str, object]:

@@ -31,6 +31,7 @@ from .remote_outbox import Outbox
 from .remote_streams import Streams
 from .remote_stubs import RemoteStubs
 from .remote_values import decode_arguments, describe_error
+from .telemetry import within
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine
@@ -162,7 +163,8 @@ class RemoteConnection:
         try:
             channel = self._admit(frame, size)
             arguments, keywords = decode_arguments(frame.arguments, frame.keywords)
-            outcome = channel.call(frame.method, arguments, keywords)
+            with within(self._host.observer, frame.trace):
+                outcome = channel.call(frame.method, arguments, keywords)
         except (OverloadedError, DurableObjectError, ValueError, TypeError) as error:
             self._raised(frame.call, error)
             return
@@ -171,7 +173,9 @@ class RemoteConnection:
 
     def _get(self, frame: Get) -> None:
         try:
-            outcome = self._admit(frame, 0).get(frame.name)
+            channel = self._admit(frame, 0)
+            with within(self._host.observer, frame.trace):
+                outcome = channel.get(frame.name)
         except (DurableObjectError, ValueError, TypeError) as error:
             self._raised(frame.call, error)
             return

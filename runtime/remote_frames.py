@@ -21,6 +21,7 @@ PATH = "/_rpc/v1"
 Number: TypeAlias = Annotated[int, msgspec.Meta(ge=1, lt=1 << 53)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1, lt=1 << 32)]
 ObjectBytes: TypeAlias = Annotated[bytes, msgspec.Meta(min_length=32, max_length=32)]
+Trace: TypeAlias = Annotated[str, msgspec.Meta(max_length=limits.MAX_TRACE_CHARACTERS)]
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 
 
@@ -87,21 +88,24 @@ class Release(msgspec.Struct, array_like=True, frozen=True, tag="release"):
 
 
 class Call(msgspec.Struct, array_like=True, frozen=True, tag="call"):
-    """Client: a method call. Answered by `Result` or `Raised`."""
+    """Client: a method call. Answered by `Result` or `Raised`. `trace`: the span that it was made in, as
+    the header `traceparent` has it."""
 
     call: Number
     stub: Number
     method: str
     arguments: list[bytes]
     keywords: dict[str, bytes]
+    trace: Trace | None = None
 
 
 class Get(msgspec.Struct, array_like=True, frozen=True, tag="get"):
-    """Client: a read of a property. Answered by `Result` or `Raised`."""
+    """Client: a read of a property. Answered by `Result` or `Raised`. `trace`: as of `Call`."""
 
     call: Number
     stub: Number
     name: str
+    trace: Trace | None = None
 
 
 class Fetch(msgspec.Struct, array_like=True, frozen=True, tag="fetch"):

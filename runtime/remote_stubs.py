@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import limits
-from .channel import LocalChannel
 from .errors import DurableObjectError, OverloadedError
 from .object_id import DurableObjectId
 from .remote_frames import ProtocolError
@@ -13,6 +12,7 @@ from .remote_frames import ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .channel import LocalChannel
     from .host import Host
     from .remote_frames import Open
 
@@ -66,4 +66,4 @@ class RemoteStubs:
             raise TypeError("Durable Object ID is not that of its name.")
 
         object_id = DurableObjectId(frame.object, frame.name, frame.jurisdiction)
-        return LocalChannel(self._host.engine, namespace.number, object_id)
+        return self._host.engine.channel(namespace.number, object_id)
