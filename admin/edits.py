@@ -174,7 +174,7 @@ async def evict_object(host: Host, given: ObjectInput) -> Evicted:
     is stored stays, the next event starts it anew."""
     space, object_id = find_object(host, given.binding, given.name, given.id)
     slot = host.engine.resident_slot(host.namespaces[space].number, bytes(object_id))
-    resident = slot is not None and slot.activation is not None
+    resident = slot is not None and slot.running is not None
     return Evicted(
         namespace=space,
         id=str(object_id),

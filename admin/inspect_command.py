@@ -46,12 +46,13 @@ if TYPE_CHECKING:
 @json_option
 @target_options
 def inspect(binding: str, name: str, yes: bool, as_json: bool, **given: Any) -> None:
-    """Show what is stored of an object, and what is in memory; or change it.
+    """Show one object, or change it.
 
-    Recent events are shown where the host records them: with the inspector on, or at debug.
+    What is stored of it, its alarm, its sockets, and whether it is in memory. Recent events are
+    shown where the host records them: with the inspector on, or at debug.
 
     NAME is its exact name, or its id of 64 hex digits. With a module's binding it is the name of a
-    room, or of a channel where no room has it; COLLAB.rooms and COLLAB.channels say which. Values are
+    room or of a channel; where both are there, COLLAB.rooms and COLLAB.channels say which. Values are
     shown as Python literals, and VALUE is one, or JSON.
 
     \b
@@ -94,7 +95,7 @@ def _read(target: Target, binding: str, name: str, given: dict[str, Any]) -> dic
             after=after,
             limit=min(left, limits.MAX_LIMIT),
         )
-        entries = [] if found is None else found["entries"]
+        entries: list[Any] = [] if found is None else found["entries"]
         found = page | {"entries": entries + page["entries"]}
         left -= len(page["entries"])
         after = page.get("after")
@@ -115,7 +116,7 @@ def _show(found: dict[str, Any]) -> None:
     show_fields(shown)
     if found["sockets"]:
         click.echo()
-        columns = ("SOCKET", "TAGS", "ATTACHMENT", "PROTOCOL", "#WAITING")
+        columns: tuple[str, ...] = ("SOCKET", "TAGS", "ATTACHMENT", "PROTOCOL", "#WAITING")
         show_table(columns, [_socket(number, ws) for number, ws in enumerate(found["sockets"], 1)])
     if found["events"]:
         click.echo()

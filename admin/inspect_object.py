@@ -105,7 +105,7 @@ async def inspect_object(host: Host, given: InspectInput) -> Inspected:
     if store is not None:
         keys, size = store.measure(limit=limits.MAX_COUNTED_ENTRIES + 1)
         entries, after = read_entries(store, given.prefix, given.after, given.limit)
-    activation = None if slot is None else slot.activation
+    activation = None if slot is None else slot.running
     sockets = open_sockets(slot)
     return Inspected(
         binding=given.binding,

@@ -117,8 +117,8 @@ def _filters(given: dict[str, Any]) -> dict[str, Any]:
 
 def _show_objects(found: list[dict[str, Any]]) -> None:
     several = len({each["namespace"] for each in found}) > 1
-    columns = ("NAME", "#KEYS", "#SIZE", "RESIDENT", "#SOCKETS", "ALARM")
-    rows = [
+    columns: tuple[str, ...] = ("NAME", "#KEYS", "#SIZE", "RESIDENT", "#SOCKETS", "ALARM")
+    rows: list[tuple[str, ...]] = [
         (
             shown_name(each.get("name"), each["id"]),
             shown_count(each["keys"], each.get("more_keys", False)),

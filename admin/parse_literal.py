@@ -59,10 +59,8 @@ def _value(node: ast.expr, depth: int) -> Any:
     match node:
         case ast.Constant(value=value) if value is not ...:
             return value
-        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=value)) if (
-            type(value) in (int, float)
-        ):
-            return -value if isinstance(sign, ast.USub) else value
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=ast.Constant(value=value)):
+            return _signed(sign, value)
         case ast.List(elts=members):
             return [_value(member, below) for member in members]
         case ast.Tuple(elts=members):
@@ -78,6 +76,13 @@ def _value(node: ast.expr, depth: int) -> Any:
             return _named(_dotted(node))
         case _:
             raise ValueError(f"{type(node).__name__} is no literal")
+
+
+def _signed(sign: ast.unaryop, value: object) -> int | float:
+    if type(value) is not int and type(value) is not float:
+        raise ValueError("a sign stands before a number")
+
+    return -value if isinstance(sign, ast.USub) else value
 
 
 def _key(node: ast.expr | None, depth: int) -> Any:

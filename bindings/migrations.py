@@ -223,9 +223,9 @@ class Draft:
             if record.app == self._app and name in before:
                 self._restore(replace(record, class_name=before[name]), tag)
         for number, move in moves.items():
-            record = self.records.get(number)
-            if record is not None and record.state is not NamespaceState.DELETED:
-                back = replace(record, app=move.app, class_name=move.class_name, since=move.since)
+            taken = self.records.get(number)
+            if taken is not None and taken.state is not NamespaceState.DELETED:
+                back = replace(taken, app=move.app, class_name=move.class_name, since=move.since)
                 self._restore(back, tag)
 
     def _restore(self, record: NamespaceRecord, tag: AppliedTag) -> None:

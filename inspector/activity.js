@@ -13,16 +13,17 @@ const STATES = { live: ["good", "live"], waiting: ["warn", "connecting"], refuse
 const TONES = { debug: "", info: "", warning: "warn", error: "bad", critical: "bad" };
 
 /** As Activity, with those before as the host remembers them. */
-export function ActivityOf({ which, onEvent }) {
+export function ActivityOf({ which, onEvent, shown }) {
   const before = useCall("events", { ...which, limit: KEPT });
   return html`<${Loaded} of=${before}>${({ events }) => html`
-    <${Activity} which=${which} events=${events} onEvent=${onEvent} />
+    <${Activity} which=${which} events=${events} onEvent=${onEvent} shown=${shown} />
   `}<//>`;
 }
 
-/** `events`: those before. `onEvent` is called with those that have come. */
-export function Activity({ which, events, onEvent }) {
+/** `events`: those before. `onEvent` is called with those that have come. `shown`: picks some. */
+export function Activity({ which, events, onEvent, shown = (all) => all }) {
   const followed = useFollowed(which, events, onEvent);
+  const listed = shown(followed.events);
   const [tone, word] = STATES[followed.state];
   const live = html`<span role="status" class="chips">
     ${followed.dropped > 0 && html`<${Chip} tone="warn">${count(followed.dropped)} left out<//>`}
@@ -31,11 +32,11 @@ export function Activity({ which, events, onEvent }) {
   return html`<div>
     <${Section} title="Events" aside=${live}>
       ${followed.error && html`<p class="failure" role="alert">${visible(followed.error.message)}</p>`}
-      ${followed.events.length === 0
+      ${listed.length === 0
         ? html`<${Empty}>Nothing has happened while somebody looked.<//>`
         : html`<div class="scroll" role="region" aria-label="Events, newest first" tabindex="0">
             <${Table} label="Events" heads=${["When", "What", { text: "Took", kind: "number" }]} kind="events">
-              ${followed.events.map((event) => html`<${Event} key=${event.key} event=${event} />`)}
+              ${listed.map((event) => html`<${Event} key=${event.key} event=${event} />`)}
             <//>
           </div>`}
     <//>

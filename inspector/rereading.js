@@ -3,10 +3,13 @@ import { useEffect, useRef } from "preact/hooks";
 
 const READS = "operate"; // the call that every operation of the realtime API is
 const SETTLE_MS = 500; // a busy room is read again no more often
-const KEPT_READINGS = 5;
+const KEPT_READINGS = 50;
 const KEPT_EVENTS = 200;
 
-/** `read`: what `useCall("room")` returned. Returns what is to be called with the room's events. */
+/**
+ * `read`: what `useCall("room")` returned. Returns `heard`, to be called with the room's events as they
+ * come, and `others`, which leaves those that are readings out of a list.
+ */
 export function useRereading(read) {
   const readings = useRef([]);
   const heard = useRef([]);
@@ -16,7 +19,7 @@ export function useRereading(read) {
   const settle = () => {
     timer.current = undefined;
     if (latest.current.loading) return; // its end comes here again
-    const others = heard.current.filter((event) => !isReading(event, readings.current));
+    const others = without(heard.current, readings.current);
     heard.current = [];
     if (others.length > 0) latest.current.reload();
   };
@@ -27,20 +30,26 @@ export function useRereading(read) {
   useEffect(() => {
     if (!read.data) return;
     const { began_ms: began, ended_ms: ended, calls } = read.data;
-    readings.current = [...readings.current, { began, ended, calls }].slice(-KEPT_READINGS);
+    readings.current = [...readings.current, { began, ended, calls, left: calls }].slice(-KEPT_READINGS);
     settleLater();
   }, [read.data]);
-  return (events) => {
-    heard.current = [...heard.current, ...events].slice(-KEPT_EVENTS);
-    settleLater();
+  return {
+    heard(events) {
+      heard.current = [...heard.current, ...events].slice(-KEPT_EVENTS);
+      settleLater();
+    },
+    others: (events) =>
+      without(events, readings.current.map((reading) => ({ ...reading, left: reading.calls }))),
   };
 }
 
-/** Whether an event is a call of one of the readings; each has so many, and no more. */
-function isReading(event, readings) {
-  if (event.what !== READS) return false;
-  const reading = readings.find(({ began, ended, calls }) =>
-    calls > 0 && began <= event.at_ms && event.at_ms <= ended);
-  if (reading) reading.calls -= 1;
-  return reading !== undefined;
+/** The events that are no call of one of the readings; each has so many `left`, and no more. */
+function without(events, readings) {
+  return events.filter((event) => {
+    if (event.what !== READS) return true;
+    const reading = readings.find(({ began, ended, left }) =>
+      left > 0 && began <= event.at_ms && event.at_ms <= ended);
+    if (reading) reading.left -= 1;
+    return reading === undefined;
+  });
 }

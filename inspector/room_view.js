@@ -24,7 +24,7 @@ export function RoomView({ room, which, query }) {
   const input = { ...room, limit: PAGE };
   if (query.cursor) input.cursor = query.cursor;
   const read = useCall("room", input);
-  const heard = useRereading(read);
+  const { heard, others } = useRereading(read);
   return html`<${Loaded} of=${read}>${(data) => html`
     <p class="chips">
       <${Chip} tone=${data.lifecycle.status === "active" ? "good" : ""}>${data.lifecycle.status}<//>
@@ -43,10 +43,10 @@ export function RoomView({ room, which, query }) {
         ${data.metadata && Object.keys(data.metadata).length > 0 && html`<${Section} title="Metadata">
           <${Json} of=${data.metadata} />
         <//>`}
-        <${ActivityOf} which=${which} onEvent=${heard} />
+        <${ActivityOf} which=${which} onEvent=${heard} shown=${others} />
       </div>
     </div>
-    <p class="muted">Reading a room is a call to it: it wakes, and changes nothing.</p>
+    <p class="muted">Reading a room is a call to it: it wakes, and changes nothing. Readings of this page are not among the events.</p>
   `}<//>`;
 }
 

@@ -154,8 +154,8 @@ class AlarmScheduler:
         if not self._stopped:
             self._decide(number, due_ms, outcome)
         if self._watching:
-            for callback in self._watching.pop(number, ()):
-                callback(outcome)
+            for watcher in self._watching.pop(number, ()):
+                watcher(outcome)
         if not self._running:
             quiet, self._on_quiet = self._on_quiet, []
             for callback in quiet:

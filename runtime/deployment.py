@@ -114,7 +114,7 @@ async def deploy(host: Host, app: Application) -> Deployment:
 
     check(plan_for(host, app))
     try:
-        front = await host.asgi.started(app.asgi_for(host))
+        front = await host.front.started(app.asgi_for(host))
     except HostError:
         raise
     except Exception as error:
@@ -134,7 +134,7 @@ async def deploy(host: Host, app: Application) -> Deployment:
         raise
 
     log(plan)
-    host.asgi.replace(front)
+    host.front.replace(front)
     retirement = Retirement(engine, classes)
     engine.alarms.look_again()
     await retirement.ended(limits.DEPLOY_SECONDS)

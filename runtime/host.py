@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup, TaskStatus
 
     from ..storage import Batch
-    from .application import Application
+    from .application import Application, ASGIApp
     from .backend import Backend, Waiter
     from .channel import LocalChannel
     from .clock import Clock
@@ -113,7 +113,8 @@ class Host:
         self._refuse_orphans = refuse_orphans
         self._wrap_commit = wrap_commit
         self._on_refuse: set[Callable[[], object]] = set()
-        self._asgi: HostASGI | None = None
+        self._asgi: ASGIApp | None = None
+        self._front: HostASGI | None = None
         self._directory: DataDirectory | None = None
         self._token_secrets: tuple[tuple[str, str], ...] | None = None
         self._engine: Engine | None = None
@@ -144,12 +145,19 @@ class Host:
         return str(self.location)
 
     @property
-    def asgi(self) -> HostASGI:
+    def asgi(self) -> ASGIApp:
         """An ASGI 3 application, to be served or mounted while the host runs. It stays the same one
-        when an application takes the place of another."""
+        when a deploy replaces what answers."""
         if self._asgi is None:
-            self._asgi = HostASGI(self, self.app.asgi_for(self))
+            self._asgi = self.front
         return self._asgi
+
+    @property
+    def front(self) -> HostASGI:
+        """What a deploy replaces the application in."""
+        if self._front is None:
+            self._front = HostASGI(self, self.app.asgi_for(self))
+        return self._front
 
     @property
     def token_secrets(self) -> tuple[tuple[str, str], ...]:

@@ -38,7 +38,9 @@ async def metrics_response(host: Host, accept: str) -> Response:
     """The figures of one host. `accept`: the header of the request, which chooses between Prometheus'
     own text and OpenMetrics. StorageError: storage is closed, or broken."""
     present = await survey(host.engine)
-    meters = host.observer.meters
+    # Not those of classes that a deploy took away: another one may be bound by their name.
+    served = {namespace.number for namespace in host.namespaces.values()}
+    meters = {number: meter for number, meter in host.observer.meters.items() if number in served}
     families = [
         *event_families(list(meters.values())),
         *binding_families(meters, present),

@@ -61,6 +61,7 @@ class Observer:
         if meter is None:
             meter = self.meters[number] = Meter(binding)
             meter.watcher = self
+        meter.binding = binding  # a deploy may have bound it by another name
         meter.class_name = class_name
         meter.observability = observability
         meter.sampler = Sampler(observability.sampling)

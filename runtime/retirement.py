@@ -77,6 +77,7 @@ class RetiredSlot(Slot):
     def evicted(self, activation: Activation) -> None:
         """Nobody has noticed."""
         self.activation = None
+        self.meter.evictions += 1
         self._slot.resume()
         self._ended(self, False)
 

@@ -36,9 +36,10 @@ async def survey(engine: Engine) -> dict[int, Presence]:
         presence.resident += 1
         waiting = slot.backlog.held
         presence.queued += len(slot.queue) + waiting
-        if slot.activation is not None:
+        activation = slot.running
+        if activation is not None:
             presence.instances += 1
-            presence.in_flight += len(slot.activation.events) - waiting
+            presence.in_flight += len(activation.events) - waiting
         elif slot.sockets is not None:
             presence.hibernated += len(slot.sockets)
     return found

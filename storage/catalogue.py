@@ -104,10 +104,14 @@ class CatalogueTable:
                         record, app=app, class_name=class_name, state=state, since=since
                     )
                 found.append(record)
-            for *plain, deleted, renamed, moves, undone in unpack(deployed.get(TAGS, pack(()))):
+            for app, tag, at_ms, summary, deleted, renamed, moves, undone in unpack(
+                deployed.get(TAGS, pack(()))
+            ):
                 pairs = tuple((old, new) for old, new in renamed)
                 moved = tuple(Move(*move) for move in moves)
-                tags.append(AppliedTag(*plain, tuple(deleted), pairs, moved, undone))
+                tags.append(
+                    AppliedTag(app, tag, at_ms, summary, tuple(deleted), pairs, moved, undone)
+                )
         found.sort(key=lambda record: record.number)
         return Catalogue(tuple(found), tuple(tags))
 

@@ -84,7 +84,7 @@ async def test_a_module_lists_its_rooms_then_its_channels() -> None:
             after = page.get("after")
             if after is None:
                 break
-    assert {name for space, name in found[:2]} == {"lobby", "hall"}
+    assert {name for _, name in found[:2]} == {"lobby", "hall"}
     assert found[2:] == [("COLLAB.channels", "news")]
 
 

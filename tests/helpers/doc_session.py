@@ -198,13 +198,14 @@ class DocSession:
 
 
 def environment_of(path: Path, directory: Path) -> dict[str, str]:
-    """What commands of a page run in: `roomhost` on the PATH, a free port, and data in the page's own
-    directory, whatever a `roomhost.toml` of the page says."""
+    """What commands of a page run in: `roomhost` on the PATH, a free port, data in the page's own
+    directory, whatever a `roomhost.toml` of the page says, and instances that stay in memory."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ROOMHOST")}
     return kept | {
         "PATH": f"{path}{os.pathsep}{os.environ['PATH']}",
         "ROOMHOST_DATA_DIR": "state",
         "ROOMHOST_PORT": "0",
+        "ROOMHOST_IDLE_EVICTION_SECONDS": "600",
         "UVICORN_PORT": "0",
         "CURL_HOME": str(directory),
         "COLUMNS": "100",

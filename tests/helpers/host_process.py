@@ -18,12 +18,18 @@ READY = re.compile(r"^roomhost: .* on (?P<url>http://\S+:(?P<port>\d+)) \(data i
 
 
 class HostProcess:
-    """`roomhost serve APPLICATION` on a directory; a context that kills what still runs."""
+    """`roomhost serve APPLICATION` on a directory; a context that kills what still runs. It works in
+    `directory`, where it finds the application."""
 
     def __init__(
-        self, application: str, data_dir: Path, environment: Mapping[str, str] | None = None
+        self,
+        application: str,
+        data_dir: Path,
+        environment: Mapping[str, str] | None = None,
+        directory: Path = REPOSITORY,
     ) -> None:
         self.application = application
+        self.directory = directory
         self.data_dir = data_dir
         self.environment = dict(environment or {})
         self.port = 0  # the first start takes a free one, later starts the same
@@ -35,7 +41,7 @@ class HostProcess:
         command = [str(COMMAND), "serve", self.application, "--data-dir", str(self.data_dir)]
         self._process = subprocess.Popen(
             [*command, "--port", str(self.port)],
-            cwd=REPOSITORY,
+            cwd=self.directory,
             env={name: value for name, value in os.environ.items() if "ROOMHOST" not in name}
             | self.environment,
             stdout=subprocess.PIPE,

@@ -64,7 +64,7 @@ class Counter(DurableObject):
 
     async def visit(self, by: int = 1) -> int:
         """One more."""
-        visits = await self.ctx.storage.get("visits", 0) + by
+        visits: int = await self.ctx.storage.get("visits", 0) + by
         await self.ctx.storage.put("visits", visits)
         logger.info("%s was visited", self.ctx.id.name)
         return visits

@@ -92,7 +92,7 @@ class Versioned(DurableObject):
         ws.send(f"{message}@{self.version}:{tags[0]}:{len(self.ctx.get_web_sockets(tags[0]))}")
 
     def _now_ms(self) -> int:
-        return int(self.ctx._activation.now_ms())  # type: ignore[attr-defined]
+        return int(self.ctx._activation.now_ms())
 
     @contextlib.asynccontextmanager
     async def _alone(self) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import anyio
-import anyio.lowlevel
+import anyio.to_thread
 import pytest
 
 from roomhost.bindings import App

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,11 @@ def test_a_damaged_file_is_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
+def put(environment: Environment, key: bytes, transaction: Any) -> None:
+    """Write 50,000 bytes under a key."""
+    environment.cursor(transaction, "namespaces").put(key, b"y" * 50_000)
+
+
 def test_another_thread_may_write_while_the_writer_commits(environment: Environment) -> None:
     """It waits for that commit, and both are stored."""
     barrier = threading.Barrier(2, timeout=20)
@@ -235,12 +241,7 @@ def test_another_thread_may_write_while_the_writer_commits(environment: Environm
     thread.start()
     barrier.wait()
     for number in range(50):
-        key = b"%d" % number
-        environment.write(
-            lambda transaction, key=key: environment.cursor(transaction, "namespaces").put(
-                key, b"y" * 50_000
-            )
-        )
+        environment.write(partial(put, environment, b"%d" % number))
     thread.join(20)
     assert ObjectStore(environment, 49).get(b"key") == b"x" * 50_000
     assert environment.get("namespaces", b"49") == b"y" * 50_000

@@ -146,15 +146,13 @@ def test_a_name_that_is_known_is_not_forgotten(tmp_path: Path) -> None:
     again.close()
 
 
-def test_namespaces_and_their_objects_are_listed_and_counted(tmp_path: Path) -> None:
+def test_the_objects_of_a_namespace_are_counted(tmp_path: Path) -> None:
     """What is in the log alone, and what is in LMDB too, once each; counting ends at a limit."""
     partition = Partition.open(
         tmp_path / "partition", deliver=lambda answer: answer(), apply_delay_seconds=None
     )
-    assert partition.namespaces() == []
     rooms = partition.namespace("ROOM", "key")
     other = partition.namespace("OTHER", "another key")
-    assert partition.namespaces() == [other, rooms]
     outcomes = Outcomes()
     for index in range(4):
         record = ObjectRecord(rooms.number, bytes([index]) * 32, None)
