@@ -70,14 +70,15 @@ async def test_behind_another_server_payloads_are_counted() -> None:
         if message["type"] == "websocket.send":
             answered.set()
 
-    scope = {
+    scope: dict[str, Any] = {
         "type": "websocket",
         "path": "/room/a",
         "headers": [(b"host", b"host")],
         "extensions": {},
     }
     async with host_for(app) as host, incoming, receive, anyio.create_task_group() as group:
-        group.start_soon(host.asgi, scope, receive.receive, send)
+        serve: Any = host.asgi
+        group.start_soon(serve, scope, receive.receive, send)
         await incoming.send({"type": "websocket.connect"})
         await incoming.send({"type": "websocket.receive", "text": "häh"})
         await answered.wait()
