@@ -55,6 +55,10 @@ BROKEN = {
         "```ini\n# a.service\n[Service]\nExecStart=/usr/bin/hostroom serve a:app\n```\n",
         "hostroom",
     ),
+    "a unit with a shell that starts nothing": (
+        "```ini\n# a.service\n[Service]\nExecStart=/bin/sh -c '/a/roomhost save $$(date)'\n```\n",
+        "save",
+    ),
     "a unit with a flag that is none": (
         "```ini\n# a.service\n[Service]\nExecStart=/a/roomhost serve a:app --prot 1\n```\n",
         "--prot",
