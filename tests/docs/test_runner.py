@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ..helpers.doc_console import Step, begins, matches, read_steps
+from ..helpers.doc_node import missing
 from ..helpers.doc_page import BlockError, read_blocks
 from ..helpers.doc_session import DocSession
 
@@ -15,6 +16,7 @@ COMMANDS = Path(sys.executable).parent
 
 
 def run(page: str, directory: Path) -> None:
+    """Run a page as the documentation's are."""
     with DocSession(directory, COMMANDS) as session:
         for block in read_blocks(page, "page.md"):
             session.run(block)
@@ -87,8 +89,6 @@ def test_a_broken_block_fails(name: str, tmp_path: Path) -> None:
 
 def test_javascript_that_fails_is_a_failure(tmp_path: Path) -> None:
     """At its top, and in a promise that nobody waits for."""
-    from ..helpers.doc_node import missing
-
     if (reason := missing()) is not None:
         pytest.skip(reason)
 
