@@ -18,6 +18,7 @@ import msgspec
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from ..runtime.token_secrets import SECRETS_FILE
+from ..storage import StorageError
 from ..storage.backup_manifest import Manifest
 from . import limits
 from .errors import OperationError, invalid
@@ -61,29 +62,47 @@ async def back_up(host: Host, given: BackupInput) -> AsyncGenerator[Line]:
         raise invalid("path", f"{given.path!r} is not absolute: the host has its own directory")
 
     begun = time.monotonic()
-    partition = host.engine.partition
     yield {"progress": {"step": "applying", "done": 0, "total": 1}}
-    await anyio.to_thread.run_sync(partition.apply_now)
+    await anyio.to_thread.run_sync(host.engine.partition.apply_now)
+    async with aclosing(copying(host, path)) as lines:
+        async for line in lines:
+            if "result" in line:
+                manifest = msgspec.convert(line["result"], Manifest)
+                line = {"result": as_result(path, manifest, time.monotonic() - begun)}
+            yield line
+
+
+async def copying(host: Host, path: Path) -> AsyncGenerator[Line]:
+    """What the process that copies says; the last line is `{"result": manifest}`. OperationError: it
+    said why there is no backup, or ended without a word."""
+    partition = host.engine.partition
     made_at = datetime.now(UTC).isoformat(timespec="seconds")
     command = [sys.executable, "-P", "-m", PROCESS, str(host.directory), str(path)]
-    manifest: Manifest | None = None
-    failure = f"the process that copies was ended from outside, {path} is not there: call again"
+    result: Line | None = None
+    failure = ""
     try:
-        async with running([*command, version("roomhost"), made_at, SECRETS_FILE]) as process:
-            async with aclosing(lines_of(process)) as lines:
-                async for line in lines:
-                    if "progress" in line:
-                        yield line
-                    elif "result" in line:
-                        manifest = msgspec.convert(line["result"], Manifest)
-                    else:
-                        failure = str(line["error"])
+        async with (
+            running([*command, version("roomhost"), made_at, SECRETS_FILE]) as process,
+            aclosing(lines_of(process)) as lines,
+        ):
+            async for line in lines:
+                if "progress" in line:
+                    yield line
+                elif "result" in line:
+                    result = line
+                else:
+                    failure = str(line["error"])
     finally:
-        partition.forget_readers()
-    if manifest is None:
-        raise OperationError(failure, code="backup_failed")
+        with suppress(StorageError):  # it is closed, and nothing is kept for readers
+            partition.forget_readers()
+    if result is None:
+        ended = (
+            f"the process that copies ended with status {process.returncode}, {path} is not there: call "
+            "again, and run `roomhost doctor` if it does that again"
+        )
+        raise OperationError(failure or ended, code="backup_failed")
 
-    yield {"result": as_result(path, manifest, time.monotonic() - begun)}
+    yield result
 
 
 def as_result(path: Path, manifest: Manifest, seconds: float) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def find_object(
     """The namespace and the id of one object, by its exact name or its id.
 
     64 hex digits in place of a name are an id, unless an object is there under that name. With a
-    module's binding its rooms are looked through, then its channels. `new`: the object need not be
+    module's binding it is whichever of its rooms and channels is there. `new`: the object need not be
     there. OperationError: there is none, or there are two; the message names some that there are.
     """
     namespaces = namespaces_of(host, binding)
@@ -101,7 +101,7 @@ def candidates(host: Host, namespaces: list[str], name: str) -> list[tuple[str, 
 
 
 def by_id(host: Host, namespace: str, digits: str) -> DurableObjectId | None:
-    """The id that was printed as `digits`, with the name that is stored; None: not one of these."""
+    """The id that was printed as `digits`, with the name that is known; None: not one of these."""
     try:
         data = bytes.fromhex(digits) if len(digits) == ID_DIGITS else b""
     except ValueError:
@@ -111,15 +111,19 @@ def by_id(host: Host, namespace: str, digits: str) -> DurableObjectId | None:
         return None
 
     maker = maker_of(data, lambda jurisdiction: host.ids(namespace, jurisdiction))
-    return maker.from_bytes(data, stored_name(host, namespace, data)) if maker.owns(data) else None
+    return maker.from_bytes(data, known_name(host, namespace, data)) if maker.owns(data) else None
 
 
-def stored_name(host: Host, namespace: str, data: bytes) -> str | None:
-    """The name in an object's record, if there is one."""
-    partition = host.engine.partition
-    number = partition.find(host.namespaces[namespace].number, data)
-    record = None if number is None else partition.record(number)
-    return None if record is None else record.name
+def known_name(host: Host, namespace: str, data: bytes) -> str | None:
+    """The name in an object's record, or the one it goes by in memory, if there is one."""
+    engine, space = host.engine, host.namespaces[namespace].number
+    number = engine.partition.find(space, data)
+    record = None if number is None else engine.partition.record(number)
+    if record is not None and record.name is not None:
+        return record.name
+
+    slot = engine.resident_slot(space, data)
+    return None if slot is None else slot.id.name
 
 
 def exists(host: Host, namespace: str, object_id: DurableObjectId) -> bool:

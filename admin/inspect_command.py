@@ -46,12 +46,13 @@ if TYPE_CHECKING:
 @json_option
 @target_options
 def inspect(binding: str, name: str, yes: bool, as_json: bool, **given: Any) -> None:
-    """Show what is stored of an object, and what is in memory; or change it.
+    """Show one object, or change it.
 
-    Recent events are shown where the host records them: with the inspector on, or at debug.
+    What is stored of it, its alarm, its sockets, and whether it is in memory. Recent events are
+    shown where the host records them: with the inspector on, or at debug.
 
     NAME is its exact name, or its id of 64 hex digits. With a module's binding it is the name of a
-    room, or of a channel where no room has it; COLLAB.rooms and COLLAB.channels say which. Values are
+    room or of a channel; where both are there, COLLAB.rooms and COLLAB.channels say which. Values are
     shown as Python literals, and VALUE is one, or JSON.
 
     \b

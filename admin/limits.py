@@ -14,9 +14,9 @@ DEFAULT_LIMIT = 100  # of what a list gives at once
 MAX_LIMIT = 1_000
 MAX_SCANNED_OBJECTS = 10_000  # looked at for one page of a list; the next page goes on behind them
 SCAN_OBJECTS = 200  # looked at before the loop gets its turn
-MAX_COUNTED_OBJECTS = 100_000  # of a namespace; then there are "more than" so many
+MAX_COUNTED_OBJECTS = 10_000  # of a namespace; then there are "more than" so many
 MAX_LISTED_ENTRIES = 1_000  # counted of an object that is one of a list
-MAX_COUNTED_ENTRIES = 100_000  # of an object that is looked at by itself
+MAX_COUNTED_ENTRIES = 20_000  # of an object that is looked at by itself
 MAX_NAMED_OBJECTS = 5  # that an error names as those there are
 
 # Values

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import insort
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from anyio.lowlevel import checkpoint
 
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
     from ..runtime import Host
     from ..runtime.slot import Slot
+
+    Row: TypeAlias = tuple[bytes, str | None, Slot | None]  # id, name, what is in memory
 
 ID_DIGITS = 64
 
@@ -101,21 +102,26 @@ def _position(after: str | None, spaces: list[str]) -> tuple[str, bytes]:
     return space, data
 
 
-def _page(
-    host: Host, space: str, after: bytes
-) -> tuple[list[tuple[bytes, str | None, Slot | None]], bool]:
+def _page(host: Host, space: str, after: bytes) -> tuple[list[Row], bool]:
     """Some objects behind an id, in order, with what is in memory of them; and whether more follow."""
     engine, number = host.engine, host.namespaces[space].number
     records = engine.partition.list_objects(number, after=after or None, limit=limits.SCAN_OBJECTS)
     more = len(records) == limits.SCAN_OBJECTS
     last = records[-1].id if more else None
-    rows = [(record.id, record.name, engine.resident_slot(number, record.id)) for record in records]
+    rows: list[Row] = [
+        (record.id, record.name, engine.resident_slot(number, record.id)) for record in records
+    ]
     known = {record.id for record in records}
     for slot in _in_memory(host, number):
         data = bytes(slot.id)
         if data not in known and data > after and (last is None or data < last):
-            insort(rows, (data, slot.id.name, slot), key=lambda row: row[0])
+            rows.append((data, slot.id.name, slot))
+    rows.sort(key=_id_of)
     return rows, more
+
+
+def _id_of(row: Row) -> bytes:
+    return row[0]
 
 
 def _in_memory(host: Host, number: int) -> Iterator[Slot]:

@@ -30,9 +30,9 @@ LINES = msgspec.json.Decoder(dict[str, Any])
 @click.argument("file", required=False, type=click.Path(dir_okay=False, allow_dash=True))
 @target_options
 def export(binding: str, name: str, file: str | None, **given: Any) -> None:
-    """Write one object into FILE, or to standard output: its entries as they are stored at one
-    moment, and its alarm.
+    """Write one object into a file.
 
+    Into FILE, or to standard output: its entries as they are stored at one moment, and its alarm.
     Each line is a JSON object: the first says whose entries follow, the others hold a key and its
     encoded value in base64. NAME as in `roomhost inspect`. WebSockets are not part of it.
 
@@ -64,9 +64,10 @@ def export(binding: str, name: str, file: str | None, **given: Any) -> None:
 def import_(
     file: str, binding: str | None, force: bool, yes: bool, as_json: bool, **given: Any
 ) -> None:
-    """Read one object from FILE, which `roomhost export` wrote; `-` is standard input.
+    """Read one object from a file.
 
-    All of it becomes durable in one step, or nothing does. An object that holds something is left
+    FILE is what `roomhost export` wrote; `-` is standard input. All of it becomes durable in one
+    step, or nothing does. An object that holds something is left
     alone without --force, which replaces its entries and its alarm, and asks first. An alarm that is
     overdue runs at once where the host runs.
 

@@ -1,15 +1,13 @@
 // The objects of one set, with search, filters and pages.
-import { useEffect, useRef } from "preact/hooks";
-
 import { bytes, count } from "./format.js";
 import { html } from "./html.js";
 import { useCall, useEvery } from "./load.js";
 import { hrefOf, replaceQuery } from "./route.js";
+import { SearchField } from "./search_field.js";
 import { Chip, Empty, Loaded, Table, Text, When } from "./widgets.js";
 
 const PAGE = 50;
 const REFRESH_MS = 5_000;
-const TYPING_MS = 200;
 const FILTERS = { resident: "In memory", alarm: "With an alarm", sockets: "With sockets" };
 
 export function ObjectsView({ route }) {
@@ -29,17 +27,9 @@ export function ObjectsView({ route }) {
 
 function Filters({ route }) {
   const { query } = route;
-  const timer = useRef();
-  useEffect(() => () => clearTimeout(timer.current), []);
   const change = (changes) => replaceQuery(route, { ...query, after: "", ...changes });
-  const typed = (event) => {
-    const contains = event.currentTarget.value;
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => change({ contains }), TYPING_MS);
-  };
   return html`<search><form class="filters" onSubmit=${(event) => event.preventDefault()}>
-    <input type="search" aria-label="Name contains" placeholder="Name contains" maxlength="255"
-      defaultValue=${query.contains ?? ""} onInput=${typed} />
+    <${SearchField} label="Name contains" value=${query.contains} onSearch=${(contains) => change({ contains })} />
     ${Object.entries(FILTERS).map(([filter, label]) => html`<label>
       <input type="checkbox" checked=${Boolean(query[filter])}
         onChange=${(event) => change({ [filter]: event.currentTarget.checked ? "1" : "" })} />

@@ -1,14 +1,14 @@
 // The keys and values of one object.
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { Confirm, PutDialog, toldOfWrite } from "./edit.js";
 import { bytes, visible } from "./format.js";
 import { html } from "./html.js";
 import { useHost } from "./load.js";
 import { hrefOf, replaceQuery } from "./route.js";
+import { SearchField } from "./search_field.js";
 import { Empty, Outcome, Section, Table, Text } from "./widgets.js";
 
-const TYPING_MS = 200;
 const SHORT_CHARACTERS = 160; // longer values are folded
 
 export function Storage({ data, which, route, reload }) {
@@ -51,19 +51,8 @@ export function Storage({ data, which, route, reload }) {
   <//>`;
 }
 
-function Prefix({ route }) {
-  const timer = useRef();
-  useEffect(() => () => clearTimeout(timer.current), []);
-  const typed = (event) => {
-    const prefix = event.currentTarget.value;
-    clearTimeout(timer.current);
-    timer.current = setTimeout(() => {
-      replaceQuery(route, { ...route.query, after: "", prefix });
-    }, TYPING_MS);
-  };
-  return html`<input type="search" class="small" aria-label="Key begins with" placeholder="Key begins with"
-    defaultValue=${route.query.prefix ?? ""} onInput=${typed} />`;
-}
+const Prefix = ({ route }) => html`<${SearchField} label="Key begins with" kind="small" value=${route.query.prefix}
+  onSearch=${(prefix) => replaceQuery(route, { ...route.query, after: "", prefix })} />`;
 
 function Value({ entry }) {
   const note = entry.cut && html`<small class="muted">The first part of ${bytes(entry.bytes)}.</small>`;

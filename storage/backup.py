@@ -17,9 +17,9 @@ from .backup_manifest import BACKUP_FORMAT, FileRecord, Manifest, write_manifest
 from .copy_step import Step, tell_nobody
 from .data_directory import FORMAT_VERSION, MANIFEST, PARTITION
 from .errors import DataDirectoryError
-from .files import checksum, copy_file, free_bytes, sync_directory
+from .files import copy_file, free_bytes, sync_directory
 from .limits import SPARE_COPY_BYTES
-from .map_check import MapContents, check_contents, verify_pages
+from .map_copy import check_room, copy_map, verify_copy
 from .map_reader import DATA_FILE, MapReader
 
 if TYPE_CHECKING:
@@ -105,10 +105,12 @@ def _alone(directory: Path, other: str) -> Generator[None]:
         ) from error
 
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise DataDirectoryError(f"{other} is under way: wait for it") from None
+
         yield
-    except BlockingIOError:
-        raise DataDirectoryError(f"{other} is under way: wait for it") from None
     finally:
         os.close(held)
 
@@ -154,29 +156,16 @@ def _fill(
     files: Sequence[str],
     report: Report,
 ) -> Manifest:
-    records: dict[str, FileRecord] = {}
+    directory = partial / PARTITION
     with MapReader(source / PARTITION, shared=True) as reader:
-        live = reader.figures().live
-        check_room(partial, live)
-
-        def copied(step: Step, done: int, total: int) -> None:
-            # What is read is not used again meanwhile, so the map of a host that writes grows.
-            if free_bytes(source) < SPARE_COPY_BYTES:
-                raise DataDirectoryError(
-                    f"the disk of {source} is nearly full, and its host needs what is left: make room; "
-                    "nothing is left of the backup"
-                )
-
-            report(step, done, total)
-
-        map_record = copy_map(reader, partial / PARTITION / DATA_FILE, live, copied)
-    records[f"{PARTITION}/{DATA_FILE}"] = map_record
+        check_room(partial, reader.figures().live)
+        copied = copy_map(reader, directory / DATA_FILE, _giving_way(source, report))
+    records = {f"{PARTITION}/{DATA_FILE}": copied}
     for name in files:
         with contextlib.suppress(FileNotFoundError):
             digest = copy_file(source / name, partial / name, lambda _: None)
             records[name] = FileRecord((partial / name).stat().st_size, digest)
-
-    contents = verify_copy(partial / PARTITION, map_record, report)
+    contents = verify_copy(directory, copied.sha256, report)
     manifest = Manifest(
         format=BACKUP_FORMAT,
         data_format=FORMAT_VERSION,
@@ -187,70 +176,23 @@ def _fill(
         alarms=contents.alarms,
         files=records,
     )
-    sync_directory(partial / PARTITION)
+    sync_directory(directory)
     write_manifest(partial, manifest)
     sync_directory(partial)
     return manifest
 
 
-def check_room(directory: Path, size: int) -> None:
-    """DataDirectoryError: the disk of `directory` has no room for `size` bytes more."""
-    free = free_bytes(directory)
-    if free < size + SPARE_COPY_BYTES:
-        raise DataDirectoryError(
-            f"the disk of {directory.parent} has {free:,} bytes free, {size + SPARE_COPY_BYTES:,} are "
-            "needed: make room, or name a directory on another disk"
-        )
+def _giving_way(source: Path, report: Report) -> Report:
+    """A report that ends the copy where the disk of what is copied fills up: pages that are read are
+    not used again meanwhile, so the map of a host that writes grows."""
 
+    def look(step: Step, done: int, total: int) -> None:
+        if free_bytes(source) < SPARE_COPY_BYTES:
+            raise DataDirectoryError(
+                f"the disk of {source} is nearly full, and its host needs what is left: make room; "
+                "nothing is left of the backup"
+            )
 
-def copy_map(reader: MapReader, target: Path, live: int, report: Report) -> FileRecord:
-    """Copy a map without its free pages to a new file. `live`: about how many bytes that will be.
-    Errors as `MapReader.copy`."""
-    done = 0
+        report(step, done, total)
 
-    def copied(size: int) -> None:
-        nonlocal done
-        done += size
-        report(Step.COPYING, done, max(live, done))
-
-    digest = reader.copy(target, copied)
-    return FileRecord(done, digest)
-
-
-def verify_copy(directory: Path, record: FileRecord, report: Report) -> MapContents:
-    """Read a copy of a map back from the disk, and look at its pages and all that is in it.
-
-    DataDirectoryError: it is not what was written, or what was copied is damaged.
-    """
-    file = directory / DATA_FILE
-    report(Step.VERIFYING, 0, 1)
-    forget(file)
-    if checksum(file, lambda _: None) != record.sha256:
-        raise DataDirectoryError(
-            f"the disk of {directory} does not give back what was written: use another disk"
-        )
-
-    problems = verify_pages(directory)
-    contents = MapContents()
-    if not problems:
-        with MapReader(directory, shared=False) as reader:
-            contents = check_contents(reader)
-            problems = contents.problems
-    if problems:
-        raise DataDirectoryError(
-            f"what is stored is damaged ({problems[0]}): run `roomhost doctor`, restore an earlier "
-            "backup; no copy was made"
-        )
-
-    report(Step.VERIFYING, 1, 1)
-    return contents
-
-
-def forget(file: Path) -> None:
-    """Have the system drop its copy of a synced file, so that the next read is the disk's answer."""
-    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
-    finally:
-        os.close(opened)
+    return look

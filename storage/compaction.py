@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .backup import check_room, copy_map, verify_copy
 from .copy_step import Step, tell_nobody
 from .data_directory import DataDirectory
 from .errors import DataDirectoryError
 from .files import sync_directory
+from .map_copy import check_room, copy_map, verify_copy
 from .map_reader import DATA_FILE, MapReader
 from .partition import Partition
 
@@ -57,10 +57,9 @@ def _replace(partition: Path, report: Report) -> Compacted:
         clear_draft(partition)
         draft.mkdir(mode=0o700)
         with MapReader(partition, shared=True) as reader:
-            live = reader.figures().live
-            check_room(draft, live)
-            record = copy_map(reader, draft / DATA_FILE, live, report)
-        verify_copy(draft, record, report)
+            check_room(draft, reader.figures().live)
+            copied = copy_map(reader, draft / DATA_FILE, report)
+        verify_copy(draft, copied.sha256, report)
         report(Step.FINISHING, 0, 1)
         (draft / DATA_FILE).rename(current)
         sync_directory(partition)

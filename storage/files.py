@@ -66,3 +66,13 @@ def free_bytes(path: Path) -> int:
     """What this user may still write on the disk of `path`."""
     disk = os.statvfs(path)
     return disk.f_bavail * disk.f_frsize
+
+
+def forget(file: Path) -> None:
+    """Have the system drop its copy of a synced file, so that the next read is the disk's answer."""
+    opened = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
+    finally:
+        os.close(opened)

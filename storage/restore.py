@@ -12,7 +12,6 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .backup import check_room, forget
 from .backup_manifest import Manifest, read_manifest
 from .copy_step import Step, tell_nobody
 from .data_directory import (
@@ -24,7 +23,8 @@ from .data_directory import (
     format_text,
 )
 from .errors import DataDirectoryError
-from .files import checksum, copy_file, sync_directory, write_file
+from .files import checksum, copy_file, forget, sync_directory, write_file
+from .map_copy import check_room
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -86,7 +86,7 @@ async def test_what_cannot_be_is_refused_with_a_code(
     assert "is there already" in str(taken)
     monkeypatch.setattr(operation, "PROCESS", "roomhost.storage.limits")
     silent = await refusal(str(tmp_path / "backup"))
-    assert "ended from outside" in str(silent)
+    assert "ended with status 0" in str(silent)
 
 
 async def test_a_backup_that_is_given_up_leaves_nothing(host: Host, tmp_path: Path) -> None:

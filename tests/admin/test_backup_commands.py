@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import pty
@@ -155,19 +156,38 @@ def test_a_directory_that_is_held_is_refused(
     assert f"is held by process {os.getpid()} on" in err.splitlines()[-1]
 
 
-def test_on_a_terminal_there_is_a_bar_and_a_question(
+class Terminal(io.StringIO):
+    """A stream of a terminal, as a program sees it."""
+
+    def isatty(self) -> bool:
+        """It is one."""
+        return True
+
+
+def test_whoever_says_no_has_changed_nothing(
     work: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever says no has changed nothing."""
+    """On a terminal somebody is asked; not with --yes."""
     run("roomhost backup backups/monday", monkeypatch, capfd)
     before = sorted(work.rglob("*"))
-    said, status = on_terminal(work, "restore backups/monday --force", "n\n")
-    assert f"Make {work / 'state'} what it was at 20" in said
-    assert status == 130
-    assert sorted(work.rglob("*")) == before
+    with monkeypatch.context() as terminal:
+        terminal.setattr(sys, "stdin", Terminal("n\n"))
+        terminal.setattr(sys, "stderr", Terminal())
+        _, _, status = run("roomhost restore backups/monday --force", monkeypatch, capfd)
+        assert status == 130
+        assert sorted(work.rglob("*")) == before
+        _, _, status = run("roomhost restore backups/monday --force --yes", monkeypatch, capfd)
+        assert status == 0
 
+
+def test_on_a_terminal_there_is_a_question_and_a_bar(
+    work: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A real one; the question says what will be."""
+    run("roomhost backup backups/monday", monkeypatch, capfd)
     said, status = on_terminal(work, "restore backups/monday --force", "y\n")
     assert status == 0
+    assert f"Make {work / 'state'} what it was at 20" in said
     assert "copying" in said
     assert "━" in said
     assert "3 objects restored" in said

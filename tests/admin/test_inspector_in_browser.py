@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -72,7 +72,7 @@ class Stage:
             assert socket.recv(timeout=10) == move
 
     @contextmanager
-    def page(self, path: str, key: str = KEY) -> Iterator[Page]:
+    def page(self, path: str, key: str = KEY) -> Generator[Page]:
         """The inspector at a path of its own, opened by a link with the key; it may not complain."""
         self._opened += 1
         opened = Page(self.browser, f"page {self._opened}")
@@ -255,6 +255,19 @@ def test_what_strangers_wrote_stays_text(stage: Stage) -> None:
         page.says("Members", HOSTILE.partition("\u202e")[0])
         assert page.evaluate("document.querySelectorAll('img, body script').length") == 0
         assert page.evaluate(f"{TEXT}.includes('\\u202e')") is False
+
+
+def test_the_policy_forbids_what_a_mistake_would_let_in(stage: Stage) -> None:
+    """No HTML is made of a text, no inline style counts; and a page that tries complains."""
+    attempt = "(() => { try { document.body.innerHTML = '<b>'; } catch (error) { return error.name; } })()"
+    with stage.page("") as page:
+        page.says("arcade")
+        assert page.evaluate(attempt) == "TypeError"
+        page.evaluate("document.body.setAttribute('style', 'opacity: 0.5')")
+        assert page.evaluate("getComputedStyle(document.body).opacity") == "1"
+        html, style = page.complaints()
+        assert "TrustedHTML" in html
+        assert "style-src" in style
 
 
 def test_figures_come_by_themselves(stage: Stage) -> None:

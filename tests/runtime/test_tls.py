@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 import ssl
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from roomhost.runtime.testing import host_for
 from roomhost.runtime.tls import tls_context
 
 from ..helpers.certificates import Certificates, lock_key, make_certificates
+from ..helpers.host_process import COMMAND, REPOSITORY
 from ..helpers.served import serving
 from ..helpers.server_app import app
 
@@ -95,6 +99,25 @@ async def test_a_handshake_has_its_time(
                 await server.startup([None])  # type: ignore[list-item]
         await server.lifespan.shutdown()
     assert given == [(3.5, True)]
+
+
+def test_the_command_serves_over_tls(made: Certificates, tmp_path: Path) -> None:
+    """By its flags; the URL that it prints is https."""
+    files = [f"--{name.replace('_', '-')}={path}" for name, path in made.settings.items()]
+    command = [str(COMMAND), "serve", "tests.helpers.server_app:app", "--port=0", *files]
+    with subprocess.Popen(
+        [*command, f"--data-dir={tmp_path / 'state'}"],
+        cwd=REPOSITORY,
+        env={name: value for name, value in os.environ.items() if "ROOMHOST" not in name},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split(" on ")[1].split()[0]
+        assert url.startswith("https://127.0.0.1:")
+        assert httpx.get(f"{url}/readyz", verify=made.client).text == "ok"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
 
 
 def test_a_key_may_be_locked(tmp_path: Path) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from roomhost.storage import Batch, DataDirectory, DataDirectoryError, Partition
-from roomhost.storage import backup as backups
+from roomhost.storage import Batch, DataDirectory, DataDirectoryError, Partition, map_copy
 from roomhost.storage.compaction import DRAFT, compact
 from roomhost.storage.data_directory import PARTITION
 
@@ -100,7 +99,7 @@ def test_without_room_for_both_maps_the_old_one_stays(
 ) -> None:
     """It says how much is needed."""
     state = make_state(tmp_path / "state", [1])
-    monkeypatch.setattr(backups, "free_bytes", lambda _: 7)
+    monkeypatch.setattr(map_copy, "free_bytes", lambda _: 7)
     with pytest.raises(DataDirectoryError, match="has 7 bytes free"):
         compact(state)
     assert not (state / PARTITION / DRAFT).exists()

@@ -194,7 +194,7 @@ def test_a_disk_without_room_is_refused(
     """Before anything is copied."""
     state = tmp_path / "state"
     shutil.copytree(other, state)
-    monkeypatch.setattr("roomhost.storage.backup.free_bytes", lambda _: 5)
+    monkeypatch.setattr("roomhost.storage.map_copy.free_bytes", lambda _: 5)
     with pytest.raises(DataDirectoryError, match="has 5 bytes free"):
         restore(backup, state, when="then", force=True)
     assert mark_of(state) == b"two"
