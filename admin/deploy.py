@@ -65,7 +65,7 @@ async def deploy_application(host: Host, given: DeployInput) -> AsyncGenerator[L
     yield {"progress": {"step": "importing"}}
     imported = await anyio.to_thread.run_sync(import_anew, given.application)
     app, running = imported.app, not isinstance(host.app, StoredApplication)
-    done: Deployment | None = None
+    kept = False
     try:
         if given.dry_run:
             yield {"result": describe(app.name, plan_for(host, app), running=running)}
@@ -73,8 +73,9 @@ async def deploy_application(host: Host, given: DeployInput) -> AsyncGenerator[L
 
         yield {"progress": {"step": "deploying"}}
         done = await host.deploy(app)
+        kept = True
     finally:
-        if done is None and host.app is not app:
+        if not kept and host.app is not app:
             imported.restore()
     if not running:
         yield {"progress": {"step": "deleting"}}

@@ -41,14 +41,15 @@ def deploy(
     of stored objects is refused. Rolling back is deploying the older code.
     """
     with open_target(data_dir, url, api_key) as target:
-        if dry_run or not yes:
-            planned = run(target, application, dry_run=True)
-            if planned.get("refusal"):
-                raise HostError(planned["refusal"])
-            if not dry_run and planned.get("deletes"):
-                show(planned, err=True)
+        result = {} if yes and not dry_run else run(target, application, dry_run=True)
+        if result.get("refusal"):
+            raise HostError(result["refusal"])
+
+        if not dry_run:
+            if result.get("deletes"):
+                show(result, err=True)
                 confirm("Delete these objects?", yes)
-        result = planned if dry_run else run(target, application, dry_run=False)
+            result = run(target, application, dry_run=False)
     if as_json:
         click.echo(msgspec.json.encode(result))
         return

@@ -212,8 +212,7 @@ class Draft:
             del self.records[record.number]
 
     def _undo(self, tag: AppliedTag) -> None:
-        """Take back what a tag did, and fall asleep what it made: the newest tag that is left is not
-        about that."""
+        """Take back what a tag did. What it made sleeps from then on: no tag that is left is about it."""
         self.tags[self.tags.index(tag)] = replace(tag, undone=True)
         self.deleted |= dict.fromkeys(tag.deleted, tag.tag)
         before = {new: old for old, new in tag.renamed}

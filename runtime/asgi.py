@@ -83,7 +83,8 @@ class HostASGI:
         HostError: it did not start."""
         front = Frontend(inner)
         if self._lifespans is not None:
-            lifespan = await front.start(self._lifespans, self._lifespan_scope, own_state=True)
+            lifespan = front.lifespan(self._lifespan_scope, own_state=True)
+            await lifespan.start(self._lifespans)
             lifespan.check("the application")
         return front
 
@@ -96,21 +97,23 @@ class HostASGI:
 
     async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # lifespan.startup
+        lifespan = self._front.lifespan(scope, own_state=False)
         failed: Message | None = None
         async with anyio.create_task_group() as group:
-            lifespan = await self._front.start(group, scope, own_state=False)
+            await lifespan.start(group)
             if lifespan.failed is None:
                 self._lifespans, self._lifespan_scope = group, scope
                 await send({"type": "lifespan.startup.complete"})
                 await receive()  # lifespan.shutdown
                 self._lifespans = None
                 failed = await self._front.stop()
-        if lifespan.failed is not None:
-            await send(lifespan.failed)
-            if lifespan.error is not None:
-                raise lifespan.error
-        else:
+        if lifespan.failed is None:
             await send(failed or {"type": "lifespan.shutdown.complete"})
+            return
+
+        await send(lifespan.failed)
+        if lifespan.error is not None:
+            raise lifespan.error
 
     async def _own(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answer what a part of the host does; whether one has."""

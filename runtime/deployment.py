@@ -137,7 +137,8 @@ async def deploy(host: Host, app: Application) -> Deployment:
     host.front.replace(front)
     retirement = Retirement(engine, classes)
     engine.alarms.look_again()
-    await retirement.ended(limits.DEPLOY_SECONDS)
+    with anyio.CancelScope(shield=True):  # the next deploy counts on it
+        await retirement.ended(limits.DEPLOY_SECONDS)
     seconds = anyio.current_time() - begun
     host.delete_gone()
     return Deployment(plan, retirement.instances, retirement.resets, seconds)

@@ -46,15 +46,12 @@ class Frontend:
             if self._quiet is not None and not self._in_flight:
                 self._quiet.set()
 
-    async def start(self, group: TaskGroup, scope: Scope, *, own_state: bool) -> Lifespan:
-        """Start its lifespan, in a task of `group`. `own_state`: the server does not know of it.
-        Returns the lifespan, which may have failed."""
+    def lifespan(self, scope: Scope, *, own_state: bool) -> Lifespan:
+        """Its lifespan, to be started. `own_state`: the server does not know of it."""
         if own_state:
             self.state = {}
             scope = {**scope, "state": self.state}
         self._lifespan = Lifespan(self._app, scope)
-        group.start_soon(self._lifespan.run)
-        await self._lifespan.started.wait()
         return self._lifespan
 
     async def stop(self) -> Message | None:
@@ -90,8 +87,12 @@ class Lifespan:
         self._asked = False  # for the startup
         self._stop_failed: Message | None = None
 
-    async def run(self) -> None:
-        """Run it; raises nothing of the application's."""
+    async def start(self, group: TaskGroup) -> None:
+        """Run it in a task of `group`, and return when it has started, or failed to."""
+        group.start_soon(self._run)
+        await self.started.wait()
+
+    async def _run(self) -> None:
         try:
             await self._app(self._scope, self._receive, self._send)
         except Exception as error:

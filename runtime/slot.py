@@ -196,8 +196,9 @@ class Slot:
     def release(self) -> None:
         """Let the host forget the object, once nothing of it is left in memory."""
         sockets = self.sockets
-        if self.running is None and not self.queue and (sockets is None or sockets.empty):
-            self.engine.forget(self)
+        if self.activation is None and not self.queue and (sockets is None or sockets.empty):
+            if self.retired is None:
+                self.engine.forget(self)
 
     def resume(self) -> None:
         """The instance of older code has ended: what waits starts a new one."""

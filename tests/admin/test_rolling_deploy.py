@@ -202,3 +202,42 @@ def test_a_rolling_deploy_under_load_loses_nothing(host: HostProcess) -> None:
     assert all(load.acknowledged)
     assert load.woken > 0
     assert set(load.answers) <= {200, 404, 503}
+
+
+def test_without_a_host_the_directory_is_made_ready(
+    host: HostProcess, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its objects are deleted when the command returns; nothing of the application runs. What no host
+    may serve, none serves."""
+    assert host.stop() == 0
+    monkeypatch.chdir(host.directory)
+    monkeypatch.delenv("ROOMHOST_DATA_DIR", raising=False)
+    source, terminal = host.directory / "rolling.py", Terminal(monkeypatch, capsys)
+    source.write_text(code(21, "Hall", "HALL", V3))
+    terminal.check("""
+$ roomhost deploy rolling:app --dry-run
+Room is Hall now (v2)
+Old is deleted with its 1 object (v3)
+Hall is bound as HALL now, it was ROOM
+roomhost: dry run, nothing has changed: rolling can be deployed
+""")
+    terminal.check("""
+$ roomhost deploy rolling:app --yes
+Room is Hall now (v2)
+Old is deleted with its 1 object (v3)
+Hall is bound as HALL now, it was ROOM
+roomhost: the data directory is ready for rolling; no host runs on it
+$ roomhost objects OLD
+roomhost: no binding 'OLD'; there are HALL
+[exit 2]
+""")
+    source.write_text(code(22, "Other", "HALL", V3))
+    served = subprocess.run(
+        [str(COMMAND), "serve", "rolling:app", "--port", "0"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert served.returncode == 2
+    assert served.stderr.startswith("roomhost: the class Hall has ")
+    assert len(served.stderr.splitlines()) == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 import anyio
@@ -95,7 +95,7 @@ class Versioned(DurableObject):
         return int(self.ctx._activation.now_ms())
 
     @contextlib.asynccontextmanager
-    async def _alone(self) -> Any:
+    async def _alone(self) -> AsyncGenerator[None]:
         """No other instance of the object runs code meanwhile."""
         name = self.ctx.id.name or ""
         assert alive.get(name) in (None, id(self))

@@ -323,6 +323,37 @@ async def test_objects_of_a_deleted_class_are_deleted_over_restarts(
         assert await host.env.KEPT.get_by_name("3").texts() == ["x@1"]
 
 
+@pytest.mark.parametrize("written", [False, True])
+@pytest.mark.parametrize("number", [1, 2])
+async def test_a_crash_in_a_deploy_leaves_what_both_codes_can_serve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: bool, number: int
+) -> None:
+    """The record is the old one or the new one, and whichever code starts next has the objects."""
+    versions = {
+        1: version(1),
+        2: version(
+            2, {"THING": "Thing"}, [Migration(tag="v1", renamed_classes={"Object": "Thing"})]
+        ),
+    }
+    async with host_for(versions[1], data_dir=tmp_path) as host:
+        await host.env.OBJECT.get_by_name("a").note("one")
+        write = host.engine.partition.catalogue.write
+
+        def crash(catalogue: Any) -> None:
+            if written:
+                write(catalogue)
+            raise StorageError("the machine is gone")
+
+        monkeypatch.setattr(host.engine.partition.catalogue, "write", crash)
+        with pytest.raises(StorageError, match="the machine is gone"):
+            await host.deploy(versions[2])
+        await host.crash()
+    host = Host(versions[number], data_dir=tmp_path, clock=ManualClock(), refuse_orphans=True)
+    async with host:
+        binding = next(iter(host.namespaces))
+        assert await host.env[binding].get_by_name("a").texts() == ["one@1"]
+
+
 async def test_orphans_are_refused_where_that_was_asked_and_else_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -419,19 +450,19 @@ async def test_routes_and_their_lifespan_are_replaced_too() -> None:
 
     async with host_for(app(1)) as host, anyio.create_task_group() as group:
         server: dict[str, Any] = {}
-        group.start_soon(host.asgi, {"type": "lifespan", "state": server}, receive, send)
+        group.start_soon(host.front, {"type": "lifespan", "state": server}, receive, send)
         await host.settle()
 
         def request() -> dict[str, Any]:
             return {"type": "http", "path": "/", "headers": [], "state": dict(server)}
 
-        group.start_soon(host.asgi, request(), receive, send)
+        group.start_soon(host.front, request(), receive, send)
         await host.settle()
         with pytest.raises(HostError, match="the application did not start: bad"):
             failing = main_of("bad", log, fails=True)
             await host.deploy(version(9, main=failing))
         await host.deploy(app(2))
-        group.start_soon(host.asgi, request(), receive, send)
+        group.start_soon(host.front, request(), receive, send)
         await host.settle()
         assert log == ["main1 starts", "startup.complete", "main2 starts"]
         opens.set()
