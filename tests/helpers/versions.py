@@ -11,7 +11,9 @@ import anyio
 from roomhost.bindings import App, Migration
 from roomhost.runtime import (
     AlarmInfo,
+    Deployment,
     DurableObject,
+    Host,
     Request,
     Response,
     WebSocket,
@@ -137,3 +139,23 @@ async def opened(stub: Any, query: str) -> WebSocket:
     response.web_socket.accept()
     socket: WebSocket = response.web_socket
     return socket
+
+
+def gate(name: str) -> anyio.Event:
+    """One that handlers wait for."""
+    gates[name] = anyio.Event()
+    return gates[name]
+
+
+@contextlib.asynccontextmanager
+async def deploying(host: Host, app: App) -> AsyncGenerator[list[Deployment]]:
+    """A deploy beside the block, which has ended behind it."""
+    done: list[Deployment] = []
+
+    async def run() -> None:
+        done.append(await host.deploy(app))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(run)
+        await host.settle()
+        yield done
