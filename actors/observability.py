@@ -33,7 +33,7 @@ def observability_of(option: Mapping[str, object] | None) -> Observability:
     """
     given = option or {}
     level = given.get("level")
-    if level is not None and level not in LEVELS:
+    if level is not None and (not isinstance(level, str) or level not in LEVELS):
         raise _wrong("level", f"is one of {', '.join(LEVELS)}, not {level!r}")
 
     sampling = given.get("sampling")
@@ -46,7 +46,7 @@ def observability_of(option: Mapping[str, object] | None) -> Observability:
     ):
         raise _wrong("sampling", f"is a number from 0 to 1, not {sampling!r}")
 
-    return Observability(cast("str | None", level), float(sampling), _labels(given.get("labels")))
+    return Observability(level, float(sampling), _labels(given.get("labels")))
 
 
 def unknown_keys(option: Mapping[str, object] | None) -> list[str]:

@@ -67,9 +67,9 @@ def import_(
     """Read one object from a file.
 
     FILE is what `roomhost export` wrote; `-` is standard input. All of it becomes durable in one
-    step, or nothing does. An object that holds something is left
-    alone without --force, which replaces its entries and its alarm, and asks first. An alarm that is
-    overdue runs at once where the host runs.
+    step, or nothing does. An object that holds something is left alone without --force, which
+    replaces its entries and its alarm, and asks first. An alarm that is overdue runs at once where
+    the host runs.
 
     \b
       roomhost import a.ndjson

@@ -13,10 +13,11 @@ from . import limits
 from .connection import Connection
 from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
-from .forwarded import behind_proxies
+from .forwarded import as_seen_by_proxies
 from .frontend import Frontend
 from .host_routes import HostRoutes
 from .http import Request, Response, has_header
+from .proxies import parse_network
 from .remote_server import RemoteCalls, is_remote, path_of
 from .safe_headers import SAFE_HEADERS
 
@@ -54,15 +55,15 @@ class HostASGI:
         self._remote = RemoteCalls(host)
         self._routes = HostRoutes(host)
         self._probes = frozenset((*HEALTH, METRICS) if host.settings.metrics else HEALTH)
-        self._answer = behind_proxies(self._request, host.settings.trusted_proxies)
+        self._proxies = [parse_network(text) for text in host.settings.trusted_proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
-        else:
-            await self._answer(scope, receive, send)
+            return
 
-    async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._proxies:
+            scope = as_seen_by_proxies(scope, self._proxies)
         self._host.location.saw(scope)
         path = path_of(scope)
         if path in self._probes and scope["type"] == "http":

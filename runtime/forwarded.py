@@ -9,31 +9,21 @@ import re
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from .proxies import is_trusted_peer, parse_network
+from .proxies import is_trusted_peer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .application import ASGIApp, Receive, Scope, Send
+    from .application import Scope
     from .proxies import Network
 
 SCHEMES = {"http": {"http": "http", "https": "https"}, "websocket": {"http": "ws", "https": "wss"}}
 HOST = re.compile(rb"[A-Za-z0-9.-]+(:\d{1,5})?|\[[0-9A-Fa-f:.]+\](:\d{1,5})?")
 
 
-def behind_proxies(inner: ASGIApp, trusted_proxies: Sequence[str]) -> ASGIApp:
-    """`inner`, which sees requests as the trusted proxies had them. Without any it is as it was."""
-    if not trusted_proxies:
-        return inner
-
-    networks = [parse_network(text) for text in trusted_proxies]
-
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] in SCHEMES and is_trusted_peer(scope, networks):
-            scope = forwarded(scope)
-        await inner(scope, receive, send)
-
-    return answer
+def as_seen_by_proxies(scope: Scope, trusted: Sequence[Network]) -> Scope:
+    """The scope of a request, with what the proxy says that it comes from; of anybody else as it is."""
+    return forwarded(scope) if is_trusted_peer(scope, trusted) else scope
 
 
 def forwarded(scope: Scope) -> Scope:

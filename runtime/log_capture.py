@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
     from .backend import Backend
 
+EVENTS = (
+    "roomhost.events"  # the logger with a line for each event at debug, for slow ones at warning
+)
+
 _formatter = logging.Formatter()
 
 
@@ -45,7 +49,11 @@ class LogCapture(logging.Handler):
             logging.getLogger().removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Pass a record on, if it is of an object."""
+        """Pass a record on, if it is of an object. The line of an event is not: followers get that as
+        an `EventRecord`."""
+        if record.name == EVENTS and record.levelno <= logging.DEBUG:
+            return
+
         line = line_of(record)
         if line is None:
             return

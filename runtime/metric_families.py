@@ -219,7 +219,7 @@ def host_families(host: Host) -> Iterator[Metric]:
         (),
         {(): figures.sync_seconds},
     )
-    for name, help, number in (
+    for name, help, value in (
         ("map_size_bytes", "What LMDB may use before its map grows.", figures.map_bytes),
         ("map_used_bytes", "What of LMDB's map has been used.", figures.used_bytes),
         ("log_size_bytes", "The files of the commit log.", figures.log_bytes),
@@ -235,7 +235,7 @@ def host_families(host: Host) -> Iterator[Metric]:
         ("process_memory_bytes", "Memory of the process.", memory_bytes()),
         ("start_time_seconds", "When the host started, since the epoch.", host.started_ms / 1_000),
     ):
-        yield gauge(name, help, (), {(): number})
+        yield gauge(name, help, (), {(): value})
     yield gauge(
         "info",
         "One, with the version of the host and the name of the application.",

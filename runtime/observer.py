@@ -17,7 +17,7 @@ from .backend import current_backend
 from .errors import HostError
 from .event_kind import EventKind, outcome_of
 from .follower import Follower
-from .log_capture import LogCapture
+from .log_capture import EVENTS, LogCapture
 from .meter import Meter
 from .observability import LEVELS, Observability, Sampler
 from .records import EventRecord, LogLine, Sample
@@ -34,8 +34,7 @@ if TYPE_CHECKING:
 
     EndSpan = Callable[[Event, float, BaseException | None], None]
 
-# A line for each event at debug, for slow ones at warning.
-logger = logging.getLogger("roomhost.events")
+logger = logging.getLogger(EVENTS)
 ALL = -1.0  # seconds that every event takes longer than
 
 

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import lmdb as untyped_lmdb  # pyright: ignore[reportMissingTypeStubs]
@@ -95,6 +96,7 @@ class Environment:
         # What is stored already may need more than was asked for.
         self._map_bytes: int = self._lmdb.info()["map_size"]
         self._max_map_bytes = max_map_bytes
+        self._begin_uncopied = partial(self._lmdb.begin, buffers=True)
         self._guard = threading.Lock()  # held while a read transaction is open, and by growth
         self._writing = threading.Lock()  # held while anybody writes, growth included
         self._path = path
@@ -141,7 +143,8 @@ class Environment:
         StorageError, here and in `get`: storage is closed, broken or damaged.
         """
         try:
-            with self._guard, self._lmdb.begin(buffers=not copied) as transaction:
+            begin = self._lmdb.begin if copied else self._begin_uncopied
+            with self._guard, begin() as transaction:
                 yield transaction
         except lmdb.Error as error:
             raise self._unreadable(error) from error

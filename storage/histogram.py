@@ -4,6 +4,7 @@ a time, as that is cheaper by half than one after the other."""
 from __future__ import annotations
 
 from bisect import bisect_right
+from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,17 +16,17 @@ MAX_WAITING = 512
 class Histogram:
     """`bounds`: the greatest of each bucket, in order; beyond the last is one bucket more.
 
-    Added to by one thread. Another one may add what a third reads: the newest figures may be missing
-    then.
+    Added to by one thread, and read by any: then the newest figures may be missing.
     """
 
-    __slots__ = ("_counts", "_total", "bounds", "waiting")
+    __slots__ = ("_counts", "_sorting", "_total", "bounds", "waiting")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
         self.waiting: list[float] = []  # added, and not sorted
         self._counts = [0] * (len(bounds) + 1)
         self._total = 0.0
+        self._sorting = Lock()  # who reads sorts too, and nothing may be counted twice
 
     @property
     def counts(self) -> list[int]:
@@ -53,6 +54,10 @@ class Histogram:
 
     def sort(self) -> None:
         """Sort what waits into the buckets."""
+        with self._sorting:
+            self._sort()
+
+    def _sort(self) -> None:
         waiting = sorted(self.waiting)
         if not waiting:
             return

@@ -57,6 +57,8 @@ class ObjectStore:
             return []
 
         cleared, writes = self._pending.changes(self._object)
+        if not (cleared or writes):
+            return self._scan(start, end, reverse, limit)
 
         def scan(enough: int | None) -> list[tuple[bytes, bytes]]:
             return [] if cleared else self._scan(start, end, reverse, enough)

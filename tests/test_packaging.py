@@ -23,7 +23,7 @@ from .helpers.doc_session import DocSession
 
 REPOSITORY = Path(__file__).parent.parent
 ORDER = ("storage", "runtime", "bindings", "actors", "admin")  # each may import those before it
-BESIDE = ("benchmarks", "docs", "examples", "inspector", "tests")
+BESIDE = ("benchmarks", "deploy", "docs", "examples", "inspector", "tests")
 ROOT_FILES = (
     "CHANGELOG.md",
     "MANIFEST.in",

@@ -33,7 +33,14 @@ NAMES = "[...document.querySelectorAll('tbody .name')].map((link) => link.textCo
 KEYS = "[...document.querySelectorAll('table.entries th code')].map((key) => key.textContent)"
 OPEN = "document.querySelector('dialog[open]') !== null"
 LIVE = "document.querySelector('[role=status] .chip.dot')?.textContent === 'live'"
-VIEWS = ("", "COUNTER", "TABLE/friday-night", "LIVE.rooms/general", "LIVE.rooms/handbook")
+VIEWS = (
+    "",
+    "COUNTER",
+    "TABLE/friday-night",
+    f"TABLE/{quote(HOSTILE, safe='')}",
+    "LIVE.rooms/general",
+    "LIVE.rooms/handbook",
+)
 PICTURES = {
     "objects": ("COUNTER", 600, 1),
     "object": ("TABLE/friday-night", 900, 1),

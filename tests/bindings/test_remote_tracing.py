@@ -59,7 +59,7 @@ async def test_the_hosts_span_is_below_the_clients(spans: InMemorySpanExporter) 
         stub = env.ROOM.get_by_name("a")
         assert await stub.echo(1) == 1
         assert (await stub.fetch("http://x/path")).status == 200
-    found = {span.name: span for span in spans.get_finished_spans()}
+    found: dict[str, Any] = {span.name: span for span in spans.get_finished_spans()}
     for outer, inner in (("ROOM/echo", "Room/echo"), ("ROOM/fetch", "Room/GET /path")):
         parent = found[inner].parent
         assert parent is not None
@@ -68,7 +68,10 @@ async def test_the_hosts_span_is_below_the_clients(spans: InMemorySpanExporter) 
             trace.SpanKind.CLIENT,
             trace.SpanKind.SERVER,
         )
-        assert found[outer].end_time >= found[inner].start_time
+        begun, answered = found[inner].start_time, found[outer].end_time
+        assert begun is not None
+        assert answered is not None
+        assert answered >= begun
 
 
 def test_a_frame_without_a_trace_is_one_of_an_older_client() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ..helpers.doc_console import Step, begins, matches, read_steps
+from ..helpers.doc_node import missing
 from ..helpers.doc_page import BlockError, read_blocks
 from ..helpers.doc_session import DocSession
 
@@ -15,6 +16,7 @@ COMMANDS = Path(sys.executable).parent
 
 
 def run(page: str, directory: Path) -> None:
+    """Run a page as the documentation's are."""
     with DocSession(directory, COMMANDS) as session:
         for block in read_blocks(page, "page.md"):
             session.run(block)
@@ -55,6 +57,10 @@ BROKEN = {
         "```ini\n# a.service\n[Service]\nExecStart=/usr/bin/hostroom serve a:app\n```\n",
         "hostroom",
     ),
+    "a unit with a shell that starts nothing": (
+        "```ini\n# a.service\n[Service]\nExecStart=/bin/sh -c '/a/roomhost save $$(date)'\n```\n",
+        "save",
+    ),
     "a unit with a flag that is none": (
         "```ini\n# a.service\n[Service]\nExecStart=/a/roomhost serve a:app --prot 1\n```\n",
         "--prot",
@@ -83,8 +89,6 @@ def test_a_broken_block_fails(name: str, tmp_path: Path) -> None:
 
 def test_javascript_that_fails_is_a_failure(tmp_path: Path) -> None:
     """At its top, and in a promise that nobody waits for."""
-    from ..helpers.doc_node import missing
-
     if (reason := missing()) is not None:
         pytest.skip(reason)
 

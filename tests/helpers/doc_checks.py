@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import json
+import re
 import shlex
 import shutil
 import subprocess
@@ -26,13 +27,11 @@ PROXY_DIRECTIVES = ("proxy_pass", "reverse_proxy")
 
 def check_command(words: list[str]) -> None:
     """Assert that these are arguments `roomhost` takes, without running anything."""
-    context = roomhost.make_context("roomhost", list(words), resilient_parsing=False)
-    name, command, rest = roomhost.resolve_command(
-        context, [*context._protected_args, *context.args]
-    )
+    name, *arguments = words
+    context = click.Context(roomhost, info_name="roomhost")
+    command = roomhost.get_command(context, name)
     assert command is not None, f"no command {name}"
-    with click.Context(command, info_name=name, parent=context) as inner:
-        command.parse_args(inner, rest)
+    command.make_context(name, arguments, parent=context).close()
 
 
 def check_toml(block: Block, directory: Path) -> None:
@@ -55,6 +54,12 @@ def check_yaml(block: Block, directory: Path) -> None:
             check_command(list(service["command"])[1:])
 
 
+def words_of(line: str) -> list[str]:
+    """What a unit starts, by a shell or without one; what the shell computes is a word."""
+    words = shlex.split(re.sub(r"\$\$\([^)]*\)", "computed", line))
+    return shlex.split(words[2]) if words[:2] == ["/bin/sh", "-c"] else words
+
+
 def check_ini(block: Block, directory: Path) -> None:
     """A unit of systemd, which systemd reads where it is; what it starts is a command of ours."""
     assert block.title is not None and block.title.endswith((".service", ".timer")), block.title
@@ -62,7 +67,7 @@ def check_ini(block: Block, directory: Path) -> None:
     parser.optionxform = str  # type: ignore[assignment,method-assign]
     parser.read_string(block.text)
     if parser.has_option("Service", "ExecStart"):
-        command, *words = shlex.split(parser["Service"]["ExecStart"])
+        command, *words = words_of(parser["Service"]["ExecStart"])
         assert Path(command).name == "roomhost", command
         check_command(words)
     if shutil.which("systemd-analyze"):

@@ -20,7 +20,7 @@ from .doc_console import Step, begins, matches, plain, read_steps
 from .doc_node import run_node
 from .doc_page import Block, BlockError
 from .doc_python import Names, importing_from, run_module, run_snippet
-from .doc_server import DocServer, deadline, pause
+from .doc_server import DocServer, deadline
 from .doc_stand_ins import stand_in
 
 DEFAULT_PORT = "8787"
@@ -46,9 +46,8 @@ class DocSession:
 
     def __enter__(self) -> Self:
         self._stack.enter_context(importing_from(self.directory))
-        self._write(
-            ".curlrc", "silent\nshow-error\n"
-        )  # as on a terminal, where it shows no progress
+        # As on a terminal, where curl shows no progress.
+        self._write(".curlrc", "silent\nshow-error\n")
         return self
 
     def __exit__(
@@ -171,8 +170,7 @@ class DocSession:
 
         until = deadline()
         while server.port is None or not begins(expected, self._as_shown(server.output)):
-            running = server.runs
-            if not pause(until) or not running:
+            if not server.read(until):
                 raise BlockError(block, f"the host prints\n{plain(self._as_shown(server.output))}")
 
         server.taken()

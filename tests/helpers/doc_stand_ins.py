@@ -38,7 +38,8 @@ def _pip(words: list[str], directory: Path) -> None:
 def _systemctl(words: list[str], directory: Path) -> None:
     units = [word for word in words[1:] if not word.startswith("-")]
     for unit in units:
-        assert (directory / f"{unit}.service").exists(), f"no unit {unit} is on the page"
+        file = unit if "." in unit else f"{unit}.service"
+        assert (directory / file).exists(), f"no unit {unit} is on the page"
 
 
 def _docker(words: list[str], directory: Path) -> None:

@@ -16,6 +16,7 @@ from roomhost.bindings import App
 from roomhost.runtime import AlarmInfo, DurableObject, Request, Response, WebSocket, WebSocketPair
 
 HOSTILE = '<img src=x onerror="throw 1">\u202e"\'&amp;'
+LONG = "w" * 400  # without a place to break it
 PAGES = {
     "homepage": 18_204,
     "pricing": 3_911,
@@ -127,7 +128,7 @@ async def seed(env: Any) -> None:
         started=datetime(2026, 11, 27, 19, 30, tzinfo=UTC),
         board="rnbqkbnr/pp2pppp/3p4/8/3pP3/5N2/PPP2PPP/RNBQKB1R w KQkq - 0 4\n" * 4,
     )
-    await env.TABLE.get_by_name(HOSTILE).begin(HOSTILE, **{HOSTILE: {HOSTILE: HOSTILE}})
+    await env.TABLE.get_by_name(HOSTILE).begin(HOSTILE, **{HOSTILE: {HOSTILE: HOSTILE}, LONG: LONG})
     for number in range(BOARDS):
         await env.TABLE.get_by_name(f"board {number + 3}").begin(
             f"Board {number + 3}", turn="white"

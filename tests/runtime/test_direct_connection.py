@@ -12,6 +12,7 @@ import pytest
 from roomhost.runtime import Response, WebSocketClosed, WebSocketPair, limits
 from roomhost.runtime.connection import End
 from roomhost.runtime.direct_connection import DIRECT_EXTENSION, DirectConnection, direct_link
+from roomhost.runtime.traffic import Traffic
 
 pytestmark = pytest.mark.anyio
 
@@ -24,6 +25,7 @@ class PlayedLink:
         self.blocked = False
         self.out: list[Any] = []
         self.reads = 0
+        self.traffic = Traffic()
         self.connection: DirectConnection | None = None
         self._gone = gone
 

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from roomhost.bindings import App
 from roomhost.runtime.asgi import url_of
-from roomhost.runtime.forwarded import behind_proxies, client_address
+from roomhost.runtime.forwarded import as_seen_by_proxies, client_address
 from roomhost.runtime.proxies import parse_network
+from roomhost.runtime.testing import host_for
 
 PROXY, STRANGER = "10.0.0.1", "192.0.2.9"
 NETWORKS = [parse_network("10.0.0.0/8")]
@@ -31,20 +33,11 @@ def scope(peer: str | None, kind: str = "http", **headers: str) -> dict[str, Any
     }
 
 
-async def seen(given: dict[str, Any], *proxies: str) -> dict[str, Any]:
+def seen(given: dict[str, Any], *proxies: str) -> dict[str, Any]:
     """What an application behind the proxies gets."""
-    got: list[Any] = []
-
-    async def inner(scope: Any, receive: Any, send: Any) -> None:
-        got.append((scope, receive, send))
-
-    await behind_proxies(inner, proxies)(given, "receive", "send")  # type: ignore[arg-type]
-    ((scope_seen, *rest),) = got
-    assert rest == ["receive", "send"]  # as they were: nothing stands between
-    return dict(scope_seen)
+    return dict(as_seen_by_proxies(given, [parse_network(text) for text in proxies]))
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("headers", "url"),
     [
@@ -58,28 +51,26 @@ async def seen(given: dict[str, Any], *proxies: str) -> dict[str, Any]:
         ({}, "http://seen:1/x"),
     ],
 )
-async def test_a_trusted_proxy_is_believed(headers: dict[str, str], url: str) -> None:
+def test_a_trusted_proxy_is_believed(headers: dict[str, str], url: str) -> None:
     """Its scheme and host are those of the request, the last of several; what is malformed is not."""
-    got = await seen(scope(PROXY, **headers), "10.0.0.0/8")
+    got = seen(scope(PROXY, **headers), "10.0.0.0/8")
     assert url_of(got, got["headers"]) == url
     assert [name for name, _ in got["headers"]].count(b"host") == 1
     assert got["client"] == (PROXY, 5)
 
 
-@pytest.mark.anyio
-async def test_a_web_socket_becomes_one_over_tls() -> None:
+def test_a_web_socket_becomes_one_over_tls() -> None:
     """Its scheme is wss."""
-    got = await seen(scope(PROXY, "websocket", proto="https"), PROXY)
+    got = seen(scope(PROXY, "websocket", proto="https"), PROXY)
     assert got["scheme"] == "wss"
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("peer", [STRANGER, None, "not an address"])
 @pytest.mark.parametrize("proxies", [[], ["10.0.0.0/8"]])
-async def test_nobody_else_is(peer: str | None, proxies: list[str]) -> None:
+def test_nobody_else_is(peer: str | None, proxies: list[str]) -> None:
     """Whatever it says; a Unix socket has no address to be trusted by."""
     given = scope(peer, proto="https", host="evil.example", _for="1.1.1.1")
-    assert await seen(given, *proxies) == given
+    assert seen(given, *proxies) == given
 
 
 @pytest.mark.parametrize(
@@ -101,3 +92,19 @@ def test_a_client_is_who_the_last_trusted_proxy_saw(
     """What stands before it in the chain is its client's word."""
     headers = {} if chain is None else {"_for": chain}
     assert client_address(scope(peer, **headers), NETWORKS) == address
+
+
+@pytest.mark.anyio
+async def test_a_host_believes_the_proxies_of_its_settings() -> None:
+    """What its application sees is what they say."""
+    seen_schemes: list[str] = []
+
+    async def main(scope: Any, receive: Any, send: Any) -> None:
+        seen_schemes.append(scope["scheme"])
+
+    app = App(name="demo", bindings={}, main=main)
+    for proxies in ([PROXY], []):
+        async with host_for(app, trusted_proxies=proxies) as host:
+            given = {**scope(PROXY, proto="https"), "method": "GET", "query_string": b""}
+            await host.asgi(given, None, None)  # type: ignore[arg-type]
+    assert seen_schemes == ["https", "http"]

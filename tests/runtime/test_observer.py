@@ -106,6 +106,19 @@ async def test_a_follower_gets_events_and_lines_of_its_object_alone() -> None:
         assert len(host.observer.recent()) == 3
 
 
+async def test_an_event_is_followed_once_where_it_is_logged_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As what it is, not as a line of the log."""
+    caplog.set_level(logging.DEBUG, "roomhost.events")
+    async with host_for(app) as host:
+        async with host.observer.follow(["ROOM"]) as follower:
+            await host.env.ROOM.get_by_name("a").note(1)
+            await host.env.ROOM.get_by_name("a").note(2)
+            kinds = [type(await anext(follower)) for _ in range(4)]
+        assert kinds == [LogLine, EventRecord] * 2
+
+
 async def test_a_slow_follower_loses_the_oldest() -> None:
     """And is told how many."""
     async with host_for(app) as host:

@@ -10,7 +10,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
@@ -97,14 +97,19 @@ def spans(monkeypatch: pytest.MonkeyPatch) -> Iterator[InMemorySpanExporter]:
     provider.shutdown()
 
 
-def by_name(exporter: InMemorySpanExporter) -> dict[str, ReadableSpan]:
+def by_name(exporter: InMemorySpanExporter) -> dict[str, Any]:
     """The newest span of each name."""
     return {span.name: span for span in exporter.get_finished_spans()}
 
 
-def parent_id(span: ReadableSpan) -> int | None:
+def finished(exporter: InMemorySpanExporter) -> list[Any]:
+    """All spans."""
+    return list(exporter.get_finished_spans())
+
+
+def parent_id(span: Any) -> int | None:
     """Of the span above."""
-    return None if span.parent is None else span.parent.span_id
+    return None if span.parent is None else int(span.parent.span_id)
 
 
 async def test_a_call_is_below_the_call_that_made_it(spans: InMemorySpanExporter) -> None:
@@ -136,8 +141,8 @@ async def test_tasks_that_serve_one_call_after_the_other_mix_no_traces(
         stub = host.env.ROOM.get_by_name("a")
         for _ in range(3):
             await stub.inner()
-        assert len({span.context.trace_id for span in spans.get_finished_spans()}) == 3
-        assert all(span.parent is None for span in spans.get_finished_spans())
+        assert len({span.context.trace_id for span in finished(spans)}) == 3
+        assert all(span.parent is None for span in finished(spans))
 
 
 async def test_errors_and_resets_end_the_span_with_their_error(
