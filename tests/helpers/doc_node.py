@@ -20,7 +20,7 @@ globalThis.location = new URL(%s);
 const fetched = globalThis.fetch;
 globalThis.fetch = (url, options) => fetched(new URL(url, location), options);
 await import("./block.mjs");
-setTimeout(() => process.exit(0), 1000).unref(); // what the block has closed ends before
+setTimeout(() => process.exit(0), 300).unref(); // what the block has closed ends before
 """
 
 
@@ -33,7 +33,7 @@ def missing() -> str | None:
 
 
 def run_node(source: str, directory: Path, url: str | None) -> None:
-    """Run a module; it ends a second after its top level at the latest. AssertionError: what it
+    """Run a module; it ends 0.3 s after its top level at the latest. AssertionError: what it
     printed, if it failed."""
     modules = directory / "node_modules"
     if not modules.exists():
