@@ -47,7 +47,7 @@ class OfflineTarget:
             except DataDirectoryHeldError as error:
                 raise HostError(
                     f"{self._directory} is held by {error.holder}, which has no local socket: give "
-                    "--url and --api-key of that host, or run it by `roomhost serve`"
+                    "--url and --api-key of that host, or run it on asyncio, where it has one"
                 ) from None
 
             self._stack = stack.pop_all()

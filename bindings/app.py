@@ -140,6 +140,9 @@ class App:
             Host(self, settings=settings, refuse_orphans=True)
         )
         stack.callback(self._stopped)
+        from ..runtime.local_server import local_server  # uvicorn, which takes a while to import
+
+        await stack.enter_async_context(local_server(self._host))
         return self._host.asgi
 
     def _stopped(self) -> None:

@@ -15,6 +15,7 @@ import uvicorn
 
 from . import limits
 from .asgi import refuse
+from .backend import AsyncioBackend, current_backend
 from .host_routes import HostRoutes
 from .local_socket import listen_locally, remove_socket
 from .problems import problem
@@ -56,6 +57,13 @@ class LocalASGI:
         await answer({**scope, "extensions": extensions}, receive, send)
 
 
+class LocalConfig(uvicorn.Config):
+    """uvicorn's, beside that of another server in this process, whose loggers are the same."""
+
+    def configure_logging(self) -> None:
+        """Leave them as they are."""
+
+
 class LocalServer(uvicorn.Server):
     """uvicorn's server on one Unix socket, without a loop of its own: it is started and stopped."""
 
@@ -85,9 +93,14 @@ async def local_server(host: Host) -> AsyncGenerator[None]:
     """Serve the admin API of a running host at the socket in its data directory, until the host is
     about to stop: leaving the block begins that.
 
-    Where the file system has no sockets the host does without, which is logged.
+    Where the file system has no sockets the host does without, which is logged; on trio too, for which
+    there is no such server.
     """
     directory = host.directory
+    if not isinstance(current_backend(), AsyncioBackend):
+        yield
+        return
+
     try:
         listening = listen_locally(directory)
     except OSError as error:
@@ -110,14 +123,11 @@ async def local_server(host: Host) -> AsyncGenerator[None]:
 
 def local_config(host: Host) -> uvicorn.Config:
     """How uvicorn serves the local socket."""
-    return uvicorn.Config(
+    return LocalConfig(
         LocalASGI(host),
         http="httptools",
         ws="none",
         lifespan="off",
-        log_config=None,  # its lines go where all others go
-        log_level="warning",
-        access_log=False,
         timeout_graceful_shutdown=int(limits.DRAIN_SECONDS),
         proxy_headers=False,
         server_header=False,

@@ -15,6 +15,8 @@ from starlette.routing import Mount, Route
 
 from roomhost.bindings import App
 from roomhost.runtime import DurableObject, Host, HostError, Request, Response
+from roomhost.runtime.backend import AsyncioBackend, current_backend
+from roomhost.runtime.local_socket import SOCKET_FILE
 from roomhost.runtime.testing import ManualClock, host_for
 
 pytestmark = pytest.mark.anyio
@@ -180,11 +182,14 @@ async def test_an_app_needs_its_lifespan_and_passes_it_on(
             return {"type": "lifespan.startup"}
         async with client_of(ours) as client:
             events.append((await client.get("/hi/ann")).json())
+        seen.append(local.exists())
         return {"type": "lifespan.shutdown"}
 
     async def send(message: Any) -> None:
         events.append(message["type"])
 
+    # Commands reach it there: `roomhost objects`.
+    local, seen = tmp_path / "state" / SOCKET_FILE, list[bool]()
     await ours({"type": "lifespan", "asgi": {}, "state": {}}, receive, send)
     assert events == [
         "starts",
@@ -193,6 +198,8 @@ async def test_an_app_needs_its_lifespan_and_passes_it_on(
         "stops",
         "lifespan.shutdown.complete",
     ]
+    assert seen == [isinstance(current_backend(), AsyncioBackend)]
+    assert not local.exists()
 
 
 @pytest.mark.parametrize(
