@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger("roomhost.runtime")
 
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}
-HEALTH = ("/healthz", "/readyz")
+READY = "/readyz"
+HEALTH = ("/healthz", READY)
 METRICS = "/metrics"
 ERROR_EXTENSION = "roomhost.error"  # what answers for an exception, in the place of a bare 500
 
@@ -129,6 +130,10 @@ class HostASGI:
         return answer is not None
 
     async def _probe(self, path: str, scope: Scope) -> Response:
+        if path == READY and self._host.engine.refusal is not None:
+            headers = {"retry-after": "1", **SAFE_HEADERS}
+            return Response("the host is stopping\n", status=503, headers=headers)
+
         if path != METRICS:
             return Response("ok", headers=SAFE_HEADERS)
 

@@ -202,6 +202,16 @@ async def test_an_app_needs_its_lifespan_and_passes_it_on(
     assert not local.exists()
 
 
+async def test_a_host_that_is_stopping_lives_and_is_not_ready() -> None:
+    """So that a balancer sends its requests elsewhere, and nobody kills it."""
+    async with host_for(app) as host, client_of(host.asgi) as client:
+        assert (await client.get("/readyz")).text == "ok"
+        host.refuse()
+        answer = await client.get("/readyz")
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert (await client.get("/healthz")).text == "ok"
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "match"),
     [
