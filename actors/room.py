@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ..runtime import AlarmInfo, DurableObject, Request, Response, WebSocketRequestResponsePair
+from ..runtime.event_names import events_named
 from .caller import decode_caller
 from .deadlines import Deadline
 from .errors import Unavailable
@@ -23,7 +24,7 @@ from .sockets import Sockets
 from .turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..runtime import DurableObjectState, WebSocket
     from .directory import Figures
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 PING = WebSocketRequestResponsePair('{"type":"ping"}', '{"type":"pong"}')
 RETRY_MS = 1_000
+OPERATE = "operate"  # of what is no operation
 LOST = 1006  # RFC 6455, 7.4.1
 
 SWEEPS: dict[Deadline, Callable[[RoomState, int], None]] = {
@@ -43,6 +45,12 @@ SWEEPS: dict[Deadline, Callable[[RoomState, int], None]] = {
     Deadline.PURGE: purge,
     Deadline.AWARENESS: sweep_awareness,
 }
+
+
+def operation_in(arguments: Sequence[Any]) -> str:
+    """What a call of `operate` is called: the operation."""
+    name = arguments[0] if arguments else None
+    return name if isinstance(name, str) and name in OPERATIONS else OPERATE
 
 
 class Room(DurableObject):
@@ -61,6 +69,7 @@ class Room(DurableObject):
         # Answered by the host, without waking the room.
         ctx.set_web_socket_auto_response(PING)
 
+    @events_named(operation_in)
     async def operate(self, name: str, body: bytes, caller: bytes) -> bytes:
         """Run an operation: its name in Python, its input as JSON that was checked, who calls; its
         result as JSON. RealtimeError: it was refused, and changed nothing."""

@@ -1,7 +1,8 @@
 // When to read a room again: after something happened to it that was not the reading itself.
 import { useEffect, useRef } from "preact/hooks";
 
-const READS = "operate"; // the call that every operation of the realtime API is
+// What a reading of a room calls.
+const READS = new Set(["document", "history", "lifecycle", "members", "metadata", "sync_yjs"]);
 const SETTLE_MS = 500; // a busy room is read again no more often
 const KEPT_READINGS = 50;
 const KEPT_EVENTS = 200;
@@ -46,7 +47,7 @@ export function useRereading(read) {
 /** The events that are no call of one of the readings; each has so many `left`, and no more. */
 function without(events, readings) {
   return events.filter((event) => {
-    if (event.what !== READS) return true;
+    if (!READS.has(event.what)) return true;
     const reading = readings.find(({ began, ended, left }) =>
       left > 0 && began <= event.at_ms && event.at_ms <= ended);
     if (reading) reading.left -= 1;

@@ -14,6 +14,7 @@ from ..storage import DataCloneError, decode, encode
 from . import limits
 from .errors import DurableObjectError, LimitError, cross
 from .event_kind import EventKind
+from .event_names import name_of_call
 from .http import Response
 
 if TYPE_CHECKING:
@@ -167,7 +168,10 @@ class RpcEvent(CallEvent):
 
     @property
     def what(self) -> str:
-        return self._method
+        # Before it runs it may have no activation, and its method may not be known.
+        activation: Activation | None = getattr(self, "activation", None)
+        method = None if activation is None else activation.actor_class.methods.get(self._method)
+        return name_of_call(method, self._method, self._arguments)
 
     def invoke(self) -> Any:
         activation = self.activation
