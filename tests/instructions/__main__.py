@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from .counting import count, obstacle
+from .counting import least, obstacle
 from .figures import FILE, Figures, load, save, this_build
 
 
@@ -16,7 +16,7 @@ def main() -> int:
         return 2
 
     before = load().instructions if FILE.exists() else {}
-    figures = Figures(this_build(), count())
+    figures = Figures(this_build(), least())
     for name, instructions in figures.instructions.items():
         change = f"{instructions / before[name] - 1:+.1%}" if name in before else "new"
         print(f"{name:<22}{instructions:>14,}{change:>9}")

@@ -3,7 +3,7 @@
 The counts repeat to some tenths of a percent: hashes are not random (the caller says so), garbage is
 not collected, no clock runs, and threads take turns only where one waits. What is stored reaches LMDB
 between the kinds alone: else what an event reads would come from there, or from what waits to get
-there, as the time has it.
+there, as the time has it. `layout.py` starts it.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def warm_steps(kind: Kind) -> int:
     return max(2, WARM_EVENTS // kind.events)
 
 
-if __name__ == "__main__":
+def run() -> None:
+    """All of it, in this thread."""
     sys.setswitchinterval(SWITCH_SECONDS)
     asyncio.run(main())
