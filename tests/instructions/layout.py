@@ -12,6 +12,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
+from typing import Any
 
 MOST_TYPES = 4_096  # as many as the table of methods has entries
 NAME = re.compile(r"[A-Za-z_]\w{2,}")
@@ -29,7 +30,8 @@ def folders() -> list[Path]:
 def lay_out(random: Random) -> list[str]:
     """Make types and names. They live as long as the list."""
     for number in range(random.randrange(MOST_TYPES)):
-        assert type(f"Other{number}", (), {"value": number})().value == number
+        other: Any = type(f"Other{number}", (), {"value": number})
+        assert other().value == number  # a type has its version when something of it is looked for
     names: set[str] = set()
     for folder in folders():
         for path in folder.rglob("*.py"):
