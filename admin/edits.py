@@ -19,7 +19,7 @@ from . import limits
 from .bindings import find_object
 from .errors import OperationError, invalid, not_found
 from .parse_literal import parse_literal
-from .structs import Input, Result
+from .structs import ObjectInput, ObjectResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,62 +31,39 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class PutInput(Input, kw_only=True):
+class PutInput(ObjectInput, kw_only=True):
     """`value`: a Python literal of the stored types, or JSON. `create`: the object need not exist."""
 
-    binding: str
-    name: str | None = None
-    id: str | None = None
     key: str
     value: str
     create: bool = False
 
 
-class DeleteKeyInput(Input, kw_only=True):
+class DeleteKeyInput(ObjectInput, kw_only=True):
     """A key of an object."""
 
-    binding: str
-    name: str | None = None
-    id: str | None = None
     key: str
 
 
-class ObjectInput(Input, kw_only=True):
-    """An object."""
-
-    binding: str
-    name: str | None = None
-    id: str | None = None
-
-
-class Edited(Result, kw_only=True):
+class Edited(ObjectResult, kw_only=True):
     """A change that is durable. `existed`: whether the key did. `evicted`: see above."""
 
-    namespace: str
-    id: str
-    name: str | None = None
     existed: bool
     evicted: bool
 
 
-class AlarmRun(Result, kw_only=True):
+class AlarmRun(ObjectResult, kw_only=True):
     """A run of an alarm. `outcome`: "ok", "running" when it has not ended, "moved" when the object
     changed its alarm first, else the error's class and message; `retry_at_ms`: when it is tried
     again, since the epoch."""
 
-    namespace: str
-    id: str
-    name: str | None = None
     outcome: str
     retry_at_ms: int | None = None
 
 
-class Evicted(Result, kw_only=True):
+class Evicted(ObjectResult, kw_only=True):
     """`resident`: whether an instance was there. `evicted`: whether it was dropped already."""
 
-    namespace: str
-    id: str
-    name: str | None = None
     resident: bool
     evicted: bool
 

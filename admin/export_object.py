@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from . import limits
 from .bindings import find_object
 from .errors import OperationError, not_found
-from .structs import Input, Result
+from .structs import ObjectInput, Result
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -19,12 +19,8 @@ FORMAT_VERSION = 1
 PAGE_ENTRIES = 64  # read at once: each may be 2 MiB
 
 
-class ExportInput(Input, kw_only=True):
+class ExportInput(ObjectInput, kw_only=True):
     """An object."""
-
-    binding: str
-    name: str | None = None
-    id: str | None = None
 
 
 class ExportHeader(Result, kw_only=True):

@@ -13,7 +13,7 @@ from .bindings import by_id, namespaces_of
 from .edits import change_object, forget_instance
 from .errors import OperationError, invalid
 from .export_object import FORMAT_VERSION, check_size
-from .structs import Input, Result
+from .structs import Input, ObjectResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +36,9 @@ class ImportInput(Input, kw_only=True):
     force: bool = False
 
 
-class Imported(Result, kw_only=True):
+class Imported(ObjectResult, kw_only=True):
     """What is durable now. `replaced`: whether something was there. `evicted`: see `edits`."""
 
-    namespace: str
-    id: str
-    name: str | None = None
     entries: int
     bytes: int
     replaced: bool

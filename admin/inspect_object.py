@@ -9,7 +9,7 @@ from . import limits
 from .bindings import class_name_of, find_object
 from .errors import invalid
 from .literals import literal
-from .structs import Input, Result, check_limit
+from .structs import ObjectInput, Result, check_limit
 
 if TYPE_CHECKING:
     from ..runtime import Host
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 PAGE_ENTRIES = 16  # read at once: each may be 2 MiB
 
 
-class InspectInput(Input, kw_only=True):
+class InspectInput(ObjectInput, kw_only=True):
     """An object, by its name or its id; and which of its keys: with `prefix`, behind `after`."""
 
-    binding: str
-    name: str | None = None
-    id: str | None = None
     prefix: str | None = None
     after: str | None = None
     limit: int = limits.DEFAULT_LIMIT

@@ -8,7 +8,7 @@ from ..runtime.records import EventRecord, Sample
 from . import limits
 from .bindings import find_object, namespaces_of
 from .errors import invalid
-from .structs import Input, Result, check_limit
+from .structs import Input, ObjectInput, Result, check_limit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -37,12 +37,8 @@ class Events(Result, kw_only=True):
     recording: bool
 
 
-class FollowInput(Input, kw_only=True):
+class FollowInput(ObjectInput, kw_only=True):
     """One object, by its name or its id; it need not be there yet. Or a whole binding."""
-
-    binding: str
-    name: str | None = None
-    id: str | None = None
 
 
 class SampleInput(Input, kw_only=True):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from . import limits
 from .backup import BackupInput, back_up
 from .deploy import DeployInput, deploy_application
-from .edits import DeleteKeyInput, ObjectInput, PutInput, delete_key, evict_object, put, run_alarm
+from .edits import DeleteKeyInput, PutInput, delete_key, evict_object, put, run_alarm
 from .export_object import ExportInput, export_object
 from .host_operation import HostInput, describe_host
 from .import_object import ImportInput, import_object
@@ -21,6 +21,7 @@ from .objects import ObjectsInput, list_objects
 from .observe import EventsInput, FollowInput, SampleInput, events, follow, sample
 from .room import RoomInput, read_room
 from .statistics import StatisticsInput, statistics
+from .structs import ObjectInput
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
     import msgspec
 
     from ..runtime import Host
+    from ..runtime.host import HostStatistics
 
     # One line of a stream: {"progress": ...}, {"event": ...}, at last {"result": ...}.
     Line: TypeAlias = dict[str, Any]
-    Run: TypeAlias = Callable[[Host, Any], Awaitable[msgspec.Struct]]
+    Run: TypeAlias = Callable[[Host, Any], Awaitable[msgspec.Struct | HostStatistics]]
     Stream: TypeAlias = Callable[[Host, Any], AsyncGenerator[Line]]
 
 

@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .structs import Input, Result
+from .structs import Input
 
 if TYPE_CHECKING:
     from ..runtime import Host
+    from ..runtime.host import HostStatistics
 
 
 class StatisticsInput(Input, kw_only=True):
     """Nothing."""
 
 
-class Statistics(Result, kw_only=True):
-    """See `HostStatistics`."""
-
-    objects_in_memory: int
-    activations: int
-    events_in_flight: int
-    web_sockets: int
-    alarms_running: int
-    commits: int
-    batches: int
-    largest_group: int
-    failed_batches: int
-
-
-async def statistics(host: Host, given: StatisticsInput) -> Statistics:
+async def statistics(host: Host, given: StatisticsInput) -> HostStatistics:
     """What is in memory, and what was committed since the start."""
-    return Statistics(**asdict(host.statistics()))
+    return host.statistics()

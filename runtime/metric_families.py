@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from math import inf
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import (
@@ -145,33 +146,27 @@ def binding_families(
     yield info
 
 
-def _gauges(meters: Mapping[int, Meter], present: Mapping[int, Presence]) -> Iterator[Metric]:
-    there = [(meter, present.get(number, Presence())) for number, meter in meters.items()]
-    by_binding = ("binding",)
-    yield gauge(
-        "resident_objects",
-        "Objects of which anything is in memory.",
-        by_binding,
-        {(meter.binding,): presence.resident for meter, presence in there},
-    )
-    yield gauge(
-        "instances",
-        "Objects with an instance in memory.",
-        by_binding,
-        {(meter.binding,): presence.instances for meter, presence in there},
-    )
-    yield gauge(
-        "queue_length",
-        "Events that wait before their handler begins.",
-        by_binding,
-        {(meter.binding,): presence.queued for meter, presence in there},
-    )
-    yield gauge(
+PRESENCE: tuple[tuple[str, str, Callable[[Presence], int]], ...] = (
+    ("resident_objects", "Objects of which anything is in memory.", attrgetter("resident")),
+    ("instances", "Objects with an instance in memory.", attrgetter("instances")),
+    ("queue_length", "Events that wait before their handler begins.", attrgetter("queued")),
+    (
         "events_in_flight",
         "Events whose handler has begun and whose outcome has not left yet.",
-        by_binding,
-        {(meter.binding,): presence.in_flight for meter, presence in there},
-    )
+        attrgetter("in_flight"),
+    ),
+)
+
+
+def _gauges(meters: Mapping[int, Meter], present: Mapping[int, Presence]) -> Iterator[Metric]:
+    there = [(meter, present.get(number, Presence())) for number, meter in meters.items()]
+    for name, help_text, figure in PRESENCE:
+        yield gauge(
+            name,
+            help_text,
+            ("binding",),
+            {(meter.binding,): figure(presence) for meter, presence in there},
+        )
     sockets: Labelled = {}
     for meter, presence in there:
         sockets[meter.binding, "awake"] = meter.sockets - presence.hibernated

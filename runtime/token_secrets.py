@@ -7,10 +7,10 @@ tokens of before a crash are good after it.
 from __future__ import annotations
 
 import logging
-import os
 import secrets
 from typing import TYPE_CHECKING
 
+from ..storage.files import sync_directory, write_file
 from . import limits
 from .errors import HostError
 
@@ -127,15 +127,7 @@ def _make_file(directory: Path) -> Secrets:
     kid, secret = f"k{secrets.token_hex(4)}", secrets.token_urlsafe(limits.MIN_SECRET_BYTES)
     draft = directory / SECRETS_DRAFT
     draft.unlink(missing_ok=True)  # of a crash, with the rights it had
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="ascii") as file:
-        file.write(f"{kid}:{secret}\n")
-        file.flush()
-        os.fsync(file.fileno())
+    write_file(draft, f"{kid}:{secret}\n".encode("ascii"))
     draft.replace(directory / SECRETS_FILE)
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_directory(directory)
     return ((kid, secret),)
