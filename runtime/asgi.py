@@ -13,10 +13,14 @@ from . import limits
 from .connection import Connection
 from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
+from .exposure import is_loopback
 from .forwarded import as_seen_by_proxies
 from .frontend import Frontend
 from .host_routes import HostRoutes
 from .http import Request, Response, has_header
+from .intake import Reason
+from .own_names import OwnNames
+from .problems import problem
 from .proxies import parse_network
 from .remote_server import RemoteCalls, is_remote, path_of
 from .safe_headers import SAFE_HEADERS
@@ -37,6 +41,10 @@ HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 READY = "/readyz"
 HEALTH = ("/healthz", READY)
 METRICS = "/metrics"
+WRONG_HOST = (
+    "this host listens on its own machine alone, which has another name than the one that was asked "
+    "for: ask for localhost, or set public_url to the URL with that name"
+)
 ERROR_EXTENSION = "roomhost.error"  # what answers for an exception, in the place of a bare 500
 
 
@@ -57,10 +65,17 @@ class HostASGI:
         self._routes = HostRoutes(host)
         self._probes = frozenset((*HEALTH, METRICS) if host.settings.metrics else HEALTH)
         self._proxies = [parse_network(text) for text in host.settings.trusted_proxies]
+        # Who listens elsewhere is reached by names that it cannot know.
+        self._names = OwnNames(host.settings) if is_loopback(host.settings.host) else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
+            return
+
+        if self._names is not None and not self._names.are_asked_for(scope):
+            self._host.intake.count(Reason.WRONG_HOST)
+            await refuse(scope, receive, send, problem(421, "misdirected_request", WRONG_HOST))
             return
 
         if self._proxies:
