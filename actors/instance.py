@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..runtime.intake import Intake
 from .awareness_tables import AwarenessTables
 from .crdt_handle import CrdtRoomHandle
 from .handles import ChannelHandle, RoomHandle
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the module's actors need of their host. `now_ms`: its clock. `entropy(n)`: so many
-    random bytes. `public_url()`: how clients reach it."""
+    random bytes. `public_url()`: how clients reach it. `intake`: where refusals are counted."""
 
     options: ModuleConfig
     now_ms: Callable[[], int]
@@ -40,6 +41,7 @@ class Services:
     public_url: Callable[[], str]
     quarantines: Quarantines = field(default_factory=Quarantines)
     awareness: AwarenessTables = field(default_factory=AwarenessTables)
+    intake: Intake = field(default_factory=Intake)
 
 
 class RealtimeInstance:

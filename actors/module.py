@@ -146,6 +146,7 @@ class RealtimeModule:
             cursors=Cursors(keyring, self.config.name),
             directory=directory,
             public_url=lambda: host.public_url,
+            intake=host.intake,
         )
         return RealtimeInstance(
             self.config, by_suffix["rooms"], by_suffix["channels"], directory, services

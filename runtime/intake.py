@@ -43,6 +43,16 @@ class Reason(Enum):
     WRONG_ORIGIN = "wrong_origin"  # 403
     WRONG_KEY = "wrong_key"  # 401
     WRONG_KEYS = "wrong_keys"  # too many of one address: 429
+    RATE_LIMITED = "rate_limited"  # 429
+    # Who asks for a room: 401, 4401
+    NO_CREDENTIAL = "no_credential"
+    TOKEN_MALFORMED = "token_malformed"
+    TOKEN_SIGNATURE = "token_signature"  # of no key that is, or is no longer, this host's
+    TOKEN_CLAIMS = "token_claims"
+    TOKEN_ELSEWHERE = "token_elsewhere"  # for another room, or another module
+    TOKEN_EXPIRED = "token_expired"
+    TOKEN_EARLY = "token_early"
+    TOKEN_GENERATION = "token_generation"  # for an earlier life of the room
     # WebSockets
     PROTOCOL_ERROR = "protocol_error"  # 1002
     INVALID_TEXT = "invalid_text"  # 1007

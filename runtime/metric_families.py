@@ -250,18 +250,16 @@ def _intake_families(intake: Intake) -> Iterator[Metric]:
         ("reason",),
         {(reason.value,): intake.refusals[reason] for reason in Reason},
     )
-    yield gauge(
-        "connections",
-        "Connections of clients: open ones, and those whose TLS handshake is under way.",
-        ("state",),
-        {("open",): len(intake.connections), ("handshake",): intake.handshakes},
-    )
-    yield gauge(
-        "incoming_bytes",
-        "Of messages and bodies that have begun to come and are not whole.",
-        (),
-        {(): intake.incoming_bytes},
-    )
+    for name, help, value in (
+        ("connections", "Open connections of clients.", len(intake.connections)),
+        ("tls_handshakes", "TLS handshakes that are under way.", intake.handshakes),
+        (
+            "incoming_bytes",
+            "Of messages and bodies that have begun to come and are not whole.",
+            intake.incoming_bytes,
+        ),
+    ):
+        yield gauge(name, help, (), {(): value})
 
 
 def counter(name: str, help: str, labels: Sequence[str], counts: Labelled) -> Metric:
