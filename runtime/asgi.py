@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,7 +18,7 @@ from .exposure import is_loopback
 from .forwarded import as_seen_by_proxies
 from .frontend import Frontend
 from .host_routes import HostRoutes
-from .http import Request, Response, has_header
+from .http import GONE_EXTENSION, Request, Response, has_header
 from .intake import Reason
 from .own_names import OwnNames
 from .problems import problem
@@ -178,7 +179,10 @@ async def serve_fetch(scope: Scope, receive: Receive, send: Send, fetch: Fetch) 
             response.web_socket.accept()
             response.web_socket.terminate()
             response = Response("this path is a WebSocket: ask for an upgrade\n", status=426)
-        await send_response(send, response)
+        if response.buffered is None:
+            await send_stream(scope, send, response)
+        else:
+            await send_response(send, response)
     elif response.web_socket is not None:
         link = direct_link(scope, receive, send)
         if link is None:
@@ -255,9 +259,28 @@ async def send_response(send: Send, response: Response) -> None:
         raw.append((b"content-length", b"%d" % len(content)))
     await send({"type": "http.response.start", "status": response.status, "headers": raw})
     if content is None:
-        async for chunk in response.stream():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        async with aclosing(response.stream()) as chunks:
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": content or b""})
+
+
+async def send_stream(scope: Scope, send: Send, response: Response) -> None:
+    """Send a response whose body is a stream, until that ends or the client has gone: then nothing
+    produces it any more. Our own server tells; another one may let it go on for nobody."""
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    when_gone: Callable[[Callable[[], object] | None], None] | None
+    when_gone = extensions.get(GONE_EXTENSION)
+    if when_gone is None:
+        await send_response(send, response)
+        return
+
+    with anyio.CancelScope() as leaving:
+        when_gone(leaving.cancel)
+        try:
+            await send_response(send, response)
+        finally:
+            when_gone(None)
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, response: Response) -> None:

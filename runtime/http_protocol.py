@@ -13,6 +13,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from . import limits as bounds
+from .http import GONE_EXTENSION
 from .intake import Intake, Reason
 from .lingering import Lingering, linger
 from .request_limits import Refusal, RequestLimits, declared_bytes
@@ -20,6 +21,7 @@ from .stalled import unsent_bytes
 
 if TYPE_CHECKING:
     from asyncio import Task, TimerHandle, Transport
+    from collections.abc import Callable
 
     from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -51,6 +53,7 @@ class HttpProtocol(HttpToolsProtocol):
         "_limits",
         "_max_body",
         "_max_headers",
+        "_on_gone",
         "_refused",
         "_room",
         "_task",
@@ -74,6 +77,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._max_body = limits.body_bytes
         self._whole = False  # the end of a request was in what came last
         self._refused = False
+        self._on_gone: Callable[[], object] | None = None
         self._task: Task[None] | None = None  # of the newest request
         self._head: object = None  # what the headers that are owed are told from others by
         self._head_bytes = 0  # of them, so far
@@ -104,6 +108,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
         self._hold(0)
+        if self._on_gone is not None:
+            self._on_gone()
         for timer in (self._body_timer, self._end_timer, self._answer_timer):
             if timer is not None:
                 timer.cancel()
@@ -171,9 +177,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(Refusal.LARGE_HEADERS, cycle)
             return
 
+        extensions: dict[str, Any] = {GONE_EXTENSION: self.when_gone}
+        cycle.scope["extensions"] = extensions
         task = self._task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+
+    def when_gone(self, callback: Callable[[], object] | None) -> None:
+        """Call `callback()` when the client has gone; None: nobody waits for that any more."""
+        self._on_gone = callback
+        if callback is not None and self.parser is None:  # pyright: ignore[reportUnnecessaryComparison]
+            callback()
 
     def _in_pieces(self, data: bytes) -> None:
         """No piece has more than the headers may have, so that too many are seen before they are
