@@ -17,19 +17,21 @@ from .beside import Good, beside
 
 REFUSAL = re.compile(r'^roomhost_refusals_total\{reason="(\w+)"\} ([1-9][0-9]*)', re.MULTILINE)
 PAGE_BYTES = 4_096
+BLOCK_BYTES = 512
 MIB = 2**20
 
 
 @dataclass(frozen=True)
 class Figures:
     """Of a good client beside an attack: latencies in milliseconds; the memory of the host before and
-    while it was attacked, in MiB; what it turned away."""
+    while it was attacked, and what is on its disk then, in MiB; what it turned away."""
 
     attack: str
     count: int
     before: tuple[float, float]  # the median, and that of the slowest hundredth
     during: tuple[float, float]
     memory: tuple[int, int]
+    disk: int
     refusals: dict[str, int]
 
     def __str__(self) -> str:
@@ -40,6 +42,7 @@ class Figures:
             "{} / {}".format(*self.before),
             "{} / {}".format(*self.during),
             "{} / {}".format(*self.memory),
+            str(self.disk),
             told or "none",
         ]
         return f"| {' | '.join(cells)} |"
@@ -47,7 +50,8 @@ class Figures:
 
 HEAD = (
     "| attack | connections | good client before, ms (p50 / p99) | meanwhile | "
-    "memory, MiB (before / meanwhile) | turned away |\n| --- | ---: | ---: | ---: | ---: | --- |"
+    "memory, MiB (before / meanwhile) | disk, MiB | turned away |\n"
+    "| --- | ---: | ---: | ---: | ---: | ---: | --- |"
 )
 
 
@@ -75,9 +79,9 @@ async def measured(name: str, count: int, directory: Path, times: int = 200) -> 
             with attacking(name, host.port, count):
                 during = await _asked(good, times)
                 memory = memory, max(memory, _memory(host.pid))
-                refusals = await _refusals(host.url)
+                refusals, disk = await _refusals(host.url), _disk(directory)
         assert host.stop() == 0
-    return Figures(name, count, before, during, memory, refusals)
+    return Figures(name, count, before, during, memory, disk, refusals)
 
 
 async def _asked(good: Good, times: int) -> tuple[float, float]:
@@ -90,6 +94,11 @@ async def _refusals(url: str) -> dict[str, int]:
     async with await raw.connect(url) as client:
         text = (await client.ask(raw.get("/metrics"))).body.decode()
     return {reason: int(number) for reason, number in REFUSAL.findall(text)}
+
+
+def _disk(directory: Path) -> int:
+    files = [path.stat() for path in directory.rglob("*") if path.is_file()]
+    return sum(file.st_blocks for file in files) * BLOCK_BYTES // MIB
 
 
 def _memory(pid: int) -> int:
