@@ -24,6 +24,8 @@ from .events import CURRENT, CallEvent, Event, StartEvent
 from .gated import Suspended, first_turn, later_turns
 from .idleness import Idleness
 from .input_gate import InputGate
+from .interrupts import is_interrupt
+from .ownership import check_owner
 from .state import DurableObjectState
 from .streams import gated_stream
 
@@ -134,7 +136,7 @@ class Activation:
         except BaseException as error:
             if not isinstance(error, Aborted):
                 self.reset(error, ResetCause.CONSTRUCTOR)
-            if isinstance(error, KeyboardInterrupt):
+            if is_interrupt(error):
                 raise
         finally:
             self.end_turn(event)
@@ -189,7 +191,7 @@ class Activation:
             result = event.outcome(result)
         except BaseException as error:
             self._failed(event, error)
-            if isinstance(error, KeyboardInterrupt):
+            if is_interrupt(error):
                 raise
         else:
             self._ended(event, result)
@@ -205,7 +207,7 @@ class Activation:
         except BaseException as error:
             event.scope = None
             self._failed(event, error)
-            if isinstance(error, KeyboardInterrupt):
+            if is_interrupt(error):
                 raise
         else:
             event.scope = None
@@ -397,6 +399,10 @@ class Activation:
     def alarm_changed(self, due_ms: int | None) -> None:
         """A batch that changed the alarm is durable."""
         self.engine.alarms.changed(self.commits.number, due_ms)
+
+    def check_caller(self) -> None:
+        """None of its turns runs. DurableObjectError: another object's does."""
+        check_owner(self.slot, "this storage")
 
     def settled_all(self) -> None:
         """Nothing is in flight any more."""

@@ -203,6 +203,14 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "A handler that takes longer is logged at warning; 0: none is.", unit="seconds", least=0
         ),
     ] = limits.SLOW_HANDLER_SECONDS
+    held_loop_seconds: Annotated[
+        float,
+        Setting(
+            "Code that lets nothing else run for longer is named in the log; 0: none is.",
+            unit="seconds",
+            least=0,
+        ),
+    ] = limits.HELD_LOOP_SECONDS
     metrics: Annotated[
         bool, Setting("Whether figures for Prometheus are served at /metrics, to whoever asks.")
     ] = True

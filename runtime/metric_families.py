@@ -179,6 +179,23 @@ def _gauges(meters: Mapping[int, Meter], present: Mapping[int, Presence]) -> Ite
     )
 
 
+def loop_families(host: Host) -> Iterator[Metric]:
+    """Of code that let nothing else run, by the binding of its object, "" where none was found."""
+    watchdog = host.observer.watchdog
+    if watchdog is None:
+        return
+
+    holds = {(binding,): number for binding, number in list(watchdog.holds.items())}
+    seconds = {(binding,): held for binding, held in list(watchdog.held_seconds.items())}
+    yield counter(
+        "loop_holds",
+        "How often one object's code let nothing else run for longer than held_loop_seconds.",
+        ("binding",),
+        holds,
+    )
+    yield counter("loop_held_seconds", "For how long, together.", ("binding",), seconds)
+
+
 def tally_families(meters: Sequence[Meter]) -> Iterator[Metric]:
     """What is counted above the runtime, of each set of objects that has counted anything there."""
     counting = [meter for meter in meters if meter.tallies]

@@ -18,6 +18,7 @@ from .errors import HostError
 from .event_kind import EventKind, outcome_of
 from .follower import Follower
 from .log_capture import EVENTS, LogCapture
+from .loop_watchdog import LoopWatchdog
 from .meter import Meter
 from .observability import LEVELS, Observability, Sampler
 from .records import EventRecord, LogLine, Sample
@@ -51,6 +52,9 @@ class Observer:
         self._capture = LogCapture(self._logged)
         self._sampling = Sampling()
         self._end_span: EndSpan | None = None
+        self.watchdog: LoopWatchdog | None = (
+            None  # while the host runs, unless that is switched off
+        )
 
     def add(
         self, number: int, binding: str, class_name: str, observability: Observability
@@ -132,6 +136,12 @@ class Observer:
     def runs(self, engine: Engine | None) -> None:
         """The host has started, with this engine; None: it has stopped."""
         self._engine = engine
+        watchdog, self.watchdog = self.watchdog, None
+        if watchdog is not None:
+            watchdog.stop()
+        if engine is not None and self._settings.held_loop_seconds:
+            self.watchdog = LoopWatchdog(engine, self._settings.held_loop_seconds, self._held)
+            self.watchdog.start()
 
     def watch(self) -> None:
         """Look anew which events are asked for: a log level may have changed."""
@@ -169,6 +179,15 @@ class Observer:
             f"reset of {slot.actor_class.name} {slot.id}{f' ({name!r})' if name else ''}: {cause!r}",
             about(meter, slot) | {"error": type(cause).__name__},
         )
+
+    def _held(self, message: str, slot: Slot | None, details: dict[str, object]) -> None:
+        """The loop is held, or was; in the watchdog's thread."""
+        runtime = logging.getLogger("roomhost.runtime")
+        if slot is None:
+            runtime.warning("%s", message, extra=details)
+        else:
+            of_object = about(slot.meter, slot) | details
+            self._write(slot.meter, runtime, logging.WARNING, message, of_object)
 
     def _watch(self, meter: Meter) -> None:
         level = meter.observability.level
