@@ -1,0 +1,3 @@
+"""broken"""
+VARIABLE = "KILL_BROKEN"
+def install(names: str) -> None: ...
