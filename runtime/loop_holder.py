@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import sys
 from contextvars import Context
 from dataclasses import dataclass
 from pathlib import Path
+from sysconfig import get_path
 from typing import TYPE_CHECKING
 
 from . import limits
@@ -20,7 +22,14 @@ if TYPE_CHECKING:
     from .events import Event
     from .slot import Slot
 
-OURS = str(Path(__file__).parent.parent)
+# Where code is that an application only uses: Python's own, installed packages, ours.
+LIBRARIES = (
+    *map(get_path, ("stdlib", "purelib", "platlib")),
+    *(
+        str(Path(__file__).parent.parent / folder) + os.sep
+        for folder in ("storage", "runtime", "bindings", "actors", "admin")
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,7 @@ def holder(engine: Engine, thread: int, event: Event | None) -> Holder:
     one whose turn it is."""
     frames = frames_of(thread)
     stack = tuple(map(shown, frames[-limits.MAX_HELD_FRAMES :]))
-    theirs = [frame for frame in frames if not frame.f_code.co_filename.startswith(OURS)]
+    theirs = [frame for frame in frames if not frame.f_code.co_filename.startswith(LIBRARIES)]
     place = shown((theirs or frames)[-1]) if frames else ""
     if event is None:
         running = (slot.running for slot in engine.resident)
