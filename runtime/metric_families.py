@@ -15,7 +15,7 @@ from prometheus_client.core import (
 )
 
 from .event_kind import EventKind, ResetCause
-from .process import memory_bytes
+from .process import memory_bytes, tasks
 from .survey import Presence
 from .tally import OTHER, TALLIES
 
@@ -244,6 +244,7 @@ def host_families(host: Host) -> Iterator[Metric]:
         ("alarms_pending", "Alarms that are set, as LMDB has them.", figures.alarms),
         ("alarms_running", "Alarms whose handler runs.", host.engine.alarms.running),
         ("followers", "Who follows events and logs live.", host.observer.followers),
+        ("tasks", "Tasks of asyncio's loop, those too that actors have started.", tasks()),
         ("process_memory_bytes", "Memory of the process.", memory_bytes()),
         ("start_time_seconds", "When the host started, since the epoch.", host.started_ms / 1_000),
     ):

@@ -12,7 +12,10 @@ from .kill_client import PATIENCE_SECONDS, Client, Line, Promise, Record
 
 TICKERS = ("tick", "tock")
 REMINDERS = 6
-SOONEST_MS, LATEST_MS = 5, 700  # from now, that a reminder is to ring: some while nobody serves them
+SOONEST_MS, LATEST_MS = (
+    5,
+    700,
+)  # from now, that a reminder is to ring: some while nobody serves them
 SECONDS = 0.01
 
 

@@ -1,3 +1,6 @@
 """broken"""
+
 VARIABLE = "KILL_BROKEN"
+
+
 def install(names: str) -> None: ...

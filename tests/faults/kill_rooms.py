@@ -74,7 +74,9 @@ class Member:
             return
 
         recovered = welcome.get("recovered") is True
-        self.lobby.record.expect(recovered, Promise.GAPLESS, f"{self.name} cannot resume: {welcome}")
+        self.lobby.record.expect(
+            recovered, Promise.GAPLESS, f"{self.name} cannot resume: {welcome}"
+        )
         while (frame := await self._next())["type"] != "resumed":
             self.hear(frame)
         resumed = self.seq == frame["seq"]

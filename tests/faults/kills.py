@@ -218,7 +218,9 @@ class Life:
         self.write(self.version)
 
 
-async def run(kills: int, seed: int, record: Record, directory: Path) -> tuple[Counter[Moment], int]:
+async def run(
+    kills: int, seed: int, record: Record, directory: Path
+) -> tuple[Counter[Moment], int]:
     """So many kills, in one data directory after another; how many there were at each moment, and how
     many seams were not reached."""
     random = Random(seed)

@@ -10,7 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from roomhost.bindings import App
-from roomhost.runtime import DurableObject, Request, Response, WebSocket, WebSocketPair
+from roomhost.runtime import (
+    AlarmInfo,
+    DurableObject,
+    Request,
+    Response,
+    WebSocket,
+    WebSocketPair,
+)
 
 LEAKED: list[Any] = []
 BLOCK_SECONDS = 0.5
@@ -43,14 +50,39 @@ class Bad(DurableObject):
     """Does what it is asked to."""
 
     async def fetch(self, request: Request) -> Response:
+        if request.is_upgrade:
+            pair = WebSocketPair()
+            self.ctx.accept_web_socket(pair.server)
+            return Response(status=101, web_socket=pair.client)
+
         await self.misbehave(request.url.path.rsplit("/", 1)[-1])
         return Response("done")
+
+    async def web_socket_message(self, ws: WebSocket, message: str | bytes) -> None:
+        """Say something, and misbehave as it says."""
+        ws.send("heard")
+        await self.misbehave(str(message))
 
     async def misbehave(self, how: str) -> None:
         """One of `WAYS`."""
         result = WAYS[how.replace("-", " ")]()
         if asyncio.iscoroutine(result):
             LEAKED.append(asyncio.get_running_loop().create_task(result))
+
+    async def elsewhere(self, where: str, how: str) -> None:
+        """The same, in a critical section, in the background, or in an alarm."""
+        if where == "section":
+            await self.ctx.block_concurrency_while(lambda: self.misbehave(how))
+        elif where == "background":
+            self.ctx.wait_until(self.misbehave(how))
+        else:
+            await self.ctx.storage.put("how", how)
+            await self.ctx.storage.set_alarm(1)
+
+    async def alarm(self, info: AlarmInfo) -> None:
+        """Misbehave once, then no more."""
+        if info.retry_count == 0:
+            await self.misbehave(await self.ctx.storage.get("how"))
 
     async def nested(self) -> Any:
         """A value that nests deeper than one may."""
@@ -60,11 +92,11 @@ class Bad(DurableObject):
         return value
 
 
-def raising(error: BaseException) -> Callable[[], None]:
-    """Raise it."""
+def raising(kind: Callable[..., BaseException], *arguments: Any) -> Callable[[], None]:
+    """Raise a new one of a kind."""
 
     def way() -> None:
-        raise error
+        raise kind(*arguments)
 
     return way
 
@@ -114,14 +146,14 @@ async def block_later() -> None:
 
 # What a handler does, or a task that it starts.
 WAYS: dict[str, Callable[[], Any]] = {
-    "raise ValueError": raising(ValueError("no")),
-    "raise SystemExit": raising(SystemExit(3)),
-    "raise KeyboardInterrupt": raising(KeyboardInterrupt()),
-    "raise GeneratorExit": raising(GeneratorExit()),
-    "raise BaseException": raising(BaseException("no")),
-    "raise BaseExceptionGroup": raising(BaseExceptionGroup("no", [SystemExit(3)])),
-    "raise StopIteration": raising(StopIteration(1)),
-    "raise CancelledError": raising(asyncio.CancelledError()),
+    "raise ValueError": raising(ValueError, "no"),
+    "raise SystemExit": raising(SystemExit, 3),
+    "raise KeyboardInterrupt": raising(KeyboardInterrupt),
+    "raise GeneratorExit": raising(GeneratorExit),
+    "raise BaseException": raising(BaseException, "no"),
+    "raise BaseExceptionGroup": raising(BaseExceptionGroup, "no", [SystemExit(3)]),
+    "raise StopIteration": raising(StopIteration, 1),
+    "raise CancelledError": raising(asyncio.CancelledError),
     "recurse": recurse,
     "allocate": allocate,
     "leak tasks": leak_tasks,

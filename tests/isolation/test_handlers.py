@@ -8,7 +8,7 @@ from collections.abc import Generator
 import pytest
 
 from roomhost.runtime import DataCloneError, DurableObjectError
-from roomhost.runtime.testing import host_for
+from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers.outcomes import failure
 from .app import app
@@ -48,6 +48,42 @@ async def test_what_it_raises_reaches_its_caller_alone(way: str) -> None:
             assert error.remote is True
         assert await good.count() == 2
         assert host.statistics().activations == 2
+
+
+@pytest.mark.parametrize("where", ["section", "background", "alarm"])
+@pytest.mark.parametrize("way", RAISING)
+async def test_what_it_raises_elsewhere_reaches_nobody_else(way: str, where: str) -> None:
+    """A section resets its own object, an alarm is run again, the background is nobody's."""
+    clock = ManualClock()
+    async with host_for(app, clock=clock) as host:
+        good = host.env.GOOD.get_by_name("a")
+        assert await good.count() == 1
+        bad = host.env.BAD.get_by_name("b")
+        if where == "section":
+            error = await failure(bad.elsewhere(where, way))
+            assert error.durable_object_reset is True
+        else:
+            await bad.elsewhere(where, way)
+        await clock.advance(10)
+        assert await good.count() == 2
+        meters = {meter.binding: meter for meter in host.observer.meters.values()}
+        assert meters["BAD"].alarm_retries == (where == "alarm")
+        assert sum(meters["BAD"].resets.values()) == (where == "section")
+        assert sum(meters["GOOD"].resets.values()) == 0
+
+
+@pytest.mark.parametrize("way", RAISING)
+async def test_what_it_raises_for_a_message_leaves_the_socket_open(way: str) -> None:
+    """The next message is heard."""
+    async with host_for(app) as host:
+        bad = host.env.BAD.get_by_name("b")
+        client = (await bad.fetch("http://x/", headers={"upgrade": "websocket"})).web_socket
+        assert client is not None
+        client.accept()
+        for _ in range(2):
+            client.send(way)
+            assert await client.receive() == "heard"
+        assert await host.env.GOOD.get_by_name("a").count() == 1
 
 
 async def test_an_error_of_no_exception_class_says_what_it_was() -> None:
