@@ -11,7 +11,6 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from select import poll
 from typing import Any, cast
@@ -33,17 +32,10 @@ from roomhost.storage.restore import restore
 from ..helpers.host_process import REPOSITORY, HostProcess
 from .kill_app import make_app
 from .kill_client import Promise, Record
+from .kill_moments import Victim
 
 APPLICATION = "killed:app"
 COPY_SECONDS = 20.0  # that a copy gets to see that its host is gone
-
-
-class Victim(Enum):
-    """Who is killed in a backup."""
-
-    HOST = "host"
-    COPY = "copy"  # the process that copies; then the host
-    BOTH = "both"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from random import Random
 from typing import Any
 
-from .kill_client import PATIENCE_SECONDS, Client, Line, Promise, Record
+from .kill_client import Client, Line, Promise, Record
 
 TICKERS = ("tick", "tock")
 REMINDERS = 6
@@ -56,7 +56,7 @@ class Alarms(Client):
         """See that there is one beat more than was seen."""
         seen = beats = self.beats[name]
         ticker = line.env.TICKER.get_by_name(name)
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + self.record.patience
         while beats == seen and time.monotonic() < end:
             beats, early = await ticker.reach(seen + 1)
             self.record.expect(not early, Promise.NOT_EARLY, f"{name} was early {early} times")
@@ -79,7 +79,7 @@ class Alarms(Client):
         """See that a reminder rings, for what it was set for, and when."""
         number, due_ms = self.armed[name]
         reminder = line.env.REMINDER.get_by_name(name)
-        end = time.monotonic() + PATIENCE_SECONDS
+        end = time.monotonic() + self.record.patience
         found, due, at_ms = await reminder.rang(number)
         while found < number and time.monotonic() < end:
             found, due, at_ms = await reminder.rang(number)

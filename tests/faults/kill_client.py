@@ -1,4 +1,4 @@
-"""What the clients of a host that is killed have in common: what it promised, and a line to one run of it."""
+"""What the clients of a host that is killed have in common: what was promised, and a line to one run."""
 
 from __future__ import annotations
 
@@ -56,11 +56,13 @@ class Complaint:
 @dataclass(slots=True)
 class Record:
     """What was found in all runs. `acknowledged`: by what was asked; `checked`: of those that were
-    looked for after a restart, each as often as that was."""
+    looked for after a restart, each as often as that was. `patience`: seconds for what must happen;
+    then it has not."""
 
     complaints: list[Complaint] = field(default_factory=list)
     acknowledged: Counter[str] = field(default_factory=Counter)
     checked: Counter[str] = field(default_factory=Counter)
+    patience: float = PATIENCE_SECONDS
 
     def complain(self, promise: Promise, text: str) -> None:
         """Something is wrong."""
@@ -179,8 +181,3 @@ async def line_to(url: str, record: Record) -> AsyncGenerator[Line]:
         connect(url, api_key=API_KEY) as env,
     ):
         yield Line(url, http, env, record)
-
-
-async def within_reason(what: Awaitable[Any]) -> Any:
-    """The result of something that must happen. TimeoutError: it has not."""
-    return await asyncio.wait_for(what, PATIENCE_SECONDS)

@@ -17,7 +17,7 @@ from roomhost.actors import yjs_protocol
 from roomhost.actors.yjs_guard import check_state_vector
 from roomhost.actors.yjs_protocol import YjsKind, read_frame
 
-from .kill_client import HEADERS, PATIENCE_SECONDS, Client, Line, Promise, Record
+from .kill_client import HEADERS, Client, Line, Promise, Record
 
 PAD = "pad"
 EDITORS = ("eve", "flo", "gus")
@@ -121,7 +121,7 @@ class Documents(Client):
             await editor.connect(line)
         self._readers = [asyncio.create_task(editor.read()) for editor in self.editors]
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
+            async with asyncio.timeout(self.record.patience):
                 await self._converge(line)
         except TimeoutError:
             states = [editor.state() for editor in self.editors]

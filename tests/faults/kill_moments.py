@@ -1,7 +1,8 @@
-"""When a host is killed."""
+"""When a host is killed: drawn from a seed, before it runs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import Enum
 from random import Random
 
@@ -43,22 +44,64 @@ COMPACT_SEAMS = (
 )
 
 
-def moments_of(random: Random) -> list[Moment]:
+class Victim(Enum):
+    """Who is killed in a backup."""
+
+    HOST = "host"
+    COPY = "copy"  # the process that copies; then the host
+    BOTH = "both"
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """One kill. `seconds`: after which it comes; `seam`: at which call to the disk it comes instead (see
+    `kill_seams`), in a compaction where there is one; `count`: of acknowledgements, or of lines that a
+    backup says of its progress; `victim`: of a backup."""
+
+    moment: Moment
+    seconds: float = 0.0
+    seam: str = ""
+    count: int = 0
+    victim: Victim = Victim.HOST
+
+
+START_SECONDS = 0.8  # a little more than a start takes
+LOAD_SECONDS = (0.05, 0.5)  # under load
+DEPLOY_SECONDS = 0.15
+COUNTS = (5, 200)  # acknowledgements
+LINES = (1, 6)  # of the progress of a backup, which has fewer
+TIMED_DEPLOYS = 0.3  # of all
+
+
+def blows_of(random: Random) -> list[Blow]:
     """Those of one life of a data directory."""
     first, rest = list(LIFE[:FIRST]), list(LIFE[FIRST:])
     random.shuffle(rest)
-    return first + rest
+    return [blow_at(moment, random) for moment in first + rest]
 
 
-def load_seam(moment: Moment, random: Random) -> str:
-    """Where in the load it dies."""
+def blow_at(moment: Moment, random: Random) -> Blow:
+    """One of a kind."""
     place = random.choice(PLACES)
-    if moment is Moment.APPEND:
-        return f"pwritev.{place}:{random.randint(1, 60)}"
-
-    return f"apply.{place}:{random.randint(1, 3)}"
-
-
-def deploy_seam(random: Random) -> str:
-    """Where in a deploy: at the record of the migration, or at a deletion of objects after it."""
-    return f"record.{random.choice(PLACES)}:{random.choice((1, 1, 2, 3))}"
+    match moment:
+        case Moment.START:
+            return Blow(moment, seconds=random.uniform(0, START_SECONDS))
+        case Moment.REPLAY:
+            return Blow(moment, seam=random.choice(START_SEAMS))
+        case Moment.APPEND:
+            return Blow(moment, seam=f"pwritev.{place}:{random.randint(1, 60)}")
+        case Moment.APPLY:
+            return Blow(moment, seam=f"apply.{place}:{random.randint(1, 3)}")
+        case Moment.COUNT:
+            return Blow(moment, count=random.randint(*COUNTS))
+        case Moment.BACKUP:
+            return Blow(moment, count=random.randint(*LINES), victim=random.choice(list(Victim)))
+        case Moment.DEPLOY if random.random() < TIMED_DEPLOYS:
+            return Blow(moment, seconds=random.uniform(0, DEPLOY_SECONDS))
+        case Moment.DEPLOY:  # the record of the migration; then the objects that it deletes
+            return Blow(moment, seam=f"record.{place}:{random.choice((1, 1, 2, 3))}")
+        case Moment.TIME:
+            return Blow(moment, seconds=random.uniform(*LOAD_SECONDS))
+        case Moment.COMPACT:
+            seam = random.choice(COMPACT_SEAMS)
+            return Blow(moment, seconds=random.uniform(*LOAD_SECONDS), seam=seam)

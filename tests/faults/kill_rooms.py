@@ -11,9 +11,9 @@ from random import Random
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from .kill_client import PATIENCE_SECONDS, Client, Line, Promise, Record
+from .kill_client import Client, Line, Promise, Record
 
 ROOM = "rooms/lobby"
 MEMBERS = ("ann", "bob", "cy")
@@ -21,6 +21,7 @@ TOKEN_SECONDS = 86_400  # longer than any run
 PUBLISH_SECONDS = 0.03  # between two messages of one: within the rate that a room allows
 PRESENCE_SECONDS = 0.1
 PAGE = 1_000
+AWAY = 3  # every so many runs, one of them is away
 
 
 class Lobby:
@@ -157,6 +158,8 @@ class Rooms(Client):
         self.lobby = Lobby(record)
         self.members = [Member(name, self.lobby) for name in MEMBERS]
         self.unanswered: set[int] = set()  # of the back-end
+        self.here: list[Member] = []  # in this run
+        self._runs = 0
         self._number = 0
 
     async def look(self, line: Line) -> None:
@@ -192,7 +195,7 @@ class Rooms(Client):
         record.expect(not twice, Promise.ONCE, f"{twice} are in the history twice")
         strange = set(number_of.values()) - lobby.asked
         record.expect(not strange, Promise.ONCE, f"{strange} were published by nobody")
-        lobby.order |= {seq: message_id for seq, message_id in enumerate(ids, 1)}
+        lobby.order |= dict(enumerate(ids, 1))
         record.checked["publish"] += len(lobby.numbers)
 
     def compare_members(self, found: list[dict[str, Any]]) -> None:
@@ -207,21 +210,27 @@ class Rooms(Client):
             self.record.checked["presence"] += 1
 
     async def resume(self, line: Line) -> None:
-        """All of them come back, and see the same."""
-        for member in self.members:
+        """They come back, and see the same; of some runs one sees nothing, and has much to hear in
+        the next."""
+        self._runs += 1
+        self.here = self.members[:-1] if self._runs % AWAY == 2 else self.members
+        for member in self.here:
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(self.record.patience):
                     await member.connect(line)
-            except (ConnectionClosed, AssertionError) as error:
+            except (InvalidStatus, ConnectionClosed) as error:
                 self.record.complain(Promise.TOKENS, f"{member.name} is not let in: {error}")
-        views = [await member.members() for member in self.members]
+                self.here = []
+                return
+
+        views = [await member.members() for member in self.here]
         agree = all(view == views[0] for view in views) and views[0].keys() == set(MEMBERS)
         self.record.expect(agree, Promise.PRESENCE, f"the members see {views}")
 
     def jobs(self, line: Line) -> list[Coroutine[Any, Any, None]]:
         """Hear, publish, say."""
         found = [line.keep(lambda: self._post(line), PUBLISH_SECONDS)]
-        for member in self.members:
+        for member in self.here:
             found += [
                 member.read(line),
                 self._publish(line, member),

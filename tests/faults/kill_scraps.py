@@ -30,7 +30,7 @@ class Scraps(Client):
         self._version = await line.env.CONTROL.get_by_name("control").version()
         kept = self.kept.get(self._version, set())
         lost = [number for number in sorted(kept) if await self._stub(line, number).get() != number]
-        self.record.expect(not lost, Promise.DEPLOY, f"{lost} of {self._version} are lost")
+        self.record.expect(not lost, Promise.DURABLE, f"{lost} of {self._version} are lost")
         self.record.checked["scrap"] += len(kept)
 
     def jobs(self, line: Line) -> list[Coroutine[Any, Any, None]]:
