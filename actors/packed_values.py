@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import msgspec
 
 from .errors import InvalidArgument
-from .limits import MAX_JSON_DEPTH
+from .limits import MAX_DEEP_VALUES, MAX_JSON_DEPTH
 
 GREATEST = 1.7976931348623157e308
 NEAR_LEVELS = 6  # of containers that are decoded at once; a type of more takes long to make
@@ -35,21 +35,46 @@ _map = msgspec.msgpack.Decoder(dict[str, msgspec.Raw])
 _array = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 
-def decode(data: bytes | msgspec.Raw, depth: int = 1) -> Any:
-    """The value of `data`, `depth` containers deep. ValueError: it is no MessagePack, or has what JSON
-    has not: a key that is no text, bytes, an extension, a number that is not finite. InvalidArgument:
-    it is nested deeper than MAX_JSON_DEPTH."""
+def decode(data: bytes) -> Any:
+    """The value of `data`. ValueError: it is no MessagePack, or has what JSON has not: a key that is no
+    text, bytes, an extension, a number that is not finite. InvalidArgument: it is nested deeper than
+    MAX_JSON_DEPTH, or deeper than what is decoded at once with more parts than any input has."""
     try:
         return _values.decode(data)
     except msgspec.ValidationError:
-        first = memoryview(data)[0]
-        if first not in MAPS and first not in ARRAYS:
-            raise
+        return _Walk().value(data, 1)
 
-    if depth >= MAX_JSON_DEPTH:
-        raise InvalidArgument(f"a frame is nested at most {MAX_JSON_DEPTH} deep")
 
-    if first in MAPS:
-        return {key: decode(member, depth + 1) for key, member in _map.decode(data).items()}
+class _Walk:
+    """Decodes what is nested deeper, container by container, as far as that is in the upper ones."""
 
-    return [decode(member, depth + 1) for member in _array.decode(data)]
+    def __init__(self) -> None:
+        self._left = MAX_DEEP_VALUES
+
+    def value(self, data: bytes | msgspec.Raw, depth: int) -> Any:
+        """A part, `depth` containers deep."""
+        try:
+            return _values.decode(data)
+        except msgspec.ValidationError:
+            first = memoryview(data)[0]
+            if first not in MAPS and first not in ARRAYS:
+                raise
+
+        if depth >= MAX_JSON_DEPTH:
+            raise InvalidArgument(f"a frame is nested at most {MAX_JSON_DEPTH} deep")
+
+        if first in MAPS:
+            members = _map.decode(data)
+            self._count(len(members))
+            return {key: self.value(member, depth + 1) for key, member in members.items()}
+
+        parts = _array.decode(data)
+        self._count(len(parts))
+        return [self.value(part, depth + 1) for part in parts]
+
+    def _count(self, members: int) -> None:
+        self._left -= members
+        if self._left < 0:
+            raise InvalidArgument(
+                f"a frame that is nested so deep has at most {MAX_DEEP_VALUES} values: send less"
+            )

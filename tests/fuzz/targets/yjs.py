@@ -126,6 +126,10 @@ def run_update(data: bytes) -> None:
             integrated = loaded.integrate(data, shape)
         except (InvalidArgument, Unsound, TooDeep):
             return
+        except DocumentFailed as error:  # the room refuses it, and loads its document again
+            panic = type(error.__cause__).__name__ == "PanicException"
+            demand(not panic, "the library panics", data, error)
+            return
 
         if not integrated and not loaded.covers(shape):
             return  # it waits
