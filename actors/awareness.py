@@ -19,7 +19,7 @@ import msgspec
 
 from . import limits
 from .errors import Forbidden, InvalidArgument, PayloadTooLarge
-from .json_values import check
+from .json_values import is_plain
 from .yjs_protocol import AwarenessEntry, awareness_payload
 
 if TYPE_CHECKING:
@@ -310,11 +310,10 @@ def _is_readable(state: bytes) -> bool:
     """Whether it is JSON that every client can read, and says something."""
     try:
         value = msgspec.json.decode(state)
-        check(value, "state")
-    except (msgspec.MsgspecError, InvalidArgument, RecursionError, UnicodeError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return False
 
-    return value is not None
+    return value is not None and is_plain(value, state)
 
 
 def _too_large() -> PayloadTooLarge:

@@ -104,6 +104,15 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         """Read further, soon: now an object's code may be running, whose context this is not."""
         self.loop.call_soon(self._read_on, context=Context())
 
+    def handle_cont(self, event: Frame) -> None:
+        """Add a part to the message. As one buffer: a list would take a multiple of what small parts
+        hold, and grow by empty ones for ever, which no bound on a message's size ends."""
+        if not self.frames or not isinstance(self.frames[0], bytearray):
+            self.frames = cast("list[bytes]", [bytearray(b"".join(self.frames))])
+        cast("bytearray", self.frames[0]).extend(event.data)
+        if event.fin:
+            self.send_receive_event_to_app()
+
     def send_receive_event_to_app(self) -> None:
         """A message in several frames is whole; `frames` are their payloads."""
         payload = b"".join(self.frames)
