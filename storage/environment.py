@@ -101,7 +101,7 @@ class Environment:
         self._writing = threading.Lock()  # held while anybody writes, growth included
         self._path = path
         self._writer: int | None = None
-        self._broken: StorageError | None = None
+        self._broken: str | None = None
 
     @property
     def map_bytes(self) -> int:
@@ -115,6 +115,11 @@ class Environment:
             return self._used()
         except lmdb.Error as error:
             raise self._unreadable(error) from error
+
+    @property
+    def broken(self) -> str | None:
+        """Why nothing can be read or written any more, if that is so."""
+        return self._broken
 
     def count(self, table: str) -> int:
         """How many entries a table has."""
@@ -208,7 +213,7 @@ class Environment:
         with self._writing:
             while True:
                 if self._broken is not None:
-                    raise self._broken
+                    raise StorageError(self._broken)
 
                 try:
                     with self._lmdb.begin(write=True) as transaction:
@@ -313,14 +318,15 @@ class Environment:
             return True
 
     def _unreadable(self, error: Exception) -> StorageError:
-        return self._broken or StorageError(
-            f"storage cannot be read ({error}): check the disk, restart the host"
+        return StorageError(
+            self._broken or f"storage cannot be read ({error}): check the disk, restart the host"
         )
 
     def _break(self, message: str) -> StorageError:
-        if self._broken is None:
-            self._broken = StorageError(message)
-        return self._broken
+        # The first cause stands. Another error each time: raised again and again, one would keep all
+        # that met it.
+        self._broken = self._broken or message
+        return StorageError(self._broken)
 
     def _check_thread(self) -> None:
         thread = threading.get_ident()

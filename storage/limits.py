@@ -21,6 +21,8 @@ DIGEST_BYTES = 16
 INITIAL_MAP_BYTES = 256 * 1024 * 1024
 MAX_MAP_BYTES = 1 << 46
 
+SAY_SECONDS = 1.0  # from one word on whether commits fail to the next
+
 # One group commit: with one entry more of the greatest size it fits a segment of the log
 MAX_GROUP_BATCHES = 4_096
 MAX_GROUP_BYTES = 1024 * 1024

@@ -117,6 +117,11 @@ class Partition:
         self._writer.on_busy = callback
 
     @property
+    def broken(self) -> str | None:
+        """Why nothing can be written until a restart, with what to do about it; None: it can."""
+        return self._environment.broken or self._log.broken
+
+    @property
     def answered(self) -> int:
         """How many groups of batches have been answered."""
         return self._writer.answered
