@@ -19,7 +19,7 @@ import lmdb as untyped_lmdb  # pyright: ignore[reportMissingTypeStubs]
 from .batch import UNCHANGED
 from .errors import DataDirectoryError, StorageError
 from .keyspace import NUMBER_BYTES, number_bytes, stored_key, stored_value
-from .limits import HEAD_ROOM_BYTES, MAX_MAP_BYTES
+from .limits import DELETING_BYTES, HEAD_ROOM_BYTES, MAX_MAP_BYTES
 from .messagepack import pack, unpack
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ class Environment:
             if sequence is not None:
                 transaction.put(APPLIED, number_bytes(sequence), db=self._tables["log"])
 
-        self._commit(write)
+        self._commit(write, deletes=all(batch.only_deletes for batch in batches))
 
     def write(self, function: Callable[[Any], object]) -> None:
         """Commit what `function(transaction)` does by cursors, durably, in the thread that asks: it
@@ -209,12 +209,14 @@ class Environment:
         with self._writing, self._guard:
             self._lmdb.close()
 
-    def _commit(self, write: Callable[[Any], object]) -> None:
+    def _commit(self, write: Callable[[Any], object], *, deletes: bool = False) -> None:
         with self._writing:
             while True:
                 if self._broken is not None:
                     raise StorageError(self._broken)
 
+                if self._map_bytes > self._max_map_bytes and not deletes:
+                    self._resize(max(self._used(), self._max_map_bytes))  # after a delete beyond it
                 try:
                     with self._lmdb.begin(write=True) as transaction:
                         write(transaction)
@@ -222,7 +224,7 @@ class Environment:
                 except lmdb.MapFullError:
                     # What a killed reader still holds is used first.
                     if not self._lmdb.reader_check():
-                        self._grow()
+                        self._grow(self._max_map_bytes + (DELETING_BYTES if deletes else 0))
                 except lmdb.Error as error:
                     raise self._failure(error) from error
 
@@ -269,13 +271,19 @@ class Environment:
             transaction.put(due + number, b"", db=self._tables["alarms"])
             transaction.put(number, due, db=self._tables["alarm_of"])
 
-    def _grow(self) -> None:
-        size = self._map_bytes * 2
-        if size > self._max_map_bytes:
+    def _grow(self, most: int) -> None:
+        size = min(self._map_bytes * 2, most)
+        if size <= self._map_bytes:
             raise StorageError(
                 f"storage has reached its limit of {self._max_map_bytes} bytes: delete what is not "
                 "needed, then call again; nothing of this commit is stored"
             )
+
+        self._resize(size)
+
+    def _resize(self, size: int) -> None:
+        if size == self._map_bytes:
+            return
 
         with self._guard:
             try:

@@ -83,7 +83,7 @@ class Partition:
         None: until there are many, or `apply_now` is called. Without `sync`, what was written last
         may be lost, or the partition damaged, when the power fails.
         """
-        environment = Environment(path, map_bytes, sync, max_map_bytes)
+        environment = Environment(path, min(map_bytes, max_map_bytes // 4), sync, max_map_bytes)
         try:
             log = CommitLog(path, environment.applied(), sync=sync)
         except BaseException:
