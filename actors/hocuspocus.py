@@ -68,7 +68,7 @@ class Hocuspocus:
         target = Target(Endpoint.SOCKET, READS, "room", name, yjs=True)
         caller = self._upgrade.admit(scope, target, [(TOKEN, token)] if token else pairs)
         assert self._bound.services is not None
-        self._buckets.take(target, caller, scope, self._bound.services.now_ms())
+        self._buckets.take(target, caller, scope, self._bound.services.monotonic_ms())
         check_capability(caller, Capability.CRDT_READ)
         return caller
 

@@ -6,6 +6,8 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
+from ..runtime import StorageError
+from ..runtime.asgi import STORAGE_FAILS
 from ..runtime.problems import problem
 from .errors import RealtimeError, Unavailable
 
@@ -49,6 +51,9 @@ def failure_of(error: Exception) -> RealtimeError:
 
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
         return Unavailable(str(error), retry_after_ms=RETRY_MS)
+
+    if isinstance(error, StorageError):  # which is in the log already, once for all
+        return Unavailable(STORAGE_FAILS, retry_after_ms=RETRY_MS)
 
     logger.error("a request failed", exc_info=error)
     return RealtimeError("the request could not be answered; the host's log says why")

@@ -82,7 +82,7 @@ class Engine:
         self._unsettled: dict[tuple[int, bytes], list[Callable[[], object]]] = {}
         self._on_quiet: list[Callable[[], object]] = []
         partition.on_idle(self.became_quiet)
-        self._watchdog = CommitWatchdog(partition, self.timers, clock, self._commits_are_stuck)
+        self._watchdog = CommitWatchdog(partition, self.timers, self._commits_are_stuck)
 
     @property
     def known(self) -> list[Slot]:

@@ -42,7 +42,7 @@ class FailedKeys:
         """Whether a request is from who has tried too often, and is to be refused unseen."""
         peer = self._peer(scope)
         until_ms, count = self._failed.get(peer or "", (0, 0))
-        return count >= limits.MAX_FAILED_KEYS and self._clock.now_ms() < until_ms
+        return count >= limits.MAX_FAILED_KEYS and self._clock.monotonic_ms() < until_ms
 
     def count(self, scope: Scope) -> None:
         """Its key was none."""
@@ -50,7 +50,7 @@ class FailedKeys:
         if peer is None:
             return
 
-        now_ms = self._clock.now_ms()
+        now_ms = self._clock.monotonic_ms()
         until_ms, count = self._failed.get(peer, (0, 0))
         if now_ms >= until_ms:
             self._failed.pop(peer, None)

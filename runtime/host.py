@@ -177,6 +177,7 @@ class Host:
                 self._directory.partition,
                 deliver=backend.call_from_thread,
                 soon=backend.call_soon,
+                max_map_bytes=self.settings.max_storage_bytes,
                 wrap_commit=self._wrap_commit,
             )
         except BaseException:

@@ -105,6 +105,7 @@ MAX_COUNTED_OBJECTS = 100_000  # of a namespace, when a plan says how many there
 CLOCK_SLICE_SECONDS = 1.0  # the longest sleep before the wall clock is looked at again
 
 # Figures, and who looks
+MAX_RESET_LINES = 10  # a second; how many more objects were reset is said with the next one
 SLOW_HANDLER_SECONDS = 1.0  # a handler that takes longer is logged
 HELD_LOOP_SECONDS = 1.0  # that one object's code may keep all others from running, then it is named
 LOOKS_PER_HOLD = 4  # in that time, at the loop

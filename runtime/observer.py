@@ -10,13 +10,16 @@ import logging
 from collections import deque
 from contextlib import asynccontextmanager
 from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+from ..storage import StorageError
 from . import limits
 from .backend import current_backend
 from .errors import HostError
 from .event_kind import EventKind, outcome_of
 from .follower import Follower
+from .line_limit import LineLimit
 from .log_capture import EVENTS, LogCapture
 from .loop_watchdog import LoopWatchdog
 from .meter import Meter
@@ -51,6 +54,7 @@ class Observer:
         self._followers: list[Follower] = []
         self._capture = LogCapture(self._logged)
         self._sampling = Sampling()
+        self._reset_lines = LineLimit(limits.MAX_RESET_LINES, perf_counter)
         self._end_span: EndSpan | None = None
         self.watchdog: LoopWatchdog | None = (
             None  # while the host runs, unless that is switched off
@@ -170,13 +174,19 @@ class Observer:
             self._log(meter, record, error, slow)
 
     def reset(self, meter: Meter, slot: Slot, cause: BaseException) -> None:
-        """An object was reset."""
+        """An object was reset. A disk that fails resets every object that writes: a few are named."""
+        left_out = self._reset_lines.take() if isinstance(cause, StorageError) else 0
+        if left_out is None:
+            return
+
         name = slot.id.name
+        who = f"{slot.actor_class.name} {slot.id}{f' ({name!r})' if name else ''}"
+        others = f" ({left_out} more objects were reset before)" if left_out else ""
         self._write(
             meter,
             logging.getLogger("roomhost.runtime"),
             logging.WARNING,
-            f"reset of {slot.actor_class.name} {slot.id}{f' ({name!r})' if name else ''}: {cause!r}",
+            f"reset of {who}: {cause!r}{others}",
             about(meter, slot) | {"error": type(cause).__name__},
         )
 
