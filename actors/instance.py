@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from ..runtime.intake import Intake
 from .crdt_handle import CrdtRoomHandle
 from .handles import ChannelHandle, RoomHandle
 from .names import check_name
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Services:
     """What the module's actors need of their host. `now_ms`, `monotonic_ms`: its clock's times.
-    `entropy(n)`: so many random bytes. `public_url()`: how clients reach it."""
+    `entropy(n)`: so many random bytes. `public_url()`: how clients reach it. `intake`: where refusals
+    are counted."""
 
     options: ModuleConfig
     now_ms: Callable[[], int]
@@ -41,6 +43,7 @@ class Services:
     public_url: Callable[[], str]
     awareness: AwarenessTables
     quarantines: Quarantines = field(default_factory=Quarantines)
+    intake: Intake = field(default_factory=Intake)
 
 
 class RealtimeInstance:

@@ -72,6 +72,8 @@ MAX_OUTGOING_BYTES = 1_048_576  # waiting for one reader, then it is closed with
 MAX_OUTGOING_FRAMES = 1_024
 RATE_PER_SECOND = 50  # frames of one connection
 RATE_BURST = 100
+CLIENT_RATE_PER_SECOND = 500  # requests and upgrades of one client, to all rooms together
+CLIENT_RATE_BURST = 2_000
 
 # Documents (0.2, 2.13, 5.7)
 MAX_UPDATE_BYTES = 1_048_576  # a Yjs update, as bytes; a JSON one is at most MAX_DATA_BYTES

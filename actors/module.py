@@ -150,6 +150,7 @@ class RealtimeModule:
             directory=directory,
             public_url=lambda: host.public_url,
             awareness=AwarenessTables(lambda: clock.now_ms() - clock.monotonic_ms()),
+            intake=host.intake,
         )
         return RealtimeInstance(
             self.config, by_suffix["rooms"], by_suffix["channels"], directory, services

@@ -123,6 +123,11 @@ class Activation:
         """Whether nothing is in it, so that it can be evicted unnoticed."""
         return not self.pins and not self.busy
 
+    @property
+    def idle_since_ms(self) -> int:
+        """Since when, where it is idle."""
+        return self._idleness.since_ms
+
     def start(self, object_id: DurableObjectId) -> None:
         """Run the constructor. When it raises, the object is reset with its error."""
         event = StartEvent()
@@ -258,6 +263,7 @@ class Activation:
 
         self.meter.reset(self.slot, why, cause)
         self._become(ActivationState.BROKEN)
+        self.engine.instances.count -= 1
         self.broken = reset_error(cause)
         self.commits.close(no_longer_accessible(broken=True), broken=cause)
         self.slot.broke(self, cause)
@@ -278,6 +284,7 @@ class Activation:
             return False
 
         self._become(ActivationState.EVICTED)
+        self.engine.instances.count -= 1
         self._idleness.end()
         self.commits.close(no_longer_accessible(broken=False))
         # Cut the circles through the instance, so that its memory is free now, not at a collection.

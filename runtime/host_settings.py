@@ -105,6 +105,15 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_connections: Annotated[
         int, Setting("Connections at a time; further ones are answered with 503.", least=1)
     ] = limits.MAX_CONNECTIONS
+    max_incoming_bytes: Annotated[
+        int,
+        Setting(
+            "Of messages and bodies that have begun to come and are not whole, of all clients; beyond "
+            "it the largest is refused, with 503 or 1013.",
+            unit="bytes",
+            least=1_048_576,
+        ),
+    ] = limits.MAX_INCOMING_BYTES
     max_header_bytes: Annotated[
         int,
         Setting(
@@ -154,6 +163,14 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Setting("Without a further request, then a connection is closed.", unit="seconds", least=1),
     ] = limits.KEEP_ALIVE_TIMEOUT_SECONDS
 
+    max_instances: Annotated[
+        int,
+        Setting(
+            "Objects with an instance in memory; beyond it those leave that have been idle longest, "
+            "and where none is a call that needs another one is refused: overloaded.",
+            least=1,
+        ),
+    ] = limits.MAX_INSTANCES
     idle_eviction_seconds: Annotated[
         float,
         Setting(

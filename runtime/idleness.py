@@ -64,6 +64,11 @@ class Idleness(Timer):
         self._tell()
 
     @property
+    def since_ms(self) -> int:
+        """When it began last."""
+        return self._since_ms
+
+    @property
     def cancelled(self) -> bool:
         """Whether there is nothing left to evict."""
         return self._activation is None

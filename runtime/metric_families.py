@@ -15,6 +15,7 @@ from prometheus_client.core import (
 )
 
 from .event_kind import EventKind, ResetCause
+from .intake import Reason
 from .process import memory_bytes, tasks
 from .survey import Presence
 from .tally import OTHER, TALLIES
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..storage import Histogram
     from .host import Host
+    from .intake import Intake
     from .meter import Meter
 
     Labelled = dict[tuple[str, ...], float]
@@ -249,12 +251,33 @@ def host_families(host: Host) -> Iterator[Metric]:
         ("start_time_seconds", "When the host started, since the epoch.", host.started_ms / 1_000),
     ):
         yield gauge(name, help, (), {(): value})
+    yield from _intake_families(host.intake)
     yield gauge(
         "info",
         "One, with the version of the host and the name of the application.",
         ("version", "application"),
         {(version("roomhost"), host.app.name): 1},
     )
+
+
+def _intake_families(intake: Intake) -> Iterator[Metric]:
+    """Of what came over the network."""
+    yield counter(
+        "refusals",
+        "Connections, requests and WebSockets of clients that were turned away, by the reason.",
+        ("reason",),
+        {(reason.value,): intake.refusals[reason] for reason in Reason},
+    )
+    for name, help, value in (
+        ("connections", "Open connections of clients.", len(intake.connections)),
+        ("tls_handshakes", "TLS handshakes that are under way.", intake.handshakes),
+        (
+            "incoming_bytes",
+            "Of messages and bodies that have begun to come and are not whole.",
+            intake.incoming_bytes,
+        ),
+    ):
+        yield gauge(name, help, (), {(): value})
 
 
 def counter(name: str, help: str, labels: Sequence[str], counts: Labelled) -> Metric:
