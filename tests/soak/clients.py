@@ -17,7 +17,10 @@ def rooms_of(plan: Plan, house: House, load: int) -> list[Room]:
     """Those of one process, with their seats. Of a room with a document two are editors, half of the
     others listen to it, and the rest are members."""
     numbers = range(load, plan.rooms, plan.loads)
-    rooms = [Room(house, number, is_document=number // plan.loads % DOCUMENT_EVERY == 0) for number in numbers]
+    rooms = [
+        Room(house, number, is_document=number // plan.loads % DOCUMENT_EVERY == 0)
+        for number in numbers
+    ]
     for seat in range(plan.sockets):
         number = seat % plan.rooms
         if number % plan.loads == load:

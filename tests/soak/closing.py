@@ -119,7 +119,9 @@ class Closing:
         found = await self._house.env.COUNTER.get_by_name(counter.name).read()
         return list(count_complaint(counter.name, found, counter.acked, counter.unknown))
 
-    async def _each(self, things: list[Any], check: Callable[[Any], Awaitable[list[str]]]) -> list[str]:
+    async def _each(
+        self, things: list[Any], check: Callable[[Any], Awaitable[list[str]]]
+    ) -> list[str]:
         limit = asyncio.Semaphore(limits.CHECKED_AT_ONCE)
         found: list[str] = []
 

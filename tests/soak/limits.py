@@ -10,7 +10,7 @@ KEPT_CHARACTERS = 400  # of what one editor has in a document
 IDLE_EVICTION_SECONDS = 5
 
 # The traffic
-DEFAULT_RATE = 300  # actions a second, of all rooms together
+DEFAULT_RATE = 600  # actions a second, of all rooms together
 TICK_SECONDS = 0.02
 ACTIVE_SHARE = 0.25  # of the rooms have traffic at a time; the others fall idle
 ACTIVE_SECONDS = 40.0  # that one of them has it
@@ -59,3 +59,5 @@ RESAMPLES = 300
 BLOCK_BINS = 4  # that are drawn together, as neighbours are alike
 CONFIDENCE = 0.95
 LEAST_BINS = 8  # below it nothing is said of a slope
+EVENTS_FLOOR = 200.0  # events that may wait or be in flight, whatever it was before
+BYTES_FLOOR = float(2**20)  # likewise, of bytes

@@ -16,7 +16,9 @@ from .wire import Wire
 
 MESSAGE, ACK = b'{"type":"message","seq":', b'{"type":"ack","id":'
 PAD = "x" * 60
-KEYED = 4  # of so many publishes one has a key, and is sent again when nobody knows what became of it
+KEYED = (
+    4  # of so many publishes one has a key, and is sent again when nobody knows what became of it
+)
 
 Done = Callable[[], None]
 

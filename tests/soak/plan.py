@@ -66,7 +66,9 @@ class Places:
     def _clear(self) -> None:
         """FileExistsError: something else is there."""
         if self.out.exists() and any(self.out.iterdir()) and not self.plan.exists():
-            raise FileExistsError(f"{self.out} is not empty, and no run was there: name another one")
+            raise FileExistsError(
+                f"{self.out} is not empty, and no run was there: name another one"
+            )
 
         shutil.rmtree(self.out, ignore_errors=True)
         self.application.mkdir(parents=True)

@@ -49,7 +49,9 @@ def allow_descriptors(number: int) -> None:
     """For this process, and those that it starts. ValueError: the system has fewer."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < number:
-        raise ValueError(f"{number} file descriptors are needed, and {hard} allowed: fewer --sockets")
+        raise ValueError(
+            f"{number} file descriptors are needed, and {hard} allowed: fewer --sockets"
+        )
 
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, number), hard))
 
@@ -186,5 +188,3 @@ class Run:
         end = time.monotonic() + self._plan.sample_seconds
         while time.monotonic() < end and not self._is_over():
             time.sleep(min(0.1, self._plan.sample_seconds))
-
-

@@ -124,7 +124,7 @@ def read_files(state: Path) -> dict[str, Any]:
         sizes["directory_bytes"] += used
         if path.name == "data.mdb":
             sizes["map_file_bytes"] += used
-        elif "log" in path.parent.name:
+        elif path.name.startswith("log-"):
             sizes["log_file_bytes"] += used
     return {name: sizes[name] for name in ("directory_bytes", "map_file_bytes", "log_file_bytes")}
 

@@ -100,5 +100,3 @@ class Seat:
         await asyncio.sleep(self.house.random.uniform(*limits.AWAY_SECONDS))
         await self.come()
         self.house.tally.count(Count.RETURNED)
-
-

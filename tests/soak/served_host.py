@@ -60,7 +60,9 @@ class ServedHost:
         if ready is None:
             self._process.kill()
             self._process.wait()
-            raise RuntimeError(f"the host did not start: {self._places.host_log.read_text()[-500:]}")
+            raise RuntimeError(
+                f"the host did not start: {self._places.host_log.read_text()[-500:]}"
+            )
 
         self.port = int(ready["port"])
         return self
