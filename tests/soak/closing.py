@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,7 +19,7 @@ from .ledger import (
 )
 from .plan import Plan
 from .room import Room
-from .seat import House
+from .seat import House, until
 from .traffic import Additions
 
 
@@ -49,16 +48,6 @@ def behind(room: Room) -> str:
         return f"{room.name}: late {late}, not synced {unsynced}, {len(texts)} texts"
 
     return ""
-
-
-async def until(true: Callable[[], bool]) -> bool:
-    """It is, or time is up."""
-    end = time.monotonic() + limits.SETTLE_SECONDS
-    while not true():
-        if time.monotonic() > end:
-            return False
-        await asyncio.sleep(0.05)
-    return True
 
 
 class Closing:
@@ -103,9 +92,9 @@ class Closing:
         }
         return [
             f"{room.name}: {member.member_id} is at {present.get(member.member_id)}, not at any of "
-            f"{sorted(member.presence)}"
+            f"{member.presence}"
             for member in room.members
-            if member.presence and present.get(member.member_id) not in member.presence
+            if present.get(member.member_id) not in member.presence
         ]
 
     async def _document(self, room: Room) -> list[str]:

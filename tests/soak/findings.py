@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -53,7 +54,7 @@ class Findings:
     def rates(self, numerator: str, denominator: str) -> Series:
         """What one counter gained in each interval, by what another did."""
         found: list[tuple[float, float]] = []
-        for earlier, later in zip(self.host, self.host[1:], strict=False):
+        for earlier, later in pairwise(self.host):
             try:
                 many = later[denominator] - earlier[denominator]
                 much = later[numerator] - earlier[numerator]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -160,7 +161,7 @@ def judge_happened(what: str, number: float, least: float = 1) -> Judgement:
 
 def judge_samples(times: Sequence[float], distance: float, missing: Sequence[str]) -> Judgement:
     """Every figure was sampled, and without a hole."""
-    gaps = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise(times)]
     widest = max(gaps, default=0.0)
     bound = f"every figure, at least each {limits.MAX_SAMPLE_GAPS * distance:g} s"
     if missing or not times:

@@ -19,6 +19,7 @@ PAD = "x" * 60
 KEYED = (
     4  # of so many publishes one has a key, and is sent again when nobody knows what became of it
 )
+MAY_HAVE_LEFT_SECONDS = 8.0  # a host gives a member whose socket was lost ten
 
 Done = Callable[[], None]
 
@@ -55,12 +56,13 @@ class _Socket(Wire):
 
 class Member(Seat):
     """`seq`: of the last message it heard. `presence`: the last one that was acknowledged, and those
-    that may count since."""
+    that may count since; None is that of who has left, and came back as a new member."""
 
     def __init__(self, house: House, room: Room, number: int) -> None:
         super().__init__(house, room, number)
         self.seq: int | None = None
-        self.presence: set[int] = set()
+        self.presence: set[int | None] = {None}
+        self._gone_at = 0.0
         self._epoch = ""
         self._replayed_to = 0  # what comes up to there was sent while nobody was here
         self._socket: _Socket | None = None
@@ -80,6 +82,8 @@ class Member(Seat):
         socket = self._socket = _Socket(self)
         await socket.open(self.house.port, BASE + where, protocols)
         self.house.tally.took(Kind.OPEN, begun)
+        if self._gone_at and time.monotonic() - self._gone_at > MAY_HAVE_LEFT_SECONDS:
+            self.presence.add(None)
         again, self._again = self._again, []
         for said in again:
             self.room.late.add((said.w, said.n))
@@ -89,11 +93,15 @@ class Member(Seat):
         """See Seat."""
         assert self._socket is not None
         self._forget_answers()
+        self._gone_at = time.monotonic()
+        if clean:
+            self.presence = {None}
         self._socket.leave(clean=clean)
 
     def was_closed(self, code: int) -> None:
         """See Seat."""
         self._forget_answers()
+        self._gone_at = time.monotonic()
         super().was_closed(code)
 
     def publish(self) -> None:
@@ -109,7 +117,7 @@ class Member(Seat):
 
         def done() -> None:
             self.house.tally.took(Kind.PRESENCE, begun)
-            self.presence = {later for later in self.presence if later >= number}
+            self.presence = {later for later in self.presence if later and later >= number}
 
         self._say({"type": "presence", "state": {"at": number}}, done)
 

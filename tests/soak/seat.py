@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,3 +102,13 @@ class Seat:
         await asyncio.sleep(self.house.random.uniform(*limits.AWAY_SECONDS))
         await self.come()
         self.house.tally.count(Count.RETURNED)
+
+
+async def until(true: Callable[[], bool]) -> bool:
+    """It is, or time is up."""
+    end = time.monotonic() + limits.SETTLE_SECONDS
+    while not true():
+        if time.monotonic() > end:
+            return False
+        await asyncio.sleep(0.05)
+    return True

@@ -14,7 +14,7 @@ from .http_pool import HttpPool
 from .member import PAD
 from .plan import Plan
 from .room import HTTP, Room, Said
-from .seat import House, Seat
+from .seat import House, Seat, until
 from .tally import Count, Kind
 
 Weighted = tuple[tuple[float, str], ...]
@@ -76,9 +76,7 @@ class Traffic:
         """Until nothing that was begun is open any more, or time is up."""
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=limits.SETTLE_SECONDS)
-        end = time.monotonic() + limits.SETTLE_SECONDS
-        while self._house.in_flight and time.monotonic() < end:
-            await asyncio.sleep(limits.TICK_SECONDS)
+        await until(lambda: not self._house.in_flight)
 
     def active(self, rooms: list[Room]) -> Room:
         """One of those that have traffic now: a window that goes round, so that each falls idle."""
