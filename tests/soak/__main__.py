@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from . import limits
+from .parents import exit_on_sigterm
 from .plan import Places, Plan
 from .run import run as run_plan
 from .verdict import judge_files
@@ -54,6 +55,7 @@ def soak(
         seed=seed,
         census=census,
     )
+    exit_on_sigterm()
     try:
         places = Places(out, earlier=False)
         run_plan(places, plan, click.echo)

@@ -17,6 +17,7 @@ from ..helpers.host_process import COMMAND, REPOSITORY
 from . import limits
 from .chores import Chores, schedule
 from .load import API_KEY, CONNECTED, OVER
+from .parents import end_with_parent
 from .plan import Lines, Places, Plan, write_plan
 from .sampling import Sampler
 from .served_host import ServedHost
@@ -86,6 +87,8 @@ class Loads:
         for process in self._processes:
             process.kill()
             process.wait()
+            assert process.stdout is not None
+            process.stdout.close()
 
     def have_said(self, what: str) -> bool:
         """Whether all of them have."""
@@ -114,6 +117,7 @@ class Loads:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                preexec_fn=end_with_parent,
             )
         said: set[str] = set()
         self._processes.append(process)

@@ -9,6 +9,7 @@ from typing import Self
 from ..helpers.host_process import COMMAND, READY
 from . import limits
 from .load import API_KEY
+from .parents import end_with_parent
 from .plan import Places, Plan, write_application
 
 APPLICATION = "soak_application:app"
@@ -53,6 +54,7 @@ class ServedHost:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                preexec_fn=end_with_parent,
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
