@@ -51,6 +51,10 @@ class Findings:
                 continue
         return found
 
+    def figure(self, name: str) -> Series:
+        """One that a sample has by its name."""
+        return self.series(lambda line: line[name])
+
     def rates(self, numerator: str, denominator: str) -> Series:
         """What one counter gained in each interval, by what another did."""
         found: list[tuple[float, float]] = []

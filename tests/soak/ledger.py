@@ -7,7 +7,7 @@ hour of them takes no memory to speak of.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from . import limits
@@ -70,7 +70,7 @@ def count_complaint(name: str, found: int, acked: int, unknown: int) -> Iterator
         yield f"{name}: {found}, after {acked} acknowledged additions and {unknown} unknown ones"
 
 
-def document_complaints(name: str, texts: dict[str, Sequence[str]]) -> Iterator[str]:
+def document_complaints(name: str, texts: Mapping[str, Sequence[str]]) -> Iterator[str]:
     """Everybody's copy of a document, by who has it: they are the same."""
     if len({tuple(text) for text in texts.values()}) > 1:
         lengths = {who: [len(part) for part in text] for who, text in texts.items()}
@@ -78,7 +78,7 @@ def document_complaints(name: str, texts: dict[str, Sequence[str]]) -> Iterator[
 
 
 def ticker_complaints(
-    name: str, report: dict[str, int | None], seconds: float, alarm_ms: int
+    name: str, report: Mapping[str, int | None], seconds: float, alarm_ms: int
 ) -> Iterator[str]:
     """An alarm that re-arms has fired, never early, and is set."""
     if report["early"]:

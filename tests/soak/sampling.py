@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -72,14 +72,15 @@ class Sampler:
         """Every figure by its name: see FIELDS. With a census how many objects of which types."""
         found: dict[str, Any] = {}
         missing: list[str] = []
-        query = "?census=1" if census else ""
-        for read in (
+        probe = "/probe/one?census=1" if census else "/probe/one"
+        reads: tuple[Callable[[], dict[str, Any]], ...] = (
             lambda: read_process(self._process),
             lambda: read_files(self._state),
             lambda: read_sockets(Path("/proc/net/tcp").read_text(), self._port),
             lambda: read_metrics(self._get("/metrics").decode().splitlines()),
-            lambda: msgspec.json.decode(self._get(f"/probe/one{query}"), type=dict[str, Any]),
-        ):
+            lambda: msgspec.json.decode(self._get(probe), type=dict[str, Any]),
+        )
+        for read in reads:
             try:
                 found |= read()
             except (OSError, ValueError, KeyError) as error:
@@ -133,7 +134,7 @@ def read_sockets(table: str, port: int) -> dict[str, Any]:
     """What the system holds for the connections of a port: bytes on their way out, and that nobody has
     read. `table`: the text of /proc/net/tcp."""
     local = f":{port:04X}"
-    found = dict.fromkeys(SOCKETS, 0)
+    found: dict[str, Any] = dict.fromkeys(SOCKETS, 0)
     for line in table.splitlines()[1:]:
         fields = line.split()
         if fields[1].endswith(local) and fields[3] == "01":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -11,13 +12,15 @@ from . import limits
 from .trends import binned, last_half, quarter, quarters, resampled, theil_sen, trend
 
 
-def sampled(value: object, count: int = 360, distance: float = 5.0) -> list[tuple[float, float]]:
+Figure = Callable[[float], float]
+
+
+def sampled(value: Figure, count: int = 360, distance: float = 5.0) -> list[tuple[float, float]]:
     """So many samples of a function of the seconds."""
-    assert callable(value)
     return [(number * distance, value(number * distance)) for number in range(count)]
 
 
-def noise(seed: int, size: float) -> object:
+def noise(seed: int, size: float) -> Figure:
     """A function that is 100 and moves around it."""
     source = random.Random(seed)
     return lambda _: 100 + source.gauss(0, size)
@@ -52,7 +55,6 @@ def test_a_saw_has_no_slope() -> None:
 def test_what_grows_through_the_noise_is_seen(seed: int) -> None:
     """Thirty an hour, and noise of five: certainly more than nothing."""
     move = noise(seed, 5.0)
-    assert callable(move)
     found = trend(sampled(lambda at: move(at) + 30 * at / 3_600))
     assert found is not None
     assert found.low > 0

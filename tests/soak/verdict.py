@@ -105,10 +105,8 @@ def correctness(found: Findings) -> Iterator[Judgement]:
         failed += ["it did not come to this"] * missing
         yield judge_complaints(f"{kind}s", failed)
     for counter in ("resets_total", "failed_batches_total", "slow_readers_closed_total"):
-        yield judge_bound(counter, found.series(lambda line, name=counter: line[name]), 0)
-    yield judge_bound(
-        "alarm_retries_total", found.series(lambda line: line["alarm_retries_total"]), 0
-    )
+        yield judge_bound(counter, found.figure(counter), 0)
+    yield judge_bound("alarm_retries_total", found.figure("alarm_retries_total"), 0)
     for counter in ("activations_total", "evictions_total", "alarms_fired_total"):
         yield judge_happened(counter, found.gained(counter))
     counts = found.counts()
@@ -136,7 +134,7 @@ def memory(found: Findings) -> Iterator[Judgement]:
     """What must not grow: memory, descriptors, threads, objects; files, in what is live in them."""
     own = found.series(lambda line: line["own_kib"] / KIB_PER_MIB)
     yield judge_memory("memory of the host, its own", own)
-    blocks = found.series(lambda line: line["allocated_blocks"])
+    blocks = found.figure("allocated_blocks")
     yield judge_number("blocks that Python has allocated", blocks)
     for name, what in (
         ("descriptors", "file descriptors"),
@@ -145,14 +143,12 @@ def memory(found: Findings) -> Iterator[Judgement]:
         ("instances", "instances"),
         ("alarms_pending", "alarms that are set"),
     ):
-        yield judge_number(what, found.series(lambda line, name=name: line[name]))
-    uncollectable = found.series(lambda line: line["gc_uncollectable"])
+        yield judge_number(what, found.figure(name))
+    uncollectable = found.figure("gc_uncollectable")
     yield judge_bound("objects that no collection can free", uncollectable, 0)
-    yield judge_map(found.series(lambda line: line["map_used_bytes"]), found.live_bytes())
+    yield judge_map(found.figure("map_used_bytes"), found.live_bytes())
     most = limits.MAX_LOG_TIMES * MAX_LOG_BYTES
-    yield judge_bound(
-        "commit log", found.series(lambda line: line["log_size_bytes"]), most, "bytes"
-    )
+    yield judge_bound("commit log", found.figure("log_size_bytes"), most, "bytes")
 
 
 def queues(found: Findings) -> Iterator[Judgement]:
@@ -165,7 +161,7 @@ def queues(found: Findings) -> Iterator[Judgement]:
         ("outgoing_bytes", limits.BYTES_FLOOR),
         ("incoming_bytes", limits.BYTES_FLOOR),
     ):
-        yield judge_queue(name, found.series(lambda line, name=name: line[name]), floor)
+        yield judge_queue(name, found.figure(name), floor)
 
 
 def facts(found: Findings) -> dict[str, float | int | str]:
@@ -193,7 +189,7 @@ def facts(found: Findings) -> dict[str, float | int | str]:
 
 def share_of_core(found: Findings) -> float:
     """Of CPU that the host took, while there was traffic."""
-    series = found.series(lambda line: line["cpu_seconds"])
+    series = found.figure("cpu_seconds")
     seconds = series[-1][0] - series[0][0] if series else 0.0
     return (series[-1][1] - series[0][1]) / seconds if seconds else 0.0
 
