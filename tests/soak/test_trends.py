@@ -11,7 +11,6 @@ import pytest
 from . import limits
 from .trends import binned, last_half, quarter, quarters, resampled, theil_sen, trend
 
-
 Figure = Callable[[float], float]
 
 
