@@ -8,6 +8,7 @@ in memory.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from . import limits
@@ -225,7 +226,8 @@ class Turns:
             connections=self._sockets.__len__,
             entropy=self._services.entropy,
             document=self._document,
-            awareness=lambda: self._services.awareness.open(self._name),
+            # Not by a function that refers to this: what is evicted is to be free at once.
+            awareness=partial(self._services.awareness.open, self._name),
         )
 
 
