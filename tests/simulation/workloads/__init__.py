@@ -1,0 +1,12 @@
+"""The workloads of the simulation, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..world import Workload
+from .tallies import Tallies
+
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "tallies": Tallies,
+}
