@@ -5,5 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..world import Workload
+from .alarms import Alarms
+from .counters import Counters
+from .transfers import Transfers
 
-WORKLOADS: dict[str, Callable[[], Workload]] = {}
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "counters": Counters,
+    "transfers": Transfers,
+    "alarms": Alarms,
+}
