@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ..linearizable import Model, Operation, linearization_fault
-from .events import Answered, Began, Called, Constructed, Failed, Seen
+from .events import Answered, Began, Called, Constructed, Seen
 
 State = TypeVar("State", bound=Hashable)
 INFINITE = float("inf")
-# In the error of a disk of which nobody knows what it has: the host must be started anew to see.
-UNUSABLE = "storage is unusable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +25,11 @@ FOUND = Found()
 class Calls:
     """What became of each call of a history: the operations that a search takes."""
 
-    def __init__(self, history: Sequence[Seen]) -> None:
+    def __init__(self, history: Sequence[Seen], doubtful: bool) -> None:
+        self._doubtful = doubtful
         self._called: dict[int, tuple[int, Called]] = {}
         self._began: dict[int, Began] = {}
         self._answered: dict[int, tuple[int, Answered]] = {}
-        self._failed: dict[int, Failed] = {}
         # position, life of the host, event; by name of the object
         self._starts: dict[str, list[tuple[int, int, Constructed]]] = defaultdict(list)
         self._generation: dict[int, int] = {}  # by instance
@@ -41,8 +39,6 @@ class Calls:
                     self._called[call] = (position, event)
                 case Answered(call) as event:
                     self._answered[call] = (position, event)
-                case Failed(call) as event:
-                    self._failed[call] = event
                 case Began(_, _, call) as event:
                     self._began[call] = event
                 case Constructed(name, instance) as event:
@@ -72,10 +68,9 @@ class Calls:
 
     def _end(self, call: int) -> float:
         """Until when a call that was cut off may take effect: its object's next instance finds it
-        on the disk, or nobody ever does. Of a disk that is unusable only the next host can tell."""
+        on the disk, or nobody ever does."""
         began = self._began[call]
-        failed = self._failed.get(call)
-        life = self._generation[began.instance] if failed and UNUSABLE in failed.why else 0
+        life = self._generation[began.instance] if self._doubtful else 0
         return min(
             (
                 position
@@ -91,10 +86,15 @@ def linearizable(
     initial: State,
     model: Model[State],
     found: Callable[[Mapping[str, Any]], Hashable],
+    doubtful: bool = False,
 ) -> Iterator[str]:
     """The calls of each object, and what its instances find, have an order that `model` allows from
-    `initial`, and in which what ended before something began comes before it (4.1, 4.6)."""
-    for name, operations in Calls(history).operations(found).items():
+    `initial`, and in which what ended before something began comes before it (4.1, 4.6).
+
+    `found`: what an instance found, as the model has it. `doubtful`: a write failed of which nobody
+    knows whether the disk has it; the next host finds out.
+    """
+    for name, operations in Calls(history, doubtful).operations(found).items():
         fault = linearization_fault(operations, initial, model)
         if fault is not None:
             yield f"{name}: {fault}"

@@ -23,7 +23,8 @@ from ..checks.alarms import (
 )
 from ..checks.events import Looked
 from ..checks.outputs import outputs_are_durable
-from ..world import Faults, World
+from ..faults import Fault, Faults
+from ..world import World
 from .clockwork import Abort, Arm, Book, Clockwork, Disarm, Look, Plan
 
 NAMES = ("a", "b")
@@ -80,7 +81,7 @@ class Alarms:
             one_at_a_time(history),
             begin_in_order(history),
         )
-        if not world.clock.steps_ms:
+        if not world.faults[Fault.CLOCK_STEP]:
             yield from named(retries_wait(history))
 
     async def _client(self, world: World) -> None:

@@ -15,7 +15,8 @@ from ..checks.activations import begin_in_order, one_at_a_time
 from ..checks.events import Told
 from ..checks.linear import linearizable
 from ..checks.outputs import outputs_are_durable
-from ..world import Faults, World
+from ..faults import Fault, Faults
+from ..world import World
 from .counter import Counter
 from .counter_model import EMPTY, Op, counters, entries_of
 from .ledger import LOST, Ledger
@@ -63,8 +64,9 @@ class Counters:
     def check(self, world: World) -> Iterator[str]:
         """What is wrong."""
         history = world.history
+        doubtful = world.faults[Fault.BROKEN_DISK] > 0
         yield from named(
-            linearizable(history, EMPTY, counters, entries_of),
+            linearizable(history, EMPTY, counters, entries_of, doubtful),
             outputs_are_durable(history),
             one_at_a_time(history),
             begin_in_order(history),

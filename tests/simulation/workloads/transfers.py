@@ -14,7 +14,8 @@ from ..checks.events import Looked
 from ..checks.linear import linearizable
 from ..checks.money import books_balance, everything_arrived, sum_is_invariant
 from ..checks.outputs import outputs_are_durable
-from ..world import Faults, World
+from ..faults import Fault, Faults
+from ..world import World
 from .bank import Bank
 from .ledger import Ledger
 from .transfer_model import (
@@ -71,8 +72,9 @@ class Transfers:
     def check(self, world: World) -> Iterator[str]:
         """What is wrong."""
         history = world.history
+        doubtful = world.faults[Fault.BROKEN_DISK] > 0
         yield from named(
-            linearizable(history, INITIAL, bank, balances_of),
+            linearizable(history, INITIAL, bank, balances_of, doubtful),
             sum_is_invariant(history, NAMES, ACCOUNTS, START),
             books_balance(history, NAMES, WALLET, START),
             everything_arrived(history, NAMES, WALLET, START),
