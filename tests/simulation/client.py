@@ -1,144 +1,159 @@
-"""A WebSocket client on a simulated connection: real handshake, real frames, by websockets' ClientProtocol."""
+"""A WebSocket client on a simulated connection: real handshake, real frames, by websockets' own
+protocol without its sockets."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from websockets.client import ClientProtocol
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .sockets import Link
 
 ABNORMAL = 1006  # RFC 6455, 7.4.1
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
 
 
-class Ended(Exception):
-    """The connection is over. `code`: of the close; 1006: it was lost."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"the connection ended with {code}")
-        self.code = code
-
-
 class ClientSocket:
-    """One connection. What comes is kept until it is taken by `receive`."""
+    """One connection. `heard` is called with each message, as it comes. `code`: what it ended with;
+    1006: it was lost, a status of HTTP: it was refused; None: it has not ended, as far as it is known
+    here."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, heard: Callable[[str | bytes], None]) -> None:
         self.link = link
-        self.code: int | None = None  # it has ended, by this close
-        self._protocol = ClientProtocol(parse_uri("ws://host/"), max_size=MAX_MESSAGE_BYTES)
-        self._messages: deque[str | bytes] = deque()
-        self._waiter: asyncio.Future[None] | None = None
-        self._gone = False
+        self.code: int | None = None
+        self._heard = heard
+        self._protocol: ClientProtocol | None = None
+        self._waiters: list[asyncio.Future[None]] = []
         link.down.take = self._take
         link.down.ended = self._ended
 
-    async def open(self, path: str, headers: Mapping[str, str], seconds: float) -> None:
-        """Upgrade. Ended: it was refused, lost, or not answered within `seconds`."""
-        request = self._protocol.connect()
+    @property
+    def is_open(self) -> bool:
+        """Whether it was accepted, and neither side has closed."""
+        protocol = self._protocol
+        return self.code is None and protocol is not None and protocol.state is State.OPEN
+
+    async def open(
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        seconds: float,
+        subprotocols: Sequence[str] = (),
+    ) -> bool:
+        """Upgrade; whether it was accepted, within `seconds`."""
+        protocol = self._protocol = ClientProtocol(
+            parse_uri("ws://host/"),
+            max_size=MAX_MESSAGE_BYTES,
+            subprotocols=[cast("Subprotocol", name) for name in subprotocols] or None,
+        )
+        request = protocol.connect()
         request.path = path
         request.headers.update(headers)
-        self._protocol.send_request(request)
+        protocol.send_request(request)
         self._flush()
-        try:
-            async with asyncio.timeout(seconds):
-                while self._protocol.state is State.CONNECTING and self.code is None:
-                    await self._changed()
-        except TimeoutError:
+        await self.until(lambda: protocol.state is not State.CONNECTING, seconds)
+        if not self.is_open:
             self.give_up()
-        if self.code is not None or self._protocol.state is not State.OPEN:
-            self.give_up()
-            raise Ended(self.code or ABNORMAL)
+        return self.is_open
 
     def send(self, message: str | bytes) -> None:
-        """Send a message; on a connection that is closing it is lost."""
-        if self._protocol.state is State.OPEN and not self._gone:
+        """Send a message; on a connection that is over or closing it is lost."""
+        if self.is_open:
+            assert self._protocol is not None
             if isinstance(message, str):
                 self._protocol.send_text(message.encode())
             else:
                 self._protocol.send_binary(message)
             self._flush()
 
-    async def receive(self) -> str | bytes:
-        """The next message. Ended: there is none any more."""
-        while not self._messages:
-            if self.code is not None:
-                raise Ended(self.code)
+    async def until(self, condition: Callable[[], bool], seconds: float) -> bool:
+        """Wait for it, as long as the connection lasts and `seconds`; whether it has come."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while not condition():
+            if self.code is not None or loop.time() >= end:
+                return False
 
-            await self._changed()
-        return self._messages.popleft()
+            waiter = loop.create_future()
+            self._waiters.append(waiter)
+            timer = loop.call_at(end, self._notify)
+            try:
+                await waiter
+            finally:
+                timer.cancel()
+        return True
 
     def close(self, code: int = 1000) -> None:
-        """Begin to close; the end comes by `receive`."""
-        if self._protocol.state is State.OPEN and not self._gone:
+        """Begin to close: the server answers, or the connection ends otherwise."""
+        if self.is_open:
+            assert self._protocol is not None
             self._protocol.send_close(code)
+            self.link.hurt()
             self._flush()
 
     def give_up(self) -> None:
-        """Be gone, without a word: the server hears of it by its own means alone, if a network has
-        lost the connection, and otherwise soon."""
-        if not self._gone:
-            self.link.up.reset(0.0 if self.link.rng.random() < 0.5 else 0.05)
+        """Be gone at once, without a word: the connection is reset."""
+        if self.code is None:
+            self.link.hurt()
+            self.link.up.reset(self.link.rng.choice((0.0, 0.05)))
             self._end(ABNORMAL)
 
     def vanish(self) -> None:
-        """Be gone as a machine is whose network is: nobody tells the server."""
-        if not self._gone:
+        """Be gone as a machine is that has lost its network: nobody tells the server."""
+        if self.code is None:
             self.link.partition()
             self._end(ABNORMAL)
 
     def _take(self, data: bytes) -> None:
-        if self._gone:
+        protocol = self._protocol
+        if self.code is not None or protocol is None:
             return
 
-        protocol = self._protocol
         protocol.receive_data(data)
         for event in protocol.events_received():
             if isinstance(event, Response):
                 if protocol.handshake_exc is not None:
                     self._end(event.status_code)
             elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY):
-                text = event.opcode is Opcode.TEXT
                 payload = bytes(event.data)
-                self._messages.append(payload.decode() if text else payload)
+                self._heard(payload.decode() if event.opcode is Opcode.TEXT else payload)
         self._flush()
         self._notify()
 
     def _ended(self, reset: bool) -> None:
-        if self._gone:
+        if self.code is not None:
             return
 
-        if not reset:
-            self._protocol.receive_eof()
-        close = self._protocol.close_rcvd
-        self._flush()
+        close = None
+        if self._protocol is not None:
+            if not reset:
+                self._protocol.receive_eof()
+                self._flush()
+            close = self._protocol.close_rcvd
         self._end(ABNORMAL if close is None else int(close.code))
 
     def _end(self, code: int) -> None:
-        self._gone = True
         self.code = code
         self._notify()
 
     def _flush(self) -> None:
+        assert self._protocol is not None
         for data in self._protocol.data_to_send():
             if data:
                 self.link.up.write(data)
             else:
                 self.link.up.finish()
 
-    async def _changed(self) -> None:
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
-
     def _notify(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)

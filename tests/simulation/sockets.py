@@ -24,6 +24,8 @@ LOW_WATER_BYTES = 512
 FAULT_SECONDS = 2.0  # after its opening, a connection's fault comes
 STALL_SECONDS = 8.0  # that a client takes nothing, at most
 CRASH_SECONDS = 3.0  # after a crash of the host, its clients hear of it
+STOP_SECONDS = 30.0  # that a server waits for connections to close, as uvicorn does
+LOOK_SECONDS = 0.1  # between two looks at them, likewise
 
 
 class ServerTransport(asyncio.Transport):
@@ -59,6 +61,7 @@ class ServerTransport(asyncio.Transport):
     def close(self) -> None:
         if not (self._closing or self._lost or self.dead):
             self._closing = True
+            self._link.hurt()
             self._link.up.pause()
             self._flush()
 
@@ -118,6 +121,7 @@ class ServerTransport(asyncio.Transport):
             return
 
         self._closing = True
+        self._link.hurt()
         self._waiting.clear()
         self._link.up.pause()
         self._link.down.reset(self._link.rng.choice((0.0, 0.01)))
@@ -147,6 +151,7 @@ class Link:
         self.rng = rng
         self.context = context
         self.is_over = False  # the server has forgotten it
+        self.hurt_at: float | None = None  # since then one end may be without the other, loop's time
         slow = rng.random() < conditions.slow
         bursts = rng.random() < conditions.bursts
         self.up = Pipe(loop, rng, slow=slow, bursts=bursts, context=context)
@@ -159,13 +164,20 @@ class Link:
         """Whether nothing arrives any more, in either direction."""
         return self.up.is_silent
 
+    def hurt(self) -> None:
+        """From now on one end may be gone, for the other."""
+        if self.hurt_at is None:
+            self.hurt_at = self.loop.time()
+
     def partition(self) -> None:
         """Nothing arrives any more, and neither end is told."""
+        self.hurt()
         self.up.silence()
         self.down.silence()
 
     def reset(self) -> None:
         """The connection breaks: both ends hear of it, at different times."""
+        self.hurt()
         self.up.reset(self.rng.uniform(0, 0.05))
         self.down.reset(self.rng.uniform(0, 0.05))
 
@@ -176,6 +188,7 @@ class Link:
 
     def crash(self) -> None:
         """The server's process is gone; the client hears of it some time."""
+        self.hurt()
         if self.server is not None:
             self.server.dead = True
         self.up.silence()
@@ -202,6 +215,7 @@ class Server:
         self._server.lifespan = self._server.config.lifespan_class(self._server.config)
         self._links: list[Link] = []
         self._ports = 40_000
+        self._stopped = False
 
     def connect(self, rng: random.Random, conditions: Conditions) -> Link:
         """A connection that the server has accepted."""
@@ -212,11 +226,28 @@ class Server:
 
     def crash(self) -> None:
         """The process is gone."""
+        self._stopped = True
         for link in self._links:
             link.crash()
         self._links.clear()
 
+    async def stop(self) -> None:
+        """Close every connection, and return when all are."""
+        self._stopped = True
+        for link in self._links:
+            if link.server is not None and not link.is_over:
+                shutdown: Any = link.server.get_protocol()
+                shutdown.shutdown()
+        end = self._loop.time() + STOP_SECONDS
+        while not all(link.is_over for link in self._links) and self._loop.time() < end:
+            await asyncio.sleep(LOOK_SECONDS)
+        self.crash()
+
     def _accept(self, link: Link) -> None:
+        if self._stopped:
+            link.reset()
+            return
+
         protocol: Any = self._server.make_protocol(self._loop)
         self._ports += 1
         link.server = ServerTransport(link, protocol, ("127.0.0.1", self._ports))
