@@ -124,9 +124,7 @@ class Pipe:
             return
 
         if self._data or self.flow is Flow.ENDING:
-            self._timer = self._loop.call_later(
-                self._delay(), self._arrive, context=self._context
-            )
+            self._timer = self._loop.call_later(self._delay(), self._arrive, context=self._context)
 
     def _delay(self) -> float:
         if not self._data and self._rng.random() < 0.2:

@@ -123,6 +123,8 @@ class Process:
         world.loop.threads.kill_all()
         world.ended(world.generation)
         world.runs(None)
+        if world.serving is not None:
+            world.serving.crash()
         self._host = None
         gone = self._gone
         if self._up:
@@ -158,6 +160,8 @@ class Process:
                     self._up = True
                     world.runs(host)
                     await stop.wait()
+                    if world.serving is not None:
+                        await world.serving.stop()
         except (DataDirectoryError, HostError, StorageError) as error:
             if self._host is host and not self._up:
                 world.loop.note(f"a host could not start: {error}")

@@ -151,7 +151,9 @@ class Link:
         self.rng = rng
         self.context = context
         self.is_over = False  # the server has forgotten it
-        self.hurt_at: float | None = None  # since then one end may be without the other, loop's time
+        self.hurt_at: float | None = (
+            None  # since then one end may be without the other, loop's time
+        )
         slow = rng.random() < conditions.slow
         bursts = rng.random() < conditions.bursts
         self.up = Pipe(loop, rng, slow=slow, bursts=bursts, context=context)
@@ -239,12 +241,16 @@ class Server:
                 shutdown: Any = link.server.get_protocol()
                 shutdown.shutdown()
         end = self._loop.time() + STOP_SECONDS
-        while not all(link.is_over for link in self._links) and self._loop.time() < end:
+        tasks = self._server.server_state.tasks
+        while self._loop.time() < end:
+            if not tasks and all(link.is_over for link in self._links):
+                break
             await asyncio.sleep(LOOK_SECONDS)
         self.crash()
 
     def _accept(self, link: Link) -> None:
         if self._stopped:
+            link.is_over = True
             link.reset()
             return
 

@@ -261,9 +261,7 @@ class RoomClient:
     def _on_welcome(self, frame: dict[str, Any]) -> None:
         asked = None if self._epoch is None else self.seq
         recovered = frame.get("recovered")
-        event = Subscribed(
-            self.room, self.name, self._connection, frame["seq"], asked, recovered
-        )
+        event = Subscribed(self.room, self.name, self._connection, frame["seq"], asked, recovered)
         self._world.observe(event)
         self._epoch = frame["epoch"]
         if not recovered:
