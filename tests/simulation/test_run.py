@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from roomhost.bindings import App
 from roomhost.runtime import DurableObject
 
 from .faults import Faults
+from .run import simulate
 from .run import simulate
 from .world import World
 
@@ -27,7 +28,7 @@ class Tallies:
     """Three clients that add to two objects; what was told is the least that is there at the end."""
 
     name = "tallies"
-    settings: dict[str, Any] = {}
+    settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
