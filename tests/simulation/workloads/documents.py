@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import random
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
@@ -28,6 +28,7 @@ TRIES = 40
 CALL_SECONDS = 8.0
 ROOM = "lobby"
 GONE_SECONDS = 65.0  # then pings have failed, and who is not heard of is not aware
+NOTICED_SECONDS = 3.0  # that a client is gone whose connection was reset
 CODE_ID = 900_000  # client ids of documents that code edits, from here
 
 
@@ -149,25 +150,36 @@ class Documents:
         rng = world.rng
         with _small(rng):
             await self._code.read()
-            here = [client for client in self._clients if rng.random() < 0.8]
             for client in self._clients:
                 client.depart()
-            for client in here:
-                world.spawn(_come_back, client, rng)
-            await world.clients_done()
-            for client in here:
-                world.spawn(client.listen, GONE_SECONDS)
-            await world.pause(GONE_SECONDS * 1_000, GONE_SECONDS * 1_000)
-            await world.clients_done()
-            copy = await self._code.look()
-            assert copy is not None, "the document cannot be read in the end"
-            world.observe(copy)
-            states = {client.client_id: client.state for client in here if client.is_synced}
-            for client in here:
-                if client.is_synced:
-                    world.observe(client.copy())
-                    world.observe(client.aware(states))
+            here = [client for client in self._clients if rng.random() < 0.9]
+            await self._together(world, here, lambda client: _come_back(client, rng))
+            await self._together(world, here, lambda client: client.listen(GONE_SECONDS))
+            for client in here[1:2]:
                 client.depart()
+                here.remove(client)
+            await self._together(world, here, lambda client: client.listen(NOTICED_SECONDS))
+            await self._look(world, [client for client in here if client.is_synced])
+
+    async def _together(
+        self,
+        world: World,
+        clients: list[DocumentClient],
+        work: Callable[[DocumentClient], Coroutine[Any, Any, None]],
+    ) -> None:
+        for client in clients:
+            world.spawn(work, client)
+        await world.clients_done()
+
+    async def _look(self, world: World, clients: list[DocumentClient]) -> None:
+        copy = await self._code.look()
+        assert copy is not None, "the document cannot be read in the end"
+        world.observe(copy)
+        states = {client.client_id: client.state for client in clients}
+        for client in clients:
+            world.observe(client.copy())
+            world.observe(client.aware(states))
+            client.depart()
 
     def check(self, world: World) -> Iterator[str]:
         """All promises of documents."""

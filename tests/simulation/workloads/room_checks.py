@@ -9,6 +9,8 @@ from typing import Any
 from .room_events import Acknowledged, Final, Heard, Left, Lived, Message, Read, Refused
 from .room_events import Subscribed, View
 
+RESUMED_MESSAGES = 8  # at most, of a resume
+
 Events = Sequence[Any]
 Complaints = Iterator[str]
 
@@ -48,29 +50,25 @@ def one_order(events: Events) -> Complaints:
                 yield f"a reader of {event.room} found what is no beginning: {event.messages}"
 
 
-def without_gaps(limit: int) -> Callable[[Events], Complaints]:
+def without_gaps(events: Events) -> Complaints:
     """Over resumes too, a subscriber hears every message once, in order; or is told that it cannot,
-    which it may be when it misses more than `limit`."""
-
-    def check(events: Events) -> Complaints:
-        at: dict[tuple[str, str], tuple[int, int]] = {}  # connection, and how far it has come
-        for event in events:
-            if isinstance(event, Subscribed):
-                start = event.seq
-                if event.asked is not None and event.recovered:
-                    start = event.asked
-                elif event.asked is not None and event.seq - event.asked <= limit:
-                    yield f"{event.client} was not resumed: {event}"
-                at[event.room, event.client] = event.connection, start
-            elif isinstance(event, Heard):
-                connection, seq = at.get((event.room, event.client), (0, 0))
-                if connection != event.connection:
-                    yield f"{event.client} heard {event.seq} before it was greeted"
-                elif event.seq != seq + 1:
-                    yield f"{event.client} heard {event.seq} of {event.room} after {seq}"
-                at[event.room, event.client] = event.connection, event.seq
-
-    return check
+    which it may be when it misses more than RESUMED_MESSAGES."""
+    at: dict[tuple[str, str], tuple[int, int]] = {}  # connection, and how far it has come
+    for event in events:
+        if isinstance(event, Subscribed):
+            start = event.seq
+            if event.asked is not None and event.recovered:
+                start = event.asked
+            elif event.asked is not None and event.seq - event.asked <= RESUMED_MESSAGES:
+                yield f"{event.client} was not resumed: {event}"
+            at[event.room, event.client] = event.connection, start
+        elif isinstance(event, Heard):
+            connection, seq = at.get((event.room, event.client), (0, 0))
+            if connection != event.connection:
+                yield f"{event.client} heard {event.seq} before it was greeted"
+            elif event.seq != seq + 1:
+                yield f"{event.client} heard {event.seq} of {event.room} after {seq}"
+            at[event.room, event.client] = event.connection, event.seq
 
 
 def presence_converges(events: Events) -> Complaints:
@@ -116,16 +114,14 @@ def nothing_refused(events: Events) -> Complaints:
             yield f"{event.client} was refused {event.kind} in {event.room}: {event.code}"
 
 
-def checks(limit: int) -> tuple[Callable[[Events], Complaints], ...]:
-    """All of them; `limit`: how many messages a resume replays at most."""
-    return (
-        acknowledged_once,
-        one_order,
-        without_gaps(limit),
-        presence_converges,
-        the_living_stay,
-        nothing_refused,
-    )
+CHECKS: tuple[Callable[[Events], Complaints], ...] = (
+    acknowledged_once,
+    one_order,
+    without_gaps,
+    presence_converges,
+    the_living_stay,
+    nothing_refused,
+)
 
 
 def _at(messages: tuple[Message, ...], seq: int) -> Message | None:

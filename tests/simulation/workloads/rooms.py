@@ -19,7 +19,7 @@ from roomhost.bindings import App
 from ..faults import Fault, Faults
 from ..network import Network
 from ..world import World
-from .room_checks import checks, the_living_stay
+from .room_checks import CHECKS, RESUMED_MESSAGES, the_living_stay
 from .room_client import RoomClient
 from .room_events import Acknowledged, Final, Message, Read
 
@@ -27,7 +27,6 @@ SECRET = "s" * 43
 START_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
 PRESENCE_TTL_SECONDS = 30
-RESUMED_MESSAGES = 8  # at most, of a resume
 SETTLE_SECONDS = 2 * PRESENCE_TTL_SECONDS + 45.0  # then pings have failed, and sweeps have swept
 TRIES = 40
 CALL_SECONDS = 8.0
@@ -182,7 +181,7 @@ class Rooms:
     def check(self, world: World) -> Iterator[str]:
         """All promises of rooms."""
         events = [seen.event for seen in world.history]
-        for check in checks(RESUMED_MESSAGES):
+        for check in CHECKS:
             if check is the_living_stay and world.faults[Fault.STUCK_DISK]:
                 continue  # that they were here could not be noted, for longer than their grace
             for complaint in check(events):
