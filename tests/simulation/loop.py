@@ -20,7 +20,7 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from .threads import Deadlock, Scheduler, Thread
+from .threads import Deadlock, RunFailed, Scheduler, Thread
 
 FRAMES_OF_A_TASK = 3  # that are told of one that waits
 OWN_NAME = "Task-"  # what asyncio calls a task that nobody named
@@ -48,7 +48,7 @@ class Pace:
         )
 
 
-class TooManySteps(BaseException):
+class TooManySteps(RunFailed):
     """The run did not end."""
 
 
@@ -76,6 +76,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._waking: list[asyncio.Handle] = []
         self._serials = itertools.count(1)
         self._first: SimulatedTask | None = None
+        self._aborted: RunFailed | None = None
         self.threads = Scheduler(rng, self, pace.preempt)
         self.threads.on_turn = self._thread_runs
         self.threads.on_blocked_step = self._blocked_step
@@ -134,6 +135,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         Thread(self.threads, run, "a worker", context=copy_context()).start()
         return future
 
+    def abort(self, why: str) -> None:
+        """End the run at its next step. RunFailed, from `run_until_complete`."""
+        self._aborted = RunFailed(why)
+
     def note(self, text: str) -> None:
         """Add something to what is told."""
         if self.tell is not None:
@@ -142,6 +147,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def unbound(self) -> None:
         """As many steps again, to clean up."""
         self._max_steps = self.steps + self._max_steps
+        self._aborted = None
 
     def stuck(self) -> str:
         """Who waits for what, in words."""
@@ -176,6 +182,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _take_step(self) -> None:
         self.steps += 1
+        if self._aborted is not None:
+            raise self._aborted
+
         if self.steps > self._max_steps:
             raise TooManySteps(f"the run did not end in {self._max_steps} steps: {self.stuck()}")
 

@@ -23,8 +23,12 @@ TICK_SECONDS = 0.000_001  # the shortest wait
 T = TypeVar("T")
 
 
-class Deadlock(BaseException):
-    """Nobody can go on; it says who waits for what. No code of the product catches it."""
+class RunFailed(BaseException):
+    """The run cannot go on; it says why. No code of the product catches it."""
+
+
+class Deadlock(RunFailed):
+    """Nobody can go on; it says who waits for what."""
 
 
 class Killed(BaseException):

@@ -5,5 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..world import Workload
+from .tallies import Tallies
 
-WORKLOADS: dict[str, Callable[[], Workload]] = {}
+WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "tallies": Tallies,
+}
