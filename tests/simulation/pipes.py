@@ -12,7 +12,7 @@ from enum import Enum
 LATENCY_SECONDS = 0.003  # at most, of a piece on a good network
 TRICKLE_SECONDS = 0.4  # likewise on a slow one
 LAG_SECONDS = 3.0  # that an end may come behind the data
-WINDOW_BYTES = 4_096  # that are on their way at most, before who writes has to wait
+WINDOW_BYTES = (256, 4_096)  # that are on their way at most, before who writes has to wait: one of them
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,7 @@ class Pipe:
         self._loop = loop
         self._rng = rng
         self._slow = slow
+        self._window = rng.choice(WINDOW_BYTES)
         self._bursts = bursts
         self._context = context
         self._data = bytearray()
@@ -74,7 +75,7 @@ class Pipe:
     @property
     def room(self) -> int:
         """How many bytes it takes now."""
-        return WINDOW_BYTES - len(self._data)
+        return self._window - len(self._data)
 
     @property
     def is_silent(self) -> bool:

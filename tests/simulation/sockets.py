@@ -19,8 +19,8 @@ from .pipes import Conditions, Pipe
 if TYPE_CHECKING:
     from roomhost.runtime import Host
 
-HIGH_WATER_BYTES = 2_048  # that wait in the server's transport, before it asks to write no more
-LOW_WATER_BYTES = 512
+HIGH_WATER_BYTES = 1_024  # that wait in the server's transport, before it asks to write no more
+LOW_WATER_BYTES = 256
 FAULT_SECONDS = 2.0  # after its opening, a connection's fault comes
 STALL_SECONDS = 8.0  # that a client takes nothing, at most
 CRASH_SECONDS = 3.0  # after a crash of the host, its clients hear of it
@@ -112,7 +112,7 @@ class ServerTransport(asyncio.Transport):
         if self._blocked and len(self._waiting) <= LOW_WATER_BYTES:
             self._blocked = False
             self._protocol.resume_writing()
-        if self._closing and not self._waiting:
+        if self._closing and not (self._waiting or self._lost):
             self._link.down.finish()
             self._lose(None)
 

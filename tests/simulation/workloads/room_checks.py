@@ -9,7 +9,7 @@ from typing import Any
 from .room_events import Acknowledged, Final, Heard, Left, Lived, Message, Read, Refused
 from .room_events import Subscribed, View
 
-RESUMED_MESSAGES = 8  # at most, of a resume
+RESUMED_MESSAGES = 5  # at most, of a resume
 
 Events = Sequence[Any]
 Complaints = Iterator[str]

@@ -43,6 +43,7 @@ class RoomClient:
         self._socket: ClientSocket | None = None
         self._connection = 0
         self._answers: dict[str, dict[str, Any]] = {}
+        self._keys: dict[str, str] = {}  # of what was published, by the frame's number
         self._numbers = 0
         self._published = 0
         self._alive_ms: int | None = None
@@ -56,7 +57,8 @@ class RoomClient:
     async def live(self, operations: int) -> None:
         """Do so many things, in an order of the seed."""
         deeds: list[tuple[int, Callable[[], Any]]] = [
-            (10, self.publish),
+            (8, self.publish),
+            (2, self.publish_many),
             (3, self.be_present),
             (2, self.leave_and_join),
             (2, self.close),
@@ -73,12 +75,16 @@ class RoomClient:
 
     async def publish(self) -> None:
         """Publish a message, over and over with one key until it is acknowledged."""
-        self._published += 1
-        key = f"{self.name}-{self._published}"
-        message = {"type": "chat", "data": key, "idempotencyKey": key}
-        result = await self.insist("publish", message=message)
-        if result is not None:
-            self._world.observe(Acknowledged(self.room, key, result["messageId"]))
+        await self.insist("publish", message=self._message())
+
+    async def publish_many(self) -> None:
+        """Publish some messages at once, then each until it is acknowledged."""
+        messages = [self._message() for _ in range(self._rng.randint(2, 5))]
+        if await self.connect():
+            for message in messages:
+                self._send("publish", message=message)
+        for message in messages:
+            await self.insist("publish", message=message)
 
     async def be_present(self) -> None:
         """Set another presence."""
@@ -169,9 +175,7 @@ class RoomClient:
         if socket is None or not self.is_connected:
             return None
 
-        self._numbers += 1
-        number = f"{self.name}:{self._numbers}"
-        socket.send(self._encode({"type": kind, "id": number, **fields}))
+        number = self._send(kind, **fields)
         if kind == "ping":
             await socket.until(lambda: False, 0.05)
             return None
@@ -248,6 +252,21 @@ class RoomClient:
             self._world.observe(Lived(self.room, self.name, self._alive_ms, to_ms))
         self._alive_ms = None
 
+    def _message(self) -> dict[str, Any]:
+        self._published += 1
+        key = f"{self.name}-{self._published}"
+        return {"type": "chat", "data": key, "idempotencyKey": key}
+
+    def _send(self, kind: str, **fields: Any) -> str:
+        """Send a frame; its number, which the answer will have."""
+        self._numbers += 1
+        number = f"{self.name}:{self._numbers}"
+        if kind == "publish":
+            self._keys[number] = fields["message"]["idempotencyKey"]
+        if self._socket is not None:
+            self._socket.send(self._encode({"type": kind, "id": number, **fields}))
+        return number
+
     def _heard(self, connection: int, message: str | bytes) -> None:
         if connection != self._connection:
             return
@@ -277,6 +296,9 @@ class RoomClient:
 
     def _on_ack(self, frame: dict[str, Any]) -> None:
         self._answers[frame["id"]] = frame
+        key = self._keys.get(frame["id"])
+        if key is not None:
+            self._world.observe(Acknowledged(self.room, key, frame["result"]["messageId"]))
         if isinstance(frame["result"], list):
             self.here = {member["memberId"]: member["presence"] for member in frame["result"]}
 

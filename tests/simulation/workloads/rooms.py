@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -28,6 +28,7 @@ START_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
 PRESENCE_TTL_SECONDS = 30
 SETTLE_SECONDS = 2 * PRESENCE_TTL_SECONDS + 45.0  # then pings have failed, and sweeps have swept
+OUTGOING_FRAMES = 12  # that wait for one reader, at most
 TRIES = 40
 CALL_SECONDS = 8.0
 
@@ -134,16 +135,16 @@ class Rooms:
         """All clients, until each has done what it does."""
         self._network = Network(world)
         rooms = world.rng.choice((["lobby"], ["lobby", "attic"]))
-        with _few_resumed():
+        with _bounds():
             for number in range(world.rng.randint(3, 5)):
                 room, name = world.rng.choice(rooms), f"member{number}"
                 client = RoomClient(world, self._network, room, name, token_for(room, name))
                 self._clients.append(client)
-                world.spawn(client.live, world.rng.randint(3, 7))
+                world.spawn(client.live, world.rng.randint(2, 6))
             for room in rooms:
                 code = Code(world, room, f"code of {room}")
                 self._code.append(code)
-                world.spawn(code.live, world.rng.randint(1, 4))
+                world.spawn(code.live, world.rng.randint(1, 3))
             await world.clients_done()
 
     async def settle(self, world: World) -> None:
@@ -151,7 +152,7 @@ class Rooms:
         everybody who is gone has been noticed, look."""
         self._network.calm()
         rng = world.rng
-        with _few_resumed():
+        with _bounds():
             for client in self._clients:
                 world.spawn(_come_back if rng.random() < 0.8 else _stay_away, client, rng)
             await world.clients_done()
@@ -200,5 +201,11 @@ async def _stay_away(client: RoomClient, _rng: random.Random) -> None:
     client.depart()
 
 
-def _few_resumed() -> AbstractContextManager[Any]:
-    return patch.object(limits, "MAX_RESUMED_MESSAGES", RESUMED_MESSAGES)
+@contextmanager
+def _bounds() -> Generator[None]:
+    """Bounds that a short run gets to."""
+    with (
+        patch.object(limits, "MAX_RESUMED_MESSAGES", RESUMED_MESSAGES),
+        patch.object(limits, "MAX_OUTGOING_FRAMES", OUTGOING_FRAMES),
+    ):
+        yield
