@@ -397,6 +397,9 @@ class Event:
             return bool(self._changed.wait_for(self.is_set, timeout))
 
 
+ALock = Lock  # where a method of that name hides it
+
+
 class Threading:
     """What stands in for the module `threading` in modules of the product."""
 
@@ -417,7 +420,7 @@ class Threading:
         """A new lock."""
         return Lock(self._scheduler)
 
-    def Condition(self, lock: Lock | None = None) -> Condition:
+    def Condition(self, lock: ALock | None = None) -> Condition:
         """A new condition."""
         return Condition(self._scheduler, lock)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 from roomhost.bindings import App
 from roomhost.runtime import DurableObject
@@ -26,10 +26,10 @@ class Tallies:
     """Three clients that add to two objects; what was told is the least that is there at the end."""
 
     name = "tallies"
-    settings: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, faults: Faults | None = None) -> None:
         self.faults = faults or Faults()
+        self.settings: dict[str, Any] = {}
         self.told = {"a": 0, "b": 0}
         self.left: dict[str, int] = {}
 
