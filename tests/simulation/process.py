@@ -248,11 +248,10 @@ class Process:
         """Once a write has failed only a restart helps: somebody does that."""
         disk = self._world.disk
         disk.break_next = True
-        generation = self._world.generation
 
         def restart() -> None:
-            disk.break_next = False
-            if self._world.generation == generation and not self._well:
+            broke, disk.break_next = not disk.break_next, False
+            if broke and not self._well:
                 if self._rng.random() < 0.5:
                     self.crash()
                 else:
