@@ -226,7 +226,9 @@ class SocketEvent(Event):
         self._end()
 
     def fail(self, error: BaseException) -> None:
-        if not self.finished and not getattr(error, "durable_object_reset", False):
+        # What the host does to an object is told by the host, once.
+        hosts = getattr(error, "durable_object_reset", False) or getattr(error, "retryable", False)
+        if not self.finished and not hosts:
             logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
         self._end()
 
