@@ -41,6 +41,7 @@ from roomhost.storage.writer import Writer
 
 VARIABLE = "KILL_BROKEN"
 HELD_SECONDS = 0.05  # a commit that nobody waits for takes
+HELD_GROUPS = 30  # that are acknowledged and not in the log
 EARLY_MS = 200
 COUNT = 8  # of something, until it kills itself after it
 
@@ -70,15 +71,15 @@ def applies_rarely() -> None:
 
 
 def answers_early() -> None:
-    """A group is acknowledged when the one before it is in the log."""
+    """A group is acknowledged long before it is in the log."""
     applies_rarely()
     append = Segment.append
     held: list[tuple[Segment, int, bytes]] = []
 
     def hold(segment: Segment, sequence: int, payload: bytes) -> None:
-        while held:
-            append(*held.pop())
         held.append((segment, sequence, payload))
+        if len(held) > HELD_GROUPS:
+            append(*held.pop(0))
 
     set_in(Segment, "append", hold)
 
@@ -253,6 +254,7 @@ def backs_up_in_place() -> None:
 
 def backs_up_early() -> None:
     """A backup is of what LMDB has, which may be less than was acknowledged."""
+    applies_rarely()
     set_in(Partition, "apply_now", lambda _partition: None)
 
 
@@ -280,8 +282,14 @@ def leaves_alarms() -> None:
 
 
 def logs_errors() -> None:
-    """An error is only logged."""
-    logging.getLogger("roomhost.runtime").error("something went wrong")
+    """Something goes wrong, and is only logged."""
+    listen = local_server.listen_locally
+
+    def wrong(directory: Any) -> Any:
+        logging.getLogger("roomhost.runtime").error("something went wrong")
+        return listen(directory)
+
+    set_in(local_server, "listen_locally", wrong)
 
 
 BROKEN: dict[str, Callable[[], None]] = {

@@ -183,6 +183,7 @@ class Life:
         await ended
 
     async def _back_up(self, blow: Blow) -> None:
+        await asyncio.sleep(blow.seconds)
         target = self.directory / "backup"
         places = {name: dict(book.places) for name, book in self.ledgers.books.items()}
         promised = await asyncio.to_thread(
