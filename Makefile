@@ -2,13 +2,15 @@
 
 PORT ?= 8787
 DATA_DIR ?= state
+KILLS ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
 # The page of the inspector; of its files the one that is made last.
 PAGE := admin/inspector_licenses.txt
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor inspector wheel screenshots test check settings bench instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench kills instructions \
+	clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -22,6 +24,7 @@ help:
 	@echo "make settings"
 	@echo "             write docs/settings.md, the page of the settings, from the code"
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
+	@echo "make kills   kill a host KILLS=$(KILLS) times under load, and look for what it promised"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make screenshots"
@@ -86,6 +89,10 @@ settings: $(VENV)/.developed
 # Measure this machine, beside the peers that can be installed; write benchmarks/RESULTS.md.
 bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/.installed
 	$(BIN)/python -m benchmarks --results
+
+# Kill a host under full load, again and again; SEED=N for other moments.
+kills: $(VENV)/.developed
+	$(BIN)/python -m tests.faults kills --kills $(KILLS) --seed $(or $(SEED),1)
 
 # Count the instructions of each kind of event, and record them: what `test` compares with.
 instructions: $(VENV)/.developed

@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from roomhost.actors import members, messages, socket_events
+from roomhost.actors import member_record, members, messages, socket_events
 from roomhost.actors.update_log import UpdateLog
 from roomhost.admin import backup as admin_backup
-from roomhost.runtime import SystemClock, local_server, token_secrets
+from roomhost.runtime import SystemClock, local_server, local_socket, token_secrets
 from roomhost.runtime.output_gate import OutputGate
 from roomhost.storage import (
     UNCHANGED,
@@ -176,7 +176,7 @@ def resumes_in_disorder() -> None:
 
 def forgets_presence() -> None:
     """What a member says of itself is told, and not stored."""
-    encode = members.encode_record
+    encode = member_record.encode_record
 
     def without(record: Any) -> bytes:
         kept, record.presence = record.presence, {}
@@ -225,7 +225,7 @@ def forgets_secrets() -> None:
 
 def keeps_its_socket() -> None:
     """A socket of an earlier process is not replaced."""
-    listen = local_server.listen_locally
+    listen = local_socket.listen_locally
 
     def refuse(directory: Any) -> Any:
         if (directory / "admin.sock").exists():
@@ -283,7 +283,7 @@ def leaves_alarms() -> None:
 
 def logs_errors() -> None:
     """Something goes wrong, and is only logged."""
-    listen = local_server.listen_locally
+    listen = local_socket.listen_locally
 
     def wrong(directory: Any) -> Any:
         logging.getLogger("roomhost.runtime").error("something went wrong")

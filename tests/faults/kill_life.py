@@ -25,7 +25,7 @@ from .kill_admin import (
     deploy,
 )
 from .kill_alarms import Alarms
-from .kill_client import API_KEY, Client, Line, Promise, Record, line_to
+from .kill_client import API_KEY, Client, Line, Promise, Record, line_to, suppressed_loss
 from .kill_documents import Documents
 from .kill_ledgers import Ledgers
 from .kill_moments import Blow, Moment
@@ -169,7 +169,8 @@ class Life:
             self.missed += not killed
 
     async def _arm(self, line: Line, seam: str) -> None:
-        await line.env.CONTROL.get_by_name("control").arm(seam)
+        with suppressed_loss():  # it may come there before it has answered
+            await line.env.CONTROL.get_by_name("control").arm(seam)
 
     async def _await_end(self, seconds: float = MOST_SECONDS) -> None:
         """It kills itself; or it is killed after so long."""
