@@ -1,6 +1,6 @@
 """Hosts that break one promise each: what looks for it must complain of them, or is worth nothing.
 
-A host breaks those that the variable names. `python -m tests.faults.kill_broken ARGUMENTS` is a process
+A host breaks what the variable names. `python -m tests.faults.kill_broken ARGUMENTS` is a process
 that makes a backup where it is to stand in the end, instead of beside it.
 """
 
@@ -283,13 +283,13 @@ def leaves_alarms() -> None:
 
 def logs_errors() -> None:
     """Something goes wrong, and is only logged."""
-    listen = local_socket.listen_locally
+    start = Partition._start
 
-    def wrong(directory: Any) -> Any:
+    def wrong(partition: Partition) -> None:
         logging.getLogger("roomhost.runtime").error("something went wrong")
-        return listen(directory)
+        start(partition)
 
-    set_in(local_server, "listen_locally", wrong)
+    set_in(Partition, "_start", wrong)
 
 
 BROKEN: dict[str, Callable[[], None]] = {
@@ -303,9 +303,9 @@ BROKEN: dict[str, Callable[[], None]] = {
 }
 
 
-def install(name: str) -> None:
-    """Break it, if there is a name."""
-    if name:
+def install(names: str) -> None:
+    """Break it in each of these ways; they stand between commas."""
+    for name in filter(None, names.split(",")):
         BROKEN[name]()
 
 

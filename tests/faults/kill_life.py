@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -71,6 +72,13 @@ class Life:
         text = Path(kill_app.__file__).read_text()
         changed = text.replace("\nVERSION = 1\n", f"\nVERSION = {version}\n")
         (self.directory / "killed.py").write_text(changed)
+
+    async def live(self, blows: Sequence[Blow]) -> None:
+        """All these kills, and an end."""
+        with self.host.killed_at_the_end():
+            for blow in blows:
+                await self.strike(blow)
+            await self.end()
 
     async def strike(self, blow: Blow) -> None:
         """One run of the host, to its end, and a look at what it left."""

@@ -73,8 +73,9 @@ LINES = (1, 6)  # of the progress of a backup, which has fewer
 TIMED_DEPLOYS = 0.3  # of all
 
 
-def blows_of(random: Random) -> list[Blow]:
+def blows_of(seed: int) -> list[Blow]:
     """Those of one life of a data directory."""
+    random = Random(seed)
     first, rest = list(LIFE[:FIRST]), list(LIFE[FIRST:])
     random.shuffle(rest)
     return [blow_at(moment, random) for moment in first + rest]
