@@ -3,13 +3,15 @@
 PORT ?= 8787
 MINUTES ?= 5
 DATA_DIR ?= state
+KILLS ?= 200
 VENV := .venv
 BIN := $(VENV)/bin
 # The page of the inspector; of its files the one that is made last.
 PAGE := admin/inspector_licenses.txt
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor inspector wheel screenshots test check settings bench soak instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench simulate kills fuzz \
+	soak instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -25,6 +27,7 @@ help:
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
 	@echo "make soak    run a host with 5,000 sockets for a while, and judge it: build/soak"
 	@echo "             MINUTES=$(MINUTES)"
+	@echo "make kills   kill a host KILLS=$(KILLS) times under load, and look for what it promised"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make screenshots"
@@ -93,6 +96,10 @@ bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/
 # A real host under mixed traffic, its memory, files, queues and latencies sampled, judged at the end.
 soak: $(VENV)/.developed
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+# Kill a host under full load, again and again; SEED=N for other moments.
+kills: $(VENV)/.developed
+	$(BIN)/python -m tests.faults kills --kills $(KILLS) --seed $(or $(SEED),1)
 
 # Count the instructions of each kind of event, and record them: what `test` compares with.
 instructions: $(VENV)/.developed

@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -145,7 +146,7 @@ class Documents(Client):
             self._read(),
             line.keep(lambda: self._post(line), EDIT_SECONDS),
             *(
-                line.keep(lambda editor=editor: editor.edit(self.random), EDIT_SECONDS)
+                line.keep(partial(editor.edit, self.random), EDIT_SECONDS)
                 for editor in self.editors
             ),
         ]

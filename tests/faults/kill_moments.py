@@ -54,9 +54,9 @@ class Victim(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Blow:
-    """One kill. `seconds`: after which it comes; `seam`: at which call to the disk it comes instead (see
-    `kill_seams`), in a compaction where there is one; `count`: of acknowledgements, or of lines that a
-    backup says of its progress; `victim`: of a backup."""
+    """One kill. `seconds`: after which it comes, or the backup begins; `seam`: at which call to the disk it
+    comes instead (see `kill_seams`), in a compaction where there is one; `count`: of acknowledgements,
+    or of lines that a backup says of its progress; `victim`: of a backup."""
 
     moment: Moment
     seconds: float = 0.0
@@ -73,8 +73,9 @@ LINES = (1, 6)  # of the progress of a backup, which has fewer
 TIMED_DEPLOYS = 0.3  # of all
 
 
-def blows_of(random: Random) -> list[Blow]:
+def blows_of(seed: int) -> list[Blow]:
     """Those of one life of a data directory."""
+    random = Random(seed)
     first, rest = list(LIFE[:FIRST]), list(LIFE[FIRST:])
     random.shuffle(rest)
     return [blow_at(moment, random) for moment in first + rest]
@@ -95,7 +96,8 @@ def blow_at(moment: Moment, random: Random) -> Blow:
         case Moment.COUNT:
             return Blow(moment, count=random.randint(*COUNTS))
         case Moment.BACKUP:
-            return Blow(moment, count=random.randint(*LINES), victim=random.choice(list(Victim)))
+            seconds, count = random.uniform(*LOAD_SECONDS), random.randint(*LINES)
+            return Blow(moment, seconds, count=count, victim=random.choice(list(Victim)))
         case Moment.DEPLOY if random.random() < TIMED_DEPLOYS:
             return Blow(moment, seconds=random.uniform(0, DEPLOY_SECONDS))
         case Moment.DEPLOY:  # the record of the migration; then the objects that it deletes
