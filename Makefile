@@ -2,13 +2,14 @@
 
 PORT ?= 8787
 DATA_DIR ?= state
+MINUTES ?= 5
 VENV := .venv
 BIN := $(VENV)/bin
 # The page of the inspector; of its files the one that is made last.
 PAGE := admin/inspector_licenses.txt
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor inspector wheel screenshots test check settings bench instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench fuzz instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -22,6 +23,7 @@ help:
 	@echo "make settings"
 	@echo "             write docs/settings.md, the page of the settings, from the code"
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
+	@echo "make fuzz    search for input that a decoder fails with; MINUTES=$(MINUTES) for all of them"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make screenshots"
@@ -87,6 +89,10 @@ settings: $(VENV)/.developed
 bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/.installed
 	$(BIN)/python -m benchmarks --results
 
+# Every decoder in turn, led by coverage; what it finds is in build/fuzz.
+fuzz: $(VENV)/.fuzzed
+	$(BIN)/python -m tests.fuzz all --minutes $(MINUTES)
+
 # Count the instructions of each kind of event, and record them: what `test` compares with.
 instructions: $(VENV)/.developed
 	$(BIN)/python -m tests.instructions
@@ -103,6 +109,10 @@ $(VENV)/.developed: pyproject.toml $(VENV)/.installed | $(PAGE)
 
 $(VENV)/.benched: pyproject.toml $(VENV)/.developed
 	$(BIN)/pip install --quiet --group bench
+	touch $@
+
+$(VENV)/.fuzzed: pyproject.toml $(VENV)/.developed
+	$(BIN)/pip install --quiet --group fuzz
 	touch $@
 
 # What drives a real browser, Yjs clients, and workerd; the tests that need them say so where npm is

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from . import limits
-from .errors import Forbidden, InvalidArgument, PayloadTooLarge
+from .errors import Forbidden, PayloadTooLarge
 from .json_values import is_plain
 from .yjs_protocol import AwarenessEntry, awareness_payload
 
