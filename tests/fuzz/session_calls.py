@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -63,19 +64,19 @@ class Caller:
     answered. `end`: the code that the host closed with."""
 
     def __init__(self, host: Host) -> None:
-        self._to_host, self._from_us = anyio.create_memory_object_stream[dict[str, Any]](1_000)
+        self._to_host: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._assembler = Assembler()
         self.answers: Counter[int] = Counter()
         self.end: int | None = None
-        self.connection = RemoteConnection(host, self._from_us.receive, self._hear)
+        self.connection = RemoteConnection(host, self._to_host.get, self._hear)
 
     def say(self, data: bytes) -> None:
         """Send one message."""
-        self._to_host.send_nowait({"type": "websocket.receive", "bytes": data})
+        self._to_host.put_nowait({"type": "websocket.receive", "bytes": data})
 
     def leave(self) -> None:
         """The connection is lost."""
-        self._to_host.send_nowait({"type": "websocket.disconnect", "code": 1006})
+        self._to_host.put_nowait({"type": "websocket.disconnect", "code": 1006})
 
     async def _hear(self, message: Any) -> None:
         if message["type"] == "websocket.close":
