@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from roomhost.actors import (
     awareness,
-    cursors,
     json_values,
     packed_values,
     tokens,
@@ -21,6 +21,7 @@ from roomhost.actors.errors import InvalidArgument
 from roomhost.actors.varints import read_var_bytes
 from roomhost.runtime import direct_protocol, http_protocol, message_frames, remote_frames
 from roomhost.storage import codec, log_record
+from roomhost.storage.messagepack import unpack
 
 from .targets import remote, storage, yjs
 
@@ -30,7 +31,7 @@ Break = Callable[[Patch], None]
 
 def _codec_lets_errors_out(patch: Patch) -> None:
     """Bytes of a date that is none raise what `datetime` raises."""
-    patch.setattr(storage, "decode", lambda data: codec.unpack(data, codec._RESTORE_AT[0]))
+    patch.setattr(storage, "decode", lambda data: unpack(data, codec._RESTORE_AT[0]))
 
 
 def _codec_reads_integers_unsigned(patch: Patch) -> None:
@@ -91,7 +92,7 @@ def _awareness_keeps_who_has_left(patch: Patch) -> None:
 
 def _cursors_are_not_signed(patch: Patch) -> None:
     """One is good in every room."""
-    patch.setattr(cursors.hmac, "compare_digest", lambda one, other: True)
+    patch.setattr("roomhost.actors.cursors.hmac.compare_digest", lambda one, other: True)
 
 
 def _tokens_are_for_everybody(patch: Patch) -> None:
@@ -162,7 +163,7 @@ def _pieces_are_dropped(patch: Patch) -> None:
     def on_body(self: Any, body: bytes) -> None:
         self._body_bytes += len(body)
         if self._body_bytes == len(body):
-            http_protocol.HttpToolsProtocol.on_body(self, body)
+            HttpToolsProtocol.on_body(self, body)
 
     patch.setattr(http_protocol.HttpProtocol, "on_body", on_body)
 
