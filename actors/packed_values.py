@@ -7,6 +7,7 @@ all. So nothing is decoded without a type.
 
 from __future__ import annotations
 
+from types import GenericAlias
 from typing import Annotated, Any
 
 import msgspec
@@ -26,7 +27,7 @@ def _near() -> Any:
     scalar: Any = bool | int | Finite | str | None
     kind = scalar
     for _ in range(NEAR_LEVELS):
-        kind = scalar | list[kind] | dict[str, kind]
+        kind = scalar | GenericAlias(list, (kind,)) | GenericAlias(dict, (str, kind))
     return kind
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from .search import search
-from .targets import TARGETS
+from .table import TARGETS
 
 EXAMPLES = 300
 # An event loop, or a document, is behind these.

@@ -70,7 +70,10 @@ def run_export_file(data: bytes) -> None:
 def run_settings(data: bytes) -> None:
     """As variables, a line each, and as a file: HostError that names no secret, or settings."""
     lines = data.decode("utf-8", "replace").split("\n")[:8]
-    environ = {f"ROOMHOST_{name.upper()}": value for name, _, value in (line.partition("=") for line in lines)}
+    environ = {
+        f"ROOMHOST_{name.upper()}": value
+        for name, _, value in (line.partition("=") for line in lines)
+    }
     for name in FILES:
         environ.pop(f"ROOMHOST_{name.upper()}", None)
     path = _Files.path("roomhost.toml")
@@ -120,7 +123,8 @@ _bodies = (
     ),
     _with_operation("objects", binding="A"),
 )
-_literals = tuple(literal(value, 4_096)[0].encode() for value in VALUES) + (
+_literals = (
+    *(literal(value, 4_096)[0].encode() for value in VALUES),
     b'{"a": [1, null, true]}',
     b"-5",
     b"{1, 2.5, -0.0}",
@@ -161,10 +165,12 @@ TARGETS = (
         ),
         {
             "lists": lambda size: b"\x00" + b'{"x":' + b"[" * size,
-            "entries": lambda size: _bodies[2][:1]
-            + b'{"roomhost_object":1,"binding":"A","id":"","entries":['
-            + b'["","wA=="],' * (size // 12)
-            + b'["","wA=="]]}',
+            "entries": lambda size: (
+                _bodies[2][:1]
+                + b'{"roomhost_object":1,"binding":"A","id":"","entries":['
+                + b'["","wA=="],' * (size // 12)
+                + b'["","wA=="]]}'
+            ),
         },
     ),
     Target(
