@@ -22,6 +22,7 @@ from .durable_object import ActorClass, DurableObject
 from .errors import OverloadedError, unserved
 from .event_kind import ResetCause
 from .events import CURRENT, RunEvent
+from .instance_limit import InstanceLimit
 from .object_id import RecordedId
 from .slot import Slot
 from .task_pool import TaskPool
@@ -77,12 +78,13 @@ class Engine:
         self.refusal: Callable[[], BaseException] | None = None
         # A slot lives as long as anyone cares: a stub, or the host while something is in memory.
         self._slots: WeakValueDictionary[tuple[int, bytes], Slot] = WeakValueDictionary()
-        self._resident: set[Slot] = set()
+        self._resident: dict[Slot, None] = {}  # in order of arrival
+        self.instances = InstanceLimit(settings.max_instances, clock, lambda: self.resident)
         # Objects that were reset while the writer had batches of theirs: see `may_start`.
         self._unsettled: dict[tuple[int, bytes], list[Callable[[], object]]] = {}
         self._on_quiet: list[Callable[[], object]] = []
         partition.on_idle(self.became_quiet)
-        self._watchdog = CommitWatchdog(partition, self.timers, clock, self._commits_are_stuck)
+        self._watchdog = CommitWatchdog(partition, self.timers, self._commits_are_stuck)
 
     @property
     def known(self) -> list[Slot]:
@@ -140,8 +142,10 @@ class Engine:
 
     def activation(self, slot: Slot) -> Activation:
         """A new activation for a slot that has none."""
+        commits = self.commits_of(slot)
         slot.meter.activations += 1
-        return Activation(slot, self, slot.actor_class, self.commits_of(slot))
+        self.instances.count += 1
+        return Activation(slot, self, slot.actor_class, commits)
 
     def commits_of(self, slot: Slot) -> Commits:
         """What makes writes of an object durable, for its one owner."""
@@ -160,7 +164,7 @@ class Engine:
         the state before them, and they would land under it. Nor while one of older code is there.
         Its events wait until then.
         """
-        self._resident.add(slot)
+        self._resident[slot] = None
         if slot.retired is not None:
             return False
 
@@ -206,7 +210,7 @@ class Engine:
 
     def forget(self, slot: Slot) -> None:
         """Nothing of the object is in memory."""
-        self._resident.discard(slot)
+        self._resident.pop(slot, None)
 
     def deliver_plainly(self, slot: Slot, event: CallEvent) -> None:
         """Deliver a call to an object, once what the calling object wrote before is durable."""

@@ -30,6 +30,7 @@ from .edits import evict
 from .errors import DurableObjectError, HostError
 from .event_kind import ResetCause
 from .failed_keys import FailedKeys
+from .intake import Intake
 from .object_id import DurableObjectId, IdFactory, maker_of
 from .observer import Observer
 from .public_url import PublicUrl
@@ -106,13 +107,14 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
-        self.failed_keys = FailedKeys(self.clock, self.settings.trusted_proxies)
+        self.intake = Intake(self.settings.max_incoming_bytes)
+        self.failed_keys = FailedKeys(self.clock, self.settings.trusted_proxies, self.intake)
         self.observer = Observer(self.settings, self.clock)
         self.started_ms = 0  # since the epoch, once it has
         self._run_alarms = run_alarms
         self._refuse_orphans = refuse_orphans
         self._wrap_commit = wrap_commit
-        self._on_refuse: set[Callable[[], object]] = set()
+        self._on_refuse: dict[Callable[[], object], None] = {}
         self._asgi: ASGIApp | None = None
         self._front: HostASGI | None = None
         self._directory: DataDirectory | None = None
@@ -177,6 +179,7 @@ class Host:
                 self._directory.partition,
                 deliver=backend.call_from_thread,
                 soon=backend.call_soon,
+                max_map_bytes=self.settings.max_storage_bytes,
                 wrap_commit=self._wrap_commit,
             )
         except BaseException:
@@ -368,7 +371,7 @@ class Host:
         callers get a retryable error, no alarm starts."""
         self.engine.alarms.stop()
         self.engine.refusal = _stopping
-        waiting, self._on_refuse = self._on_refuse, set()
+        waiting, self._on_refuse = self._on_refuse, {}
         for callback in waiting:
             callback()
 
@@ -378,11 +381,11 @@ class Host:
         is. For what would go on for ever, a stream of events say."""
         if self.engine.refusal is not None:
             callback()
-        self._on_refuse.add(callback)
+        self._on_refuse[callback] = None
         try:
             yield
         finally:
-            self._on_refuse.discard(callback)
+            self._on_refuse.pop(callback, None)
 
     async def _drain(self) -> None:
         engine = self.engine
