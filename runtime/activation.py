@@ -96,7 +96,7 @@ class Activation:
         self.new_waiter = engine.backend.waiter
         self.state = ActivationState.STARTING
         self.broken: BaseException | None = None
-        self.events: set[Event] = set()  # from delivery until the outcome has left
+        self.events: dict[Event, None] = {}  # in order, from delivery until the outcome has left
         self.pins = 0  # accepted sockets that cannot hibernate
         self.turn: Event | None = None  # whose code runs right now
         self._idleness = Idleness(self)
@@ -165,7 +165,7 @@ class Activation:
         event.gate.wait(admit, _ignore)  # a reset tells the event itself
 
     def _overdue(self, event: Event) -> None:
-        self.events.discard(event)
+        self.events.pop(event, None)
         self.meter.refused(self.slot, event, waited_too_long())
 
     def begin(self, event: Event) -> Suspended | None:
@@ -216,7 +216,7 @@ class Activation:
     def adopt(self, event: Event) -> None:
         """The event is in flight from now on: it keeps the instance in memory."""
         event.activation = self
-        self.events.add(event)
+        self.events[event] = None
 
     def launch(self, event: Event) -> None:
         """Run an event that the object's own code started; it has been adopted."""
@@ -328,7 +328,7 @@ class Activation:
         """The handler of `event` ended well: its outcome leaves when it may."""
         gate = self.commits.gate
         if gate.is_open or event.internal:
-            self.events.discard(event)
+            self.events.pop(event, None)
             self.meter.ended(event)
             event.succeed(result)
             if not self.events:
@@ -339,7 +339,7 @@ class Activation:
 
     def left(self, event: Event, result: Any, cause: BaseException | None) -> None:
         """The output gate opened for the outcome of `event`, or refused it with a cause."""
-        self.events.discard(event)
+        self.events.pop(event, None)
         if cause is None:
             self.meter.ended(event)
             event.succeed(result)
@@ -356,7 +356,7 @@ class Activation:
             self.meter.refused(self.slot, event, error)
 
     def _fail(self, event: Event, error: BaseException) -> None:
-        self.events.discard(event)
+        self.events.pop(event, None)
         self._count(event, error)
         event.fail(error)
         self._check_idle()
@@ -364,7 +364,7 @@ class Activation:
     def _failed(self, event: Event, error: BaseException) -> None:
         """The handler of `event` ended with an error, which leaves as a result would."""
         if event.finished:
-            self.events.discard(event)
+            self.events.pop(event, None)
             self._check_idle()
             return
 

@@ -77,7 +77,7 @@ class Engine:
         self.refusal: Callable[[], BaseException] | None = None
         # A slot lives as long as anyone cares: a stub, or the host while something is in memory.
         self._slots: WeakValueDictionary[tuple[int, bytes], Slot] = WeakValueDictionary()
-        self._resident: set[Slot] = set()
+        self._resident: dict[Slot, None] = {}  # in order of arrival
         # Objects that were reset while the writer had batches of theirs: see `may_start`.
         self._unsettled: dict[tuple[int, bytes], list[Callable[[], object]]] = {}
         self._on_quiet: list[Callable[[], object]] = []
@@ -160,7 +160,7 @@ class Engine:
         the state before them, and they would land under it. Nor while one of older code is there.
         Its events wait until then.
         """
-        self._resident.add(slot)
+        self._resident[slot] = None
         if slot.retired is not None:
             return False
 
@@ -206,7 +206,7 @@ class Engine:
 
     def forget(self, slot: Slot) -> None:
         """Nothing of the object is in memory."""
-        self._resident.discard(slot)
+        self._resident.pop(slot, None)
 
     def deliver_plainly(self, slot: Slot, event: CallEvent) -> None:
         """Deliver a call to an object, once what the calling object wrote before is durable."""

@@ -16,7 +16,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from .faults import Fault
+from .faults import A_WRITE, Fault, Temptation
 from .threads import Scheduler
 
 SECTOR_BYTES = 512  # what a disk writes whole or not at all
@@ -58,6 +58,8 @@ class SimulatedDisk:
         self.full = False
         self.stick_next = self.break_next = self.shorten_next = False
         self.refuse_next: list[Exception] = []  # by LMDB
+        self.tempt: Callable[[Temptation], object] = id
+        self.disturbances = 0  # calls that failed
 
     def mend(self) -> None:
         """No more faults."""
@@ -93,8 +95,8 @@ class SimulatedDisk:
         """What LMDB's commit takes, before it is done. lmdb.Error: it fails."""
         self._threads.give_way()
         if self.refuse_next:
-            error = self.refuse_next.pop(0)
-            raise error
+            self.disturbances += 1
+            raise self.refuse_next.pop(0)
 
         self.delay("LMDB's commit")
 
@@ -118,7 +120,7 @@ class SimulatedDisk:
         """`os.open`."""
         new = bool(flags & os.O_CREAT) and not os.path.lexists(path)
         if new and self.full:
-            raise _no_space()
+            raise self._error(errno.ENOSPC)
 
         file = os.open(path, flags, mode)
         self._paths[file] = Path(path)
@@ -132,7 +134,7 @@ class SimulatedDisk:
         """`os.pwrite`: how much of it was written."""
         rng, path = self._rng, self._paths[file]
         if self.full and rng.random() < 0.7:
-            raise _no_space()
+            raise self._error(errno.ENOSPC)
 
         if self.shorten_next and len(data) > 1:
             self.shorten_next = False
@@ -144,13 +146,14 @@ class SimulatedDisk:
 
         write = Write(path, offset, data)
         self._in_flight.append(write)
+        self.tempt(A_WRITE)
         try:
             self.delay("a write")
             if self.break_next:
                 self.break_next = False
                 self._happened(Fault.BROKEN_DISK)
                 self._tear(path, write)
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
+                raise self._error(errno.EIO)
 
             written = os.pwrite(file, data, offset)
         finally:
@@ -177,6 +180,10 @@ class SimulatedDisk:
     def free_bytes(self) -> int:
         """What may still be written."""
         return 0 if self.full else PLENTY_BYTES
+
+    def _error(self, number: int) -> OSError:
+        self.disturbances += 1
+        return OSError(number, os.strerror(number))
 
     def _copy_of(self, path: Path, before: Path) -> Path:
         return self.directory / path.relative_to(before)
@@ -225,7 +232,3 @@ class SimulatedOS:
 class _Space:
     f_bavail: int
     f_frsize: int = 1
-
-
-def _no_space() -> OSError:
-    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

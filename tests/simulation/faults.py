@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from random import Random
@@ -54,15 +54,44 @@ class Faults:
     crashes: int = 2  # crashes, restarts and broken disks, at most
 
 
+@dataclass(frozen=True)
+class Temptation:
+    """How likely a crash comes within so many steps of what begins."""
+
+    likely: float
+    steps: int
+
+
+A_START = Temptation(0.1, 20)
+A_STOP = Temptation(0.15, 30)
+A_WRITE = Temptation(0.01, 3)
 NO_FAULTS = Faults(most=0)
 STOPPING = (Fault.CRASH, Fault.RESTART, Fault.BROKEN_DISK)
 
 
+class Plan:
+    """Faults at given steps, and no others."""
+
+    def __init__(self, plan: Mapping[int, Fault], strike: Callable[[Fault], object]) -> None:
+        self._left = sorted(plan.items(), key=lambda item: -item[0])
+        self._strike = strike
+        self.active = True
+
+    def step(self, number: int) -> None:
+        """A step begins."""
+        while self.active and self._left and number >= self._left[-1][0]:
+            self._strike(self._left.pop()[1])
+
+    def tempted(self, by: Temptation, number: int) -> None:
+        """Nothing is drawn."""
+
+
 class Nemesis:
-    """Strikes at steps. `strike(fault)` makes it happen."""
+    """Strikes at steps that are drawn. `strike(fault)` makes one happen."""
 
     def __init__(self, faults: Faults, rng: Random, strike: Callable[[Fault], object]) -> None:
         self._rng = rng
+        self._soon: Fault | None = None
         self._strike = strike
         self._weights = {
             Fault(field.name): getattr(faults, field.name)
@@ -82,14 +111,22 @@ class Nemesis:
 
         self._left -= 1
         self._next = self._drawn(number)
-        kinds = list(self._weights)
-        fault = self._rng.choices(kinds, list(self._weights.values()))[0]
+        fault, self._soon = self._soon, None
+        if fault is None or fault not in self._weights:
+            kinds = list(self._weights)
+            fault = self._rng.choices(kinds, list(self._weights.values()))[0]
         if fault in STOPPING:
             self._stops_left -= 1
             if self._stops_left <= 0:
                 for each in STOPPING:
                     self._weights.pop(each, None)
         self._strike(fault)
+
+    def tempted(self, by: Temptation, number: int) -> None:
+        """At this step something begins in which a crash is worth more than elsewhere."""
+        if self._rng.random() < by.likely:
+            self._soon = Fault.CRASH
+            self._next = min(self._next, number + self._rng.randint(1, by.steps))
 
     def _drawn(self, number: int) -> int:
         return number + 1 + int(self._rng.expovariate(1 / self._mean))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-MAX_NODES = 200_000  # of one search, which has some hundred in a history of this folder
+MAX_NODES = 20_000  # of one search, which has some hundred in a history of this folder
 
 State = TypeVar("State", bound=Hashable)
 
@@ -73,6 +73,9 @@ class Search(Generic[State]):
         self._required = [
             index for index, operation in enumerate(self._operations) if operation.required
         ]
+        self._optional = [
+            index for index, operation in enumerate(self._operations) if not operation.required
+        ]
         self._model = model
         self._furthest = Node(0, float("-inf"), len(self._required), initial)
         self._nodes = 0
@@ -106,15 +109,28 @@ class Search(Generic[State]):
         """With one more operation placed; the best guess last."""
         found: list[tuple[float, Node[State]]] = []
         for index, operation in self._minimal(node):
-            left = node.left - operation.required
+            required = operation.required
             latest = max(node.latest, operation.begin)
-            states = self._model(node.state, operation.input, operation.output)
-            found += [
-                (operation.end, Node(node.placed | 1 << index, latest, left, state))
-                for state in states
-            ]
+            for state in self._model(node.state, operation.input, operation.output):
+                placed = node.placed | 1 << index
+                successor = Node(placed, latest, node.left - required, state)
+                if state != node.state:
+                    found.append((operation.end, successor))
+                elif required:
+                    if not self._cut_off(node, operation.begin):
+                        # What reads the state as it is can as well do it now.
+                        return [successor]
+                    found.append((operation.end, successor))
+                # What changes nothing, and may be left out, is.
         found.sort(key=_end_of, reverse=True)
         return [successor for _, successor in found]
+
+    def _cut_off(self, node: Node[State], begin: float) -> bool:
+        """Whether an operation that may still be placed could not be after this begin."""
+        return any(
+            not node.placed >> index & 1 and node.latest <= self._operations[index].end < begin
+            for index in self._optional
+        )
 
     def _minimal(self, node: Node[State]) -> Iterator[tuple[int, Operation]]:
         """The operations that may be the next: none that has to be placed ended before they began."""

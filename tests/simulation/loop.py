@@ -18,11 +18,13 @@ from contextvars import Context, copy_context
 from dataclasses import dataclass
 from functools import partial
 from random import Random
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
-from .threads import Deadlock, Scheduler, Thread
+from .threads import Deadlock, RunFailed, Scheduler, Thread
 
 FRAMES_OF_A_TASK = 3  # that are told of one that waits
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 OWN_NAME = "Task-"  # what asyncio calls a task that nobody named
 
 
@@ -48,7 +50,7 @@ class Pace:
         )
 
 
-class TooManySteps(BaseException):
+class TooManySteps(RunFailed):
     """The run did not end."""
 
 
@@ -66,6 +68,8 @@ class SimulatedTask(asyncio.Task[Any]):
 class SimulatedLoop(asyncio.BaseEventLoop):
     """The loop of one run. `on_step` is called before each step; `trace` has a number for each."""
 
+    _scheduled: list[Any]  # of the base: a heap of timers
+
     def __init__(self, rng: Random, pace: Pace, max_steps: int) -> None:
         super().__init__()
         self._rng = rng
@@ -76,6 +80,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._waking: list[asyncio.Handle] = []
         self._serials = itertools.count(1)
         self._first: SimulatedTask | None = None
+        self._aborted: RunFailed | None = None
         self.threads = Scheduler(rng, self, pace.preempt)
         self.threads.on_turn = self._thread_runs
         self.threads.on_blocked_step = self._blocked_step
@@ -100,14 +105,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._first = task
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         handle = asyncio.Handle(callback, args, self, context)
         self._add(handle)
         return handle
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         if self.is_closed():
             raise RuntimeError("Event loop is closed")
@@ -115,13 +120,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return self.call_soon(callback, *args, context=context)
 
     def run_in_executor(
-        self, executor: Any, func: Callable[..., Any], *args: Any
-    ) -> asyncio.Future[Any]:
+        self, executor: Any, func: Callable[[*Ts], T], *args: *Ts
+    ) -> asyncio.Future[T]:
         return self.run_in_thread(partial(func, *args))
 
-    def run_in_thread(self, function: Callable[[], Any]) -> asyncio.Future[Any]:
+    def run_in_thread(self, function: Callable[[], T]) -> asyncio.Future[T]:
         """What `function()` returns or raises, in a thread, with the context that is now."""
-        future = self.create_future()
+        future: asyncio.Future[T] = self.create_future()
 
         def run() -> None:
             try:
@@ -134,6 +139,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         Thread(self.threads, run, "a worker", context=copy_context()).start()
         return future
 
+    def abort(self, why: str) -> None:
+        """End the run at its next step. RunFailed, from `run_until_complete`."""
+        self._aborted = RunFailed(why)
+
     def note(self, text: str) -> None:
         """Add something to what is told."""
         if self.tell is not None:
@@ -142,6 +151,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def unbound(self) -> None:
         """As many steps again, to clean up."""
         self._max_steps = self.steps + self._max_steps
+        self._aborted = None
 
     def stuck(self) -> str:
         """Who waits for what, in words."""
@@ -165,7 +175,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._run(handle, first.serial)
             return
 
-        if self._scheduled and self._scheduled[0]._when <= self._now:
+        if self._scheduled and self._scheduled[0].when() <= self._now:
             self._move_due()
         self.threads.wake_due()
         while not (self._plain or self._waking or self.threads.runnable):
@@ -176,6 +186,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _take_step(self) -> None:
         self.steps += 1
+        if self._aborted is not None:
+            raise self._aborted
+
         if self.steps > self._max_steps:
             raise TooManySteps(f"the run did not end in {self._max_steps} steps: {self.stuck()}")
 
@@ -202,16 +215,16 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if pace.in_order and rng.random() < pace.in_order:
             index = 0
         handle = waking.pop(index)
-        self._run(handle, handle._callback.__self__.serial)  # type: ignore[attr-defined]
+        self._run(handle, hash(_task_of(handle)))
 
     def _run(self, handle: asyncio.Handle, serial: int) -> None:
-        if handle._cancelled:
+        if handle.cancelled():
             return
 
         self.trace.append(serial)
         if self.tell is not None:
             self.note(_words(handle))
-        handle._run()
+        _run_handle(handle)
 
     def _thread_runs(self, thread: Thread) -> None:
         self.trace.append(-thread.serial)
@@ -219,11 +232,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _wait_for_timer(self) -> bool:
         """Move time to the next timer; False: there is none."""
-        while self._scheduled and self._scheduled[0]._cancelled:
+        while self._scheduled and self._scheduled[0].cancelled():
             self._pop_timer()
         when = self.threads.next_timer
-        if self._scheduled and (when is None or self._scheduled[0]._when < when):
-            when = self._scheduled[0]._when
+        if self._scheduled and (when is None or self._scheduled[0].when() < when):
+            when = self._scheduled[0].when()
         if when is None:
             return False
 
@@ -233,18 +246,19 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return True
 
     def _move_due(self) -> None:
-        while self._scheduled and self._scheduled[0]._when <= self._now:
+        while self._scheduled and self._scheduled[0].when() <= self._now:
             handle = self._pop_timer()
-            if not handle._cancelled:
+            if not handle.cancelled():
                 self._add(handle)
 
     def _pop_timer(self) -> asyncio.TimerHandle:
-        handle: asyncio.TimerHandle = heapq.heappop(self._scheduled)
-        handle._scheduled = False
-        return handle
+        handle: Any = heapq.heappop(self._scheduled)
+        handle._scheduled = False  # else its cancellation counts as one in the heap
+        timer: asyncio.TimerHandle = handle
+        return timer
 
     def _add(self, handle: asyncio.Handle) -> None:
-        if type(getattr(handle._callback, "__self__", None)) is SimulatedTask:
+        if type(_task_of(handle)) is SimulatedTask:
             self._waking.append(handle)
         else:
             self._plain.append(handle)
@@ -267,11 +281,16 @@ def _settle(settle: Callable[[Any], object], future: asyncio.Future[Any], outcom
         settle(outcome)
 
 
-def _task_of(handle: asyncio.Handle) -> object:
+def _run_handle(handle: Any) -> None:
+    handle._run()
+
+
+def _task_of(handle: Any) -> object:
+    """Whose step or wake-up it is, if it is one."""
     return getattr(handle._callback, "__self__", None)
 
 
-def _words(handle: asyncio.Handle) -> str:
+def _words(handle: Any) -> str:
     task = _task_of(handle)
     if isinstance(task, SimulatedTask):
         return f"task {task.serial} {_name_of(task)} at {_place_of(task)}"

@@ -16,7 +16,7 @@ from roomhost.runtime.edits import evict
 from roomhost.runtime.settings import HostSettings
 from roomhost.storage import DataDirectoryError, StorageError
 
-from .faults import Fault
+from .faults import A_START, A_STOP, Fault, Temptation
 from .world import GENERATION, Workload, World
 
 HOUR_MS = 3_600_000
@@ -49,6 +49,7 @@ class Process:
         self._well = False  # nothing more is broken
         self._postponed: Fault | None = None
         self._closing: list[asyncio.Task[Any]] = []  # what crashed hosts leave to be cleaned up
+        self.tempt: Callable[[Temptation], object] = id
         self._strikes: dict[Fault, Callable[[], object]] = {
             Fault.CRASH: self.crash,
             Fault.RESTART: self._restart,
@@ -145,6 +146,8 @@ class Process:
         """The life of one host."""
         world, gone, stop = self._world, self._gone, self._stop
         generation = world.begins()
+        disturbed = world.disk.disturbances
+        self.tempt(A_START)
         GENERATION.set(generation)
         host = self._host = Host(
             self._workload.app(),
@@ -160,8 +163,7 @@ class Process:
                     await stop.wait()
         except (DataDirectoryError, HostError, StorageError) as error:
             if self._host is host and not self._up:
-                world.loop.note(f"a host could not start: {error}")
-                self._count(Fault.REFUSED_START)
+                self._refused(error, disturbed)
             elif self._host is host:
                 world.loop.failures.append(f"a host failed: {_words(error)}")
         except HostCrashed:
@@ -187,6 +189,13 @@ class Process:
             gone.set()
             life.cancel()
 
+    def _refused(self, error: Exception, disturbed: int) -> None:
+        """A host did not start; that is well only if the disk had a fault meanwhile."""
+        self._count(Fault.REFUSED_START)
+        self._world.loop.note(f"a host could not start: {error}")
+        if self._world.disk.disturbances == disturbed:
+            self._world.loop.abort(f"a host does not start on a disk that is well: {error}")
+
     def _is_starting_now(self) -> bool:
         """Whether the code that waits in the loop's own thread is the start of a host."""
         return (
@@ -201,6 +210,7 @@ class Process:
             self._count(Fault.RESTART)
             self._world.runs(None)
             self._stop.set()
+            self.tempt(A_STOP)
 
     def _deploy(self) -> None:
         if (host := self._world.running) is not None:

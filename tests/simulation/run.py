@@ -9,7 +9,7 @@ import logging
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +22,11 @@ from roomhost.runtime.temporary import MEMORY
 from .clock import SimulatedClock
 from .disk import SimulatedDisk
 from .entropy import seeded
-from .faults import Nemesis
-from .loop import Pace, SimulatedLoop, TooManySteps
+from .faults import Fault, Nemesis, Plan
+from .loop import Pace, SimulatedLoop
 from .process import Process
 from .seams import Bounds, simulated
-from .threads import Deadlock
+from .threads import RunFailed
 from .world import Workload, World
 
 MAX_STEPS = 100_000
@@ -52,8 +52,10 @@ def simulate(
     workload_factory: Callable[[], Workload],
     seed: int,
     tell: Callable[[str], object] | None = None,
+    plan: Mapping[int, Fault] | None = None,
 ) -> Result:
-    """Run a workload once. `tell` gets each step, in words."""
+    """Run a workload once. `tell` gets each step, in words; `plan`: faults by step, in place of those
+    that are drawn."""
     streams = Random(seed)
     scheduling, disk_rng, fault_rng, own, start = (
         Random(streams.getrandbits(64)) for _ in range(5)
@@ -78,7 +80,7 @@ def simulate(
             seeded(start.getrandbits(64)),
             simulated(loop, disk, Bounds.drawn(start)),
         ):
-            complaints = _run(world, workload, fault_rng)
+            complaints = _run(world, workload, fault_rng, plan)
         complaints += errors
     finally:
         shutil.rmtree(root)
@@ -93,10 +95,17 @@ def simulate(
     )
 
 
-def _run(world: World, workload: Workload, rng: Random) -> list[str]:
+def _run(
+    world: World, workload: Workload, rng: Random, plan: Mapping[int, Fault] | None
+) -> list[str]:
     loop = world.loop
     process = Process(world, workload, make_settings(workload.settings), rng)
-    nemesis = Nemesis(workload.faults, rng, process.strike)
+    nemesis: Nemesis | Plan
+    if plan is None:
+        nemesis = Nemesis(workload.faults, rng, process.strike)
+    else:
+        nemesis = Plan(plan, process.strike)
+    process.tempt = world.disk.tempt = lambda by: nemesis.tempted(by, loop.steps)
 
     def step() -> None:
         process.step()
@@ -118,7 +127,7 @@ def _run(world: World, workload: Workload, rng: Random) -> list[str]:
     complaints: list[str] = []
     try:
         loop.run_until_complete(loop.create_task(main(), name="the run"))
-    except (Deadlock, TooManySteps) as error:
+    except RunFailed as error:
         complaints.append(str(error))
     except Exception as error:
         complaints.append(f"the workload failed: {error!r}")
@@ -143,7 +152,7 @@ def _clean_up(world: World) -> None:
             for task in tasks:
                 task.cancel()
             loop.run_until_complete(asyncio.wait(tasks, timeout=60))
-    except (Deadlock, TooManySteps):
+    except RunFailed:
         pass
     loop.threads.kill_all()
     loop.close()

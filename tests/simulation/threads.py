@@ -23,8 +23,12 @@ TICK_SECONDS = 0.000_001  # the shortest wait
 T = TypeVar("T")
 
 
-class Deadlock(BaseException):
-    """Nobody can go on; it says who waits for what. No code of the product catches it."""
+class RunFailed(BaseException):
+    """The run cannot go on; it says why. No code of the product catches it."""
+
+
+class Deadlock(RunFailed):
+    """Nobody can go on; it says who waits for what."""
 
 
 class Killed(BaseException):
@@ -393,6 +397,9 @@ class Event:
             return bool(self._changed.wait_for(self.is_set, timeout))
 
 
+ALock = Lock  # where a method of that name hides it
+
+
 class Threading:
     """What stands in for the module `threading` in modules of the product."""
 
@@ -413,7 +420,7 @@ class Threading:
         """A new lock."""
         return Lock(self._scheduler)
 
-    def Condition(self, lock: Lock | None = None) -> Condition:
+    def Condition(self, lock: ALock | None = None) -> Condition:
         """A new condition."""
         return Condition(self._scheduler, lock)
 

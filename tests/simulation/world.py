@@ -43,9 +43,20 @@ class Observed:
 class Workload(Protocol):
     """What is run, and what must be true of it. One instance serves one run."""
 
-    name: str
-    faults: Faults
-    settings: dict[str, Any]
+    @property
+    def name(self) -> str:
+        """What it is called in reports and commands."""
+        ...
+
+    @property
+    def faults(self) -> Faults:
+        """Which faults it can bear, and how likely each is."""
+        ...
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Fields of `HostSettings`."""
+        ...
 
     def app(self) -> App:
         """The application, made anew for each host and each deploy."""

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from ..world import Workload
 from .alarms import Alarms
 from .counters import Counters
+from .tallies import Tallies
 from .transfers import Transfers
 
 WORKLOADS: dict[str, Callable[[], Workload]] = {
+    "tallies": Tallies,
     "counters": Counters,
     "transfers": Transfers,
     "alarms": Alarms,
