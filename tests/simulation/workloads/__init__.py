@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..world import Workload
+from .alarms import Alarms
+from .counters import Counters
 from .tallies import Tallies
+from .transfers import Transfers
 
 WORKLOADS: dict[str, Callable[[], Workload]] = {
     "tallies": Tallies,
+    "counters": Counters,
+    "transfers": Transfers,
+    "alarms": Alarms,
 }
