@@ -10,6 +10,7 @@ sending is not taken for lost because its pong waits behind what it sent.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from websockets.frames import Close, Frame, Opcode
@@ -118,11 +119,22 @@ class WebSocketProtocol(DirectProtocol):
         if drain is not None and self.end is None and not self.close_sent:
             drain()
         elif self.end is None:
+            if not self.handshake_complete:
+                self._put_off()
             super().shutdown()
             self._hang_up()
         else:
             self.stop_keepalive()
             self._hang_up()
+
+    def _put_off(self) -> None:
+        """Answer an upgrade that the stop has overtaken: the client may come again, to whoever follows."""
+        if self.initial_response is None:
+            response = self.conn.reject(HTTPStatus.SERVICE_UNAVAILABLE, "this server stops\n")
+            response.headers["Retry-After"] = "1"
+            self.conn.send_response(response)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
 
     def _drain_with(self, drain: Callable[[], None]) -> None:
         self._drain = drain
