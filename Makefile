@@ -2,6 +2,7 @@
 
 PORT ?= 8787
 SEEDS ?= 2000
+MINUTES ?= 5
 DATA_DIR ?= state
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ BIN := $(VENV)/bin
 PAGE := admin/inspector_licenses.txt
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor inspector wheel screenshots test check settings bench simulate instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench simulate soak instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -25,6 +26,8 @@ help:
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
 	@echo "make simulate"
 	@echo "             run SEEDS=$(SEEDS) seeds of each workload of the simulation"
+	@echo "make soak    run a host with 5,000 sockets for a while, and judge it: build/soak"
+	@echo "             MINUTES=$(MINUTES)"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make screenshots"
@@ -93,6 +96,10 @@ bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/
 # Any number of runs of the whole core under a seeded scheduler, with a disk that fails.
 simulate: $(VENV)/.developed
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+# A real host under mixed traffic, its memory, files, queues and latencies sampled, judged at the end.
+soak: $(VENV)/.developed
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 # Count the instructions of each kind of event, and record them: what `test` compares with.
 instructions: $(VENV)/.developed

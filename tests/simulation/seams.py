@@ -172,15 +172,17 @@ async def _run_sync(
         return await loop.run_in_thread(partial(function, *args))
 
 
-def _commit_on(disk: SimulatedDisk) -> Callable[[Any, Callable[[Any], object]], None]:
+def _commit_on(disk: SimulatedDisk) -> Callable[..., None]:
     original = environment.Environment._commit
 
-    def commit(self: environment.Environment, write: Callable[[Any], object]) -> None:
+    def commit(
+        self: environment.Environment, write: Callable[[Any], object], **options: Any
+    ) -> None:
         def write_slowly(transaction: Any) -> None:
             write(transaction)
             disk.commit()
 
-        original(self, write_slowly)
+        original(self, write_slowly, **options)
 
     return commit
 

@@ -1,4 +1,4 @@
-"""The workloads of the simulation, by name."""
+"""What is simulated, by name."""
 
 from __future__ import annotations
 
