@@ -124,6 +124,8 @@ class Process:
         world.loop.threads.kill_all()
         world.ended(world.generation)
         world.runs(None)
+        if world.serving is not None:
+            world.serving.crash()
         self._host = None
         gone = self._gone
         if self._up:
@@ -161,17 +163,19 @@ class Process:
                     self._up = True
                     world.runs(host)
                     await stop.wait()
+                    if world.serving is not None:
+                        await world.serving.stop()
         except (DataDirectoryError, HostError, StorageError) as error:
             if self._host is host and not self._up:
                 self._refused(error, disturbed)
             elif self._host is host:
-                world.loop.failures.append(f"a host failed: {_words(error)}")
+                world.loop.abort(f"a host failed: {_words(error)}")
         except HostCrashed:
             pass
         except Exception as error:
             # What becomes of a host that has crashed is nobody's business.
             if self._host is host:
-                world.loop.failures.append(f"a host failed: {_words(error)}")
+                world.loop.abort(f"a host failed: {_words(error)}")
         finally:
             world.ended(generation)
             if self._host is host:
@@ -244,11 +248,10 @@ class Process:
         """Once a write has failed only a restart helps: somebody does that."""
         disk = self._world.disk
         disk.break_next = True
-        generation = self._world.generation
 
         def restart() -> None:
-            disk.break_next = False
-            if self._world.generation == generation and not self._well:
+            broke, disk.break_next = not disk.break_next, False
+            if broke and not self._well:
                 if self._rng.random() < 0.5:
                     self.crash()
                 else:

@@ -40,6 +40,18 @@ class Observed:
     event: Any
 
 
+class Serving(Protocol):
+    """A server in front of the host that runs."""
+
+    def crash(self) -> None:
+        """Its process is gone."""
+        ...
+
+    async def stop(self) -> None:
+        """Take nothing more, and return when every connection is closed; the host stops then."""
+        ...
+
+
 class Workload(Protocol):
     """What is run, and what must be true of it. One instance serves one run."""
 
@@ -94,6 +106,7 @@ class World:
         self.generation = 0
         self.history: list[Observed] = []
         self.faults: Counter[Fault] = Counter()
+        self.serving: Serving | None = None
         self._host: Host | None = None
         self._alive: set[int] = set()  # generations
         self._changed = asyncio.Event()
@@ -107,12 +120,16 @@ class World:
 
     def observe(self, event: Any) -> None:
         """Add something to the history, unless it is the host that says so, and that has crashed."""
-        said_by = GENERATION.get()
-        if said_by and said_by not in self._alive:
+        if not self.is_seen():
             return
 
-        generation = said_by or self.generation
+        generation = GENERATION.get() or self.generation
         self.history.append(Observed(self.loop.steps, self.loop.time() * 1_000, generation, event))
+
+    def is_seen(self) -> bool:
+        """Whether what is said now can be seen: not if a host says it that has crashed."""
+        said_by = GENERATION.get()
+        return not said_by or said_by in self._alive
 
     def spawn(self, function: Callable[..., Awaitable[None]], *args: Any) -> asyncio.Task[None]:
         """Start one more client, which lives across crashes. It must end by itself."""

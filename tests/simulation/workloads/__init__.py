@@ -1,4 +1,4 @@
-"""The workloads of the simulation, by name."""
+"""What is simulated, by name."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable
 from ..world import Workload
 from .alarms import Alarms
 from .counters import Counters
+from .documents import Documents
+from .rooms import Rooms
 from .tallies import Tallies
 from .transfers import Transfers
 
@@ -15,4 +17,6 @@ WORKLOADS: dict[str, Callable[[], Workload]] = {
     "counters": Counters,
     "transfers": Transfers,
     "alarms": Alarms,
+    "rooms": Rooms,
+    "documents": Documents,
 }
