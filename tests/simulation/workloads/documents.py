@@ -90,7 +90,8 @@ class Code:
 
     async def look(self) -> Copy | None:
         """The document as the host has it in the end."""
-        return await self._call(self._read)
+        copy: Copy | None = await self._call(self._read)
+        return copy
 
     async def _read(self, room: Any) -> Copy:
         self._readings += 1
@@ -116,9 +117,9 @@ class Documents:
 
     name = "documents"
     faults = Faults()
-    settings: dict[str, Any] = {"token_secrets": (f"k1:{SECRET}",)}
 
     def __init__(self) -> None:
+        self.settings: dict[str, Any] = {"token_secrets": (f"k1:{SECRET}",)}
         self._clients: list[DocumentClient] = []
         self._code: Code
         self._network: Network

@@ -119,9 +119,9 @@ class Rooms:
 
     name = "rooms"
     faults = Faults()
-    settings: dict[str, Any] = {"token_secrets": (f"k1:{SECRET}",)}
 
     def __init__(self) -> None:
+        self.settings: dict[str, Any] = {"token_secrets": (f"k1:{SECRET}",)}
         self._clients: list[RoomClient] = []
         self._code: list[Code] = []
         self._network: Network
