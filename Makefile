@@ -1,6 +1,8 @@
 # Each target makes its own environment in .venv, with pip alone.
 
 PORT ?= 8787
+SEEDS ?= 2000
+MINUTES ?= 5
 DATA_DIR ?= state
 VENV := .venv
 BIN := $(VENV)/bin
@@ -8,7 +10,7 @@ BIN := $(VENV)/bin
 PAGE := admin/inspector_licenses.txt
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor inspector wheel screenshots test check settings bench instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench simulate soak instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -22,6 +24,10 @@ help:
 	@echo "make settings"
 	@echo "             write docs/settings.md, the page of the settings, from the code"
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
+	@echo "make simulate"
+	@echo "             run SEEDS=$(SEEDS) seeds of each workload of the simulation"
+	@echo "make soak    run a host with 5,000 sockets for a while, and judge it: build/soak"
+	@echo "             MINUTES=$(MINUTES)"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make screenshots"
@@ -86,6 +92,14 @@ settings: $(VENV)/.developed
 # Measure this machine, beside the peers that can be installed; write benchmarks/RESULTS.md.
 bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/.installed
 	$(BIN)/python -m benchmarks --results
+
+# Any number of runs of the whole core under a seeded scheduler, with a disk that fails.
+simulate: $(VENV)/.developed
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
+# A real host under mixed traffic, its memory, files, queues and latencies sampled, judged at the end.
+soak: $(VENV)/.developed
+	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
 # Count the instructions of each kind of event, and record them: what `test` compares with.
 instructions: $(VENV)/.developed

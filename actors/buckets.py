@@ -1,11 +1,18 @@
-"""How often one client may call one room over HTTP: a token bucket for each, of a bounded number."""
+"""How often one client may call one room over HTTP, and all of them together: a token bucket for each,
+of a bounded number."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from .limits import MAX_BUCKETS
+from .limits import (
+    CLIENT_RATE_BURST,
+    CLIENT_RATE_PER_SECOND,
+    MAX_BUCKETS,
+    RATE_BURST,
+    RATE_PER_SECOND,
+)
 from .rate import Bucket
 
 if TYPE_CHECKING:
@@ -14,8 +21,12 @@ if TYPE_CHECKING:
     from .targets import Target
 
 
+PEER = "peer"  # many may share an address
+
+
 class Buckets:
-    """The same rate as that of a connection (realtime.md 2.13). The least recently used bucket is
+    """The same rate as that of a connection (realtime.md 2.13); in all rooms together a higher one, of
+    who is known by more than an address. The least recently used bucket is
     forgotten when there are too many: it is full again by then, or nearly."""
 
     __slots__ = ("_buckets",)
@@ -31,14 +42,21 @@ class Buckets:
         if caller.trusted:
             return
 
-        key = (target.kind, target.name, *_who(caller, scope))
+        who = _who(caller, scope)
+        if who[0] != PEER:
+            # Who has rooms by the thousand could do all that one room forbids in the next one.
+            self._bucket((*who,), now_ms, CLIENT_RATE_PER_SECOND, CLIENT_RATE_BURST).take(now_ms)
+        key = (target.kind, target.name, *who)
+        self._bucket(key, now_ms, RATE_PER_SECOND, RATE_BURST).take(now_ms)
+
+    def _bucket(self, key: tuple[str, ...], now_ms: int, per_second: int, burst: int) -> Bucket:
         bucket = self._buckets.get(key)
         if bucket is None:
-            bucket = self._buckets[key] = Bucket(now_ms)
+            bucket = self._buckets[key] = Bucket(now_ms, per_second, burst)
             if len(self._buckets) > MAX_BUCKETS:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(key)
-        bucket.take(now_ms)
+        return bucket
 
 
 def _who(caller: Caller, scope: Scope) -> tuple[str, str]:
@@ -54,4 +72,4 @@ def _who(caller: Caller, scope: Scope) -> tuple[str, str]:
         return "session", actor.session_id
 
     peer = scope.get("client")
-    return "peer", str(peer[0]) if peer else ""
+    return PEER, str(peer[0]) if peer else ""

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from ..runtime.intake import Reason
 from .caller import Capability
 from .errors import InvalidArgument, Unauthenticated
 from .limits import (
@@ -61,20 +62,27 @@ def check_claims(claims: TokenClaims, audience: str, now_ms: int) -> None:
     """Unauthenticated, with the reason: they are for another instance, say something that is not
     within its bounds, or it is not their time, give or take 5 seconds."""
     if claims.aud != audience:
-        raise Unauthenticated("the token is for another realtime instance: ask for a new one")
+        raise Unauthenticated(
+            "the token is for another realtime instance: ask for a new one",
+            reason=Reason.TOKEN_ELSEWHERE,
+        )
 
     leeway_ms = TOKEN_LEEWAY_SECONDS * 1000
     if now_ms >= claims.exp * 1000 + leeway_ms:
-        raise Unauthenticated("the token has expired: ask for a new one")
+        raise Unauthenticated(
+            "the token has expired: ask for a new one", reason=Reason.TOKEN_EXPIRED
+        )
 
     if max(claims.iat, claims.nbf or 0) * 1000 > now_ms + leeway_ms:
         raise Unauthenticated(
-            "the token is not valid yet: compare the clocks of its maker and here"
+            "the token is not valid yet: compare the clocks of its maker and here",
+            reason=Reason.TOKEN_EARLY,
         )
 
     if not 0 < claims.exp - claims.iat <= MAX_TOKEN_TTL_SECONDS:
         raise Unauthenticated(
-            f"the token lives from 1 to {MAX_TOKEN_TTL_SECONDS} seconds: ask for another one"
+            f"the token lives from 1 to {MAX_TOKEN_TTL_SECONDS} seconds: ask for another one",
+            reason=Reason.TOKEN_CLAIMS,
         )
 
     try:
@@ -83,11 +91,14 @@ def check_claims(claims: TokenClaims, audience: str, now_ms: int) -> None:
             if text is not None:
                 check_id(text, name)
     except InvalidArgument as error:
-        raise Unauthenticated(f"the token has wrong claims: {error}: ask for a new one") from None
+        raise Unauthenticated(
+            f"the token has wrong claims: {error}: ask for a new one", reason=Reason.TOKEN_CLAIMS
+        ) from None
 
     if claims.presence is not None:
         size = len(msgspec.json.encode(claims.presence))
         if size > MAX_TOKEN_PRESENCE_BYTES:
             raise Unauthenticated(
-                f"the token has wrong claims: presence is at most {MAX_TOKEN_PRESENCE_BYTES} bytes"
+                f"the token has wrong claims: presence is at most {MAX_TOKEN_PRESENCE_BYTES} bytes",
+                reason=Reason.TOKEN_CLAIMS,
             )

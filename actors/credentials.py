@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..runtime.api_keys import bearer_of, is_api_key
+from ..runtime.intake import Reason
 from .authorize import token_of
 from .caller import Caller
 from .errors import Forbidden, Unauthenticated
@@ -101,11 +102,16 @@ def _credential(
         try:
             offered = token_of(protocol)
         except ValueError:
-            raise Unauthenticated("the token in the subprotocol is damaged") from None
+            raise Unauthenticated(
+                "the token in the subprotocol is damaged", reason=Reason.TOKEN_MALFORMED
+            ) from None
 
         if offered is not None:
             found.append(offered.encode())
     if len(found) > 1:
-        raise Unauthenticated("send one credential: a header, a subprotocol or a parameter")
+        raise Unauthenticated(
+            "send one credential: a header, a subprotocol or a parameter",
+            reason=Reason.TOKEN_MALFORMED,
+        )
 
     return found[0] if found else None

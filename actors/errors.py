@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from ..runtime.intake import Reason
+
 
 class RealtimeError(Exception):
     """A realtime operation was refused, and left nothing behind.
@@ -50,11 +52,23 @@ class InvalidArgument(RealtimeError, ValueError):
 
 
 class Unauthenticated(RealtimeError):
-    """Nobody vouches for the caller: no credential, or one that is not good here."""
+    """Nobody vouches for the caller: no credential, or one that is not good here, `reason` says why."""
 
     code = "unauthenticated"
     status = 401
     close_code = 4401
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        field: str | None = None,
+        retry_after_ms: int | None = None,
+        reason: Reason = Reason.NO_CREDENTIAL,
+    ) -> None:
+        super().__init__(message, code=code, field=field, retry_after_ms=retry_after_ms)
+        self.reason = reason
 
 
 class Forbidden(RealtimeError):

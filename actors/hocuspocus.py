@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from ..runtime import Response, WebSocketPair
 from .caller import Capability, check_capability
+from .errors import RealtimeError
 from .frames import Protocol
 from .hocuspocus_client import HocuspocusClient
 from .names import check_name
+from .refusals import count_refusal
 from .socket_request import socket_request
 from .targets import READS, Endpoint, Target
 from .upgrade import TOKEN
@@ -66,9 +68,14 @@ class Hocuspocus:
         """
         check_name(name, "name")
         target = Target(Endpoint.SOCKET, READS, "room", name, yjs=True)
-        caller = self._upgrade.admit(scope, target, [(TOKEN, token)] if token else pairs)
-        assert self._bound.services is not None
-        self._buckets.take(target, caller, scope, self._bound.services.now_ms())
+        services = self._bound.services
+        assert services is not None
+        try:
+            caller = self._upgrade.admit(scope, target, [(TOKEN, token)] if token else pairs)
+            self._buckets.take(target, caller, scope, services.monotonic_ms())
+        except RealtimeError as error:
+            count_refusal(services.intake, error)
+            raise
         check_capability(caller, Capability.CRDT_READ)
         return caller
 

@@ -13,6 +13,7 @@ MAX_HEADER_NAME_BYTES = 256
 MAX_BODY_BYTES = 1_048_576  # a JSON body or a frame
 MAX_JSON_DEPTH = 64
 MAX_DATA_BYTES = 65_536  # `data` of a message, as JSON
+MAX_DEEP_VALUES = 65_536  # of a frame in MessagePack that nests deeper than it is decoded at once
 MAX_MESSAGE_METADATA_BYTES = 16_384
 MAX_TYPE_BYTES = 256
 MAX_IDEMPOTENCY_KEY_BYTES = 256
@@ -71,6 +72,8 @@ MAX_OUTGOING_BYTES = 1_048_576  # waiting for one reader, then it is closed with
 MAX_OUTGOING_FRAMES = 1_024
 RATE_PER_SECOND = 50  # frames of one connection
 RATE_BURST = 100
+CLIENT_RATE_PER_SECOND = 500  # requests and upgrades of one client, to all rooms together
+CLIENT_RATE_BURST = 2_000
 
 # Documents (0.2, 2.13, 5.7)
 MAX_UPDATE_BYTES = 1_048_576  # a Yjs update, as bytes; a JSON one is at most MAX_DATA_BYTES

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from ..runtime.intake import Reason
 from . import (
     crdt_types,
     documents,
@@ -412,4 +413,7 @@ def check_generation(state: RoomState, caller: Caller) -> None:
         return
 
     state.check_alive()
-    raise Unauthenticated("this token is of an earlier life of the room: authorize again")
+    raise Unauthenticated(
+        "this token is of an earlier life of the room: authorize again",
+        reason=Reason.TOKEN_GENERATION,
+    )

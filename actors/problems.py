@@ -54,7 +54,10 @@ def failure_of(error: Exception) -> RealtimeError:
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
         return Unavailable(str(error), retry_after_ms=RETRY_MS)
 
-    if isinstance(error, StorageError) or _is_reset(error):
+    if isinstance(error, StorageError):  # which is in the log already, once for all
+        return Unavailable(UNAVAILABLE, code="unavailable", retry_after_ms=RETRY_MS)
+
+    if _is_reset(error):
         # Every client that comes meets it, again and again: a line, and no traceback.
         logger.warning("a request failed: %s", error)
         return Unavailable(UNAVAILABLE, code="unavailable", retry_after_ms=RETRY_MS)

@@ -28,6 +28,7 @@ from .json_values import encode
 from .openapi import document
 from .problems import MethodNotAllowed, UpgradeRequired, failure_of, response_of
 from .queries import check_no_credential, input_of, parse_query
+from .refusals import count_refusal
 from .targets import Endpoint, Target, find_target
 from .types import PositiveInt32  # noqa: TC001 - msgspec reads the annotations
 from .upgrade import TOKEN, Upgrade, chosen, offered_protocols, position_of, refusal
@@ -92,9 +93,10 @@ class Routes:
 
             chosen(target, offered_protocols(scope))
             caller = self._upgrade.admit(scope, target, pairs)
-            self._buckets.take(target, caller, scope, self._services.now_ms())
+            self._buckets.take(target, caller, scope, self._services.monotonic_ms())
             return await self._upgrade.open(scope, target, pairs, caller)
         except Exception as error:
+            count_refusal(self._services.intake, error)
             return refusal(scope, error)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response:
@@ -113,6 +115,7 @@ class Routes:
         except ClientDisconnect:
             raise
         except Exception as error:
+            count_refusal(self._services.intake, error)
             response = response_of(failure_of(error))
         if target is not None and response.status == MethodNotAllowed.status:
             response.headers["allow"] = ", ".join(target.methods)
@@ -161,7 +164,7 @@ class Routes:
         operation = target.operation
         assert operation is not None
         caller = self._credentials.caller_of(scope, target.kind, target.name)
-        self._buckets.take(target, caller, scope, self._services.now_ms())
+        self._buckets.take(target, caller, scope, self._services.monotonic_ms())
         if operation.reads:
             body = input_of(pairs, operation.input.kind)
         else:

@@ -15,6 +15,7 @@ import jwt
 import msgspec
 from jwt.algorithms import HMACAlgorithm
 
+from ..runtime.intake import Reason
 from . import base64url
 from .caller import Caller, check_no_wider
 from .claims import ISSUER, TokenClaims, check_claims
@@ -121,7 +122,7 @@ class Keyring:
         try:
             claims = _claims.decode(payload)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            _refuse(f"has wrong claims: {error}")
+            _refuse(f"has wrong claims: {error}", Reason.TOKEN_CLAIMS)
 
         check_claims(claims, audience, now_ms)
         return claims
@@ -151,12 +152,15 @@ class Keyring:
 
         secret = self._secrets.get(header.kid)
         if secret is None:
-            _refuse("is signed by a key that is not, or no longer, one of this host")
+            _refuse(
+                "is signed by a key that is not, or no longer, one of this host",
+                Reason.TOKEN_SIGNATURE,
+            )
 
         try:
             self._signer.decode_complete(raw, secret, algorithms=[ALGORITHM])
         except jwt.InvalidTokenError:
-            _refuse("has a signature that is not of its key")
+            _refuse("has a signature that is not of its key", Reason.TOKEN_SIGNATURE)
 
         return payload
 
@@ -222,7 +226,10 @@ def caller_of_token(
     to say. Unauthenticated: see `Keyring.verify`, or the token is for another room."""
     claims = keyring.verify(token, audience=audience, now_ms=now_ms)
     if claims.kind != kind or claims.room != room:
-        _refuse(f"is for another {'room or channel' if claims.kind != kind else kind}")
+        _refuse(
+            f"is for another {'room or channel' if claims.kind != kind else kind}",
+            Reason.TOKEN_ELSEWHERE,
+        )
 
     return caller_of(claims)
 
@@ -250,5 +257,5 @@ def refreshed(
     return newer
 
 
-def _refuse(reason: str) -> NoReturn:
-    raise Unauthenticated(f"the token {reason}: ask for a new one")
+def _refuse(why: str, reason: Reason = Reason.TOKEN_MALFORMED) -> NoReturn:
+    raise Unauthenticated(f"the token {why}: ask for a new one", reason=reason)

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from ..runtime import Host, Response
-from ..runtime.asgi import send_response, serve_fetch
+from ..runtime.asgi import refuse, send_response, serve_fetch
+from ..runtime.intake import Reason
+from ..runtime.origins import REFUSED, is_allowed_origin
+from ..runtime.problems import problem
 from .paths import segments_below_root
 
 if TYPE_CHECKING:
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 class Router:
     """The binding is in lower case with `-` for `_`; the name is one percent-encoded segment.
 
-    WebSocket upgrades go the same way. Everything else is 404.
+    WebSocket upgrades go the same way, but for those of pages of other origins. Everything else is
+    404.
     """
 
     def __init__(self, host: Host, bindings: Sequence[str]) -> None:
@@ -28,13 +32,21 @@ class Router:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         stub = self._find(scope)
-        if stub is not None:
+        if stub is not None and scope["type"] == "websocket" and not self._may_open(scope):
+            self._host.intake.count(Reason.WRONG_ORIGIN)
+            await refuse(scope, receive, send, problem(403, "forbidden", REFUSED, field="origin"))
+        elif stub is not None:
             await serve_fetch(scope, receive, send, stub.fetch)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close"})
         elif scope["type"] == "http":
             await send_response(send, Response("Not Found\n", status=404))
+
+    def _may_open(self, scope: Scope) -> bool:
+        """Whether this is no page, or one that may: a browser lets every page read a WebSocket."""
+        settings = self._host.settings
+        return is_allowed_origin(scope["headers"], settings.allowed_origins, settings.public_url)
 
     def _find(self, scope: Scope) -> DurableObjectStub | None:
         segments = segments_below_root(scope)

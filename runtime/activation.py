@@ -24,6 +24,8 @@ from .events import CURRENT, CallEvent, Event, StartEvent
 from .gated import Suspended, first_turn, later_turns
 from .idleness import Idleness
 from .input_gate import InputGate
+from .interrupts import is_interrupt
+from .ownership import check_owner
 from .state import DurableObjectState
 from .streams import gated_stream
 
@@ -121,6 +123,11 @@ class Activation:
         """Whether nothing is in it, so that it can be evicted unnoticed."""
         return not self.pins and not self.busy
 
+    @property
+    def idle_since_ms(self) -> int:
+        """Since when, where it is idle."""
+        return self._idleness.since_ms
+
     def start(self, object_id: DurableObjectId) -> None:
         """Run the constructor. When it raises, the object is reset with its error."""
         event = StartEvent()
@@ -134,7 +141,7 @@ class Activation:
         except BaseException as error:
             if not isinstance(error, Aborted):
                 self.reset(error, ResetCause.CONSTRUCTOR)
-            if isinstance(error, KeyboardInterrupt):
+            if is_interrupt(error):
                 raise
         finally:
             self.end_turn(event)
@@ -189,7 +196,7 @@ class Activation:
             result = event.outcome(result)
         except BaseException as error:
             self._failed(event, error)
-            if isinstance(error, KeyboardInterrupt):
+            if is_interrupt(error):
                 raise
         else:
             self._ended(event, result)
@@ -205,7 +212,7 @@ class Activation:
         except BaseException as error:
             event.scope = None
             self._failed(event, error)
-            if isinstance(error, KeyboardInterrupt):
+            if is_interrupt(error):
                 raise
         else:
             event.scope = None
@@ -256,6 +263,7 @@ class Activation:
 
         self.meter.reset(self.slot, why, cause)
         self._become(ActivationState.BROKEN)
+        self.engine.instances.count -= 1
         self.broken = reset_error(cause)
         self.commits.close(no_longer_accessible(broken=True), broken=cause)
         self.slot.broke(self, cause)
@@ -276,6 +284,7 @@ class Activation:
             return False
 
         self._become(ActivationState.EVICTED)
+        self.engine.instances.count -= 1
         self._idleness.end()
         self.commits.close(no_longer_accessible(broken=False))
         # Cut the circles through the instance, so that its memory is free now, not at a collection.
@@ -397,6 +406,10 @@ class Activation:
     def alarm_changed(self, due_ms: int | None) -> None:
         """A batch that changed the alarm is durable."""
         self.engine.alarms.changed(self.commits.number, due_ms)
+
+    def check_caller(self) -> None:
+        """None of its turns runs. DurableObjectError: another object's does."""
+        check_owner(self.slot, "this storage")
 
     def settled_all(self) -> None:
         """Nothing is in flight any more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -13,10 +14,14 @@ from . import limits
 from .connection import Connection
 from .direct_connection import DirectConnection, direct_link
 from .errors import DurableObjectError
+from .exposure import is_loopback
 from .forwarded import as_seen_by_proxies
 from .frontend import Frontend
 from .host_routes import HostRoutes
-from .http import Request, Response, has_header
+from .http import GONE_EXTENSION, Request, Response, has_header
+from .intake import Reason
+from .own_names import OwnNames
+from .problems import problem
 from .proxies import parse_network
 from .remote_server import RemoteCalls, is_remote, path_of
 from .safe_headers import SAFE_HEADERS
@@ -37,6 +42,11 @@ HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 READY = "/readyz"
 HEALTH = ("/healthz", READY)
 METRICS = "/metrics"
+STORAGE_FAILS = "storage cannot take what is written: try again later"
+WRONG_HOST = (
+    "this host listens on its own machine alone, which has another name than the one that was asked "
+    "for: ask for localhost, or set public_url to the URL with that name"
+)
 ERROR_EXTENSION = "roomhost.error"  # what answers for an exception, in the place of a bare 500
 
 
@@ -57,10 +67,17 @@ class HostASGI:
         self._routes = HostRoutes(host)
         self._probes = frozenset((*HEALTH, METRICS) if host.settings.metrics else HEALTH)
         self._proxies = [parse_network(text) for text in host.settings.trusted_proxies]
+        # Who listens elsewhere is reached by names that it cannot know.
+        self._names = OwnNames(host.settings) if is_loopback(host.settings.host) else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._live(scope, receive, send)
+            return
+
+        if self._names is not None and not self._names.are_asked_for(scope):
+            self._host.intake.count(Reason.WRONG_HOST)
+            await refuse(scope, receive, send, problem(421, "misdirected_request", WRONG_HOST))
             return
 
         if self._proxies:
@@ -135,7 +152,12 @@ class HostASGI:
             return Response("the host is stopping\n", status=503, headers=headers)
 
         if path != METRICS:
-            return Response("ok", headers=SAFE_HEADERS)
+            broken = self._host.engine.partition.broken
+            if broken is None:
+                return Response("ok", headers=SAFE_HEADERS)
+
+            # Neither ready nor healthy: nothing but a restart helps, and who looks may do that.
+            return Response(f"{broken}\n", status=503, headers=SAFE_HEADERS)
 
         # Imported when it is first asked for: a host that nobody watches does without.
         from .metrics import metrics_response
@@ -163,7 +185,10 @@ async def serve_fetch(scope: Scope, receive: Receive, send: Send, fetch: Fetch) 
             response.web_socket.accept()
             response.web_socket.terminate()
             response = Response("this path is a WebSocket: ask for an upgrade\n", status=426)
-        await send_response(send, response)
+        if response.buffered is None:
+            await send_stream(scope, send, response)
+        else:
+            await send_response(send, response)
     elif response.web_socket is not None:
         link = direct_link(scope, receive, send)
         if link is None:
@@ -240,9 +265,28 @@ async def send_response(send: Send, response: Response) -> None:
         raw.append((b"content-length", b"%d" % len(content)))
     await send({"type": "http.response.start", "status": response.status, "headers": raw})
     if content is None:
-        async for chunk in response.stream():
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        async with aclosing(response.stream()) as chunks:
+            async for chunk in chunks:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": content or b""})
+
+
+async def send_stream(scope: Scope, send: Send, response: Response) -> None:
+    """Send a response whose body is a stream, until that ends or the client has gone: then nothing
+    produces it any more. Our own server tells; another one may let it go on for nobody."""
+    extensions: dict[str, Any] = scope.get("extensions") or {}
+    when_gone: Callable[[Callable[[], object] | None], None] | None
+    when_gone = extensions.get(GONE_EXTENSION)
+    if when_gone is None:
+        await send_response(send, response)
+        return
+
+    with anyio.CancelScope() as leaving:
+        when_gone(leaving.cancel)
+        try:
+            await send_response(send, response)
+        finally:
+            when_gone(None)
 
 
 async def refuse(scope: Scope, receive: Receive, send: Send, response: Response) -> None:
@@ -273,8 +317,12 @@ async def deny(scope: Scope, send: Send, response: Response) -> None:
 
 def error_response(error: Exception, scope: Scope) -> Response:
     """What a client sees of an error that no handler turned into a response."""
+    headers = {"retry-after": "1", **SAFE_HEADERS}
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
-        return Response(f"{error}\n", status=503, headers={"retry-after": "1", **SAFE_HEADERS})
+        return Response(f"{error}\n", status=503, headers=headers)
+
+    if isinstance(error, StorageError):  # which is in the log already, once for all
+        return Response(f"{STORAGE_FAILS}\n", status=503, headers=headers)
 
     extensions: dict[str, Any] = scope.get("extensions") or {}
     show: Callable[[Exception], Response] | None = extensions.get(ERROR_EXTENSION)

@@ -8,8 +8,9 @@ from . import limits
 
 NO_CODE = 1005  # RFC 6455, 7.4.1: the close frame had no code
 LOST = 1006  # likewise: there was no close frame
-RESTART = 1012
+POLICY_VIOLATION = 1008
 TOO_BIG = 1009
+RESTART = 1012
 TRY_AGAIN_LATER = 1013
 LOST_REASON = "WebSocket disconnected without sending Close frame."
 UNSENDABLE_CODES = frozenset((1004, NO_CODE, LOST, 1015))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from contextvars import Context
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
-from .close import NO_CODE
-from .message_frames import OTHER, TEXT, FrameReader, frame_of
+from .close import NO_CODE, POLICY_VIOLATION, TRY_AGAIN_LATER
+from .intake import intake_of
+from .message_frames import OTHER, TEXT, FrameReader, carries_little, frame_of
+from .small_frames import SmallFrames
 from .traffic import Traffic
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from .direct_connection import DirectConnection
 
 INVALID_DATA = 1007  # RFC 6455, 7.4.1
+NOTHING = b""
 
 
 class FrameProtocol(ServerProtocol):
@@ -39,6 +42,10 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     end: End | None = None
     blocked = False  # the client has to read before more is written
     _direct: DirectConnection | None = None
+    held_bytes = 0  # of what is not whole
+    _parts: bytes | bytearray = NOTHING  # of a message in several frames
+    _small: SmallFrames | None = None  # once there was one
+    _late_pong = b""  # that waits for the client to read
     _heard = False  # anything of the client, since it was last asked or waited for
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
@@ -47,6 +54,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         # Without extensions: a frame's payload is the message's.
         self.conn = FrameProtocol(max_size=size, logger=self.conn.logger)
         self._reader = FrameReader(size)
+        self._intake = intake_of(self.config)
         self.traffic = Traffic()
 
     def attach(self, connection: DirectConnection) -> None:
@@ -85,6 +93,9 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     def resume_writing(self) -> None:
         self.blocked = False
         super().resume_writing()
+        pong, self._late_pong = self._late_pong, b""
+        if pong and not self.close_sent:
+            self.transport.write(pong)
         if self._direct is not None:
             self._direct.writable()
 
@@ -104,24 +115,83 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         """Read further, soon: now an object's code may be running, whose context this is not."""
         self.loop.call_soon(self._read_on, context=Context())
 
-    def send_receive_event_to_app(self) -> None:
-        """A message in several frames is whole; `frames` are their payloads."""
-        payload = b"".join(self.frames)
-        self.frames = []
-        self._message(self.curr_msg_data_type == "text", payload)
+    def handle_text(self, event: Frame) -> None:
+        self._begin("text", event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        self._begin("bytes", event)
+
+    def handle_cont(self, event: Frame) -> None:
+        # One buffer: a list of the payloads would take many times as much where they are tiny.
+        self._parts += event.data
+        if event.fin:
+            payload, self._parts = bytes(self._parts), NOTHING
+            self._message(self.curr_msg_data_type == "text", payload)
+
+    def handle_ping(self) -> None:
+        pong = b"".join(self.conn.data_to_send())
+        if self.blocked:
+            self._late_pong = pong  # to the newest ping, which is enough (RFC 6455, 5.5.3)
+        else:
+            self.transport.write(pong)
+
+    def give_up(self) -> None:
+        """What is not whole of this connection holds most of what all of them may: end it."""
+        self._fail(TRY_AGAIN_LATER, "too much is on its way to this host")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        super().connection_lost(exc)
 
     def _read(self) -> None:
         """Take the frames that came, until a direct connection wants no more."""
         while self.end is None and not (self.read_paused and self._direct is not None):
             cut = self._reader.next()
             if cut is None:
+                if self._reader.waiting or self.held_bytes or self._parts:
+                    self._hold()
                 return
 
             first, data = cut
             if first == OTHER:
-                super().data_received(bytes(data))
+                if carries_little(data) and not self._may_send_little():
+                    self._fail(POLICY_VIOLATION, "too many frames that carry next to nothing")
+                else:
+                    super().data_received(bytes(data))
             else:
                 self._message(first == TEXT, data)
+
+    def _begin(self, kind: Literal["text", "bytes"], event: Frame) -> None:
+        self.curr_msg_data_type = kind
+        self._parts = bytearray()
+        self.handle_cont(event)
+
+    def _hold(self) -> None:
+        """Count what is not whole: all clients together may have so much of it."""
+        intake = self._intake
+        held = self._reader.waiting + len(self._parts)
+        intake.incoming_bytes += held - self.held_bytes
+        self.held_bytes = held
+        if not intake.has_room:
+            intake.relieve()
+
+    def _forget(self) -> None:
+        """Nothing that is not whole will be."""
+        self._intake.incoming_bytes -= self.held_bytes
+        self.held_bytes = 0
+        self._reader = FrameReader(self.config.ws_max_size)
+        self._parts = NOTHING
+
+    def _may_send_little(self) -> bool:
+        if self._small is None:
+            self._small = SmallFrames()
+        return self._small.take(self.loop.time())
+
+    def _fail(self, code: int, reason: str) -> None:
+        """End the connection, as one that broke the protocol."""
+        if self.end is None and not self.close_sent:
+            self.conn.fail(code, reason)
+            self.handle_parser_exception()
 
     def _read_on(self) -> None:
         """Read again: first what came before it was paused."""

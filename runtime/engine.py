@@ -22,6 +22,7 @@ from .durable_object import ActorClass, DurableObject
 from .errors import OverloadedError, unserved
 from .event_kind import ResetCause
 from .events import CURRENT, RunEvent
+from .instance_limit import InstanceLimit
 from .object_id import RecordedId
 from .slot import Slot
 from .task_pool import TaskPool
@@ -79,10 +80,11 @@ class Engine:
         self._slots: WeakValueDictionary[tuple[int, bytes], Slot] = WeakValueDictionary()
         self._resident: dict[Slot, None] = {}  # in order of arrival
         # Objects that were reset while the writer had batches of theirs: see `may_start`.
+        self.instances = InstanceLimit(settings.max_instances, clock, lambda: self.resident)
         self._unsettled: dict[tuple[int, bytes], list[Callable[[], object]]] = {}
         self._on_quiet: list[Callable[[], object]] = []
         partition.on_idle(self.became_quiet)
-        self._watchdog = CommitWatchdog(partition, self.timers, clock, self._commits_are_stuck)
+        self._watchdog = CommitWatchdog(partition, self.timers, self._commits_are_stuck)
 
     @property
     def known(self) -> list[Slot]:
@@ -140,8 +142,10 @@ class Engine:
 
     def activation(self, slot: Slot) -> Activation:
         """A new activation for a slot that has none."""
+        commits = self.commits_of(slot)
         slot.meter.activations += 1
-        return Activation(slot, self, slot.actor_class, self.commits_of(slot))
+        self.instances.count += 1
+        return Activation(slot, self, slot.actor_class, commits)
 
     def commits_of(self, slot: Slot) -> Commits:
         """What makes writes of an object durable, for its one owner."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from . import limits
 from .exposure import is_loopback
 from .forwarded import client_address
+from .intake import Intake, Reason
 from .proxies import parse_network
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ class FailedKeys:
     """Counts by address, or by network where one owner has many. At most MAX_FAILED_KEY_PEERS, of
     which the one that began first is forgotten."""
 
-    def __init__(self, clock: Clock, trusted_proxies: Sequence[str]) -> None:
+    def __init__(
+        self, clock: Clock, trusted_proxies: Sequence[str], intake: Intake | None = None
+    ) -> None:
         self._clock = clock
+        self._intake = intake or Intake()
         self._networks = [parse_network(text) for text in trusted_proxies]
         self._failed: OrderedDict[str, tuple[int, int]] = OrderedDict()  # until when, and how many
 
@@ -42,15 +46,19 @@ class FailedKeys:
         """Whether a request is from who has tried too often, and is to be refused unseen."""
         peer = self._peer(scope)
         until_ms, count = self._failed.get(peer or "", (0, 0))
-        return count >= limits.MAX_FAILED_KEYS and self._clock.now_ms() < until_ms
+        blocked = count >= limits.MAX_FAILED_KEYS and self._clock.monotonic_ms() < until_ms
+        if blocked:
+            self._intake.count(Reason.WRONG_KEYS)
+        return blocked
 
     def count(self, scope: Scope) -> None:
         """Its key was none."""
+        self._intake.count(Reason.WRONG_KEY)
         peer = self._peer(scope)
         if peer is None:
             return
 
-        now_ms = self._clock.now_ms()
+        now_ms = self._clock.monotonic_ms()
         until_ms, count = self._failed.get(peer, (0, 0))
         if now_ms >= until_ms:
             self._failed.pop(peer, None)

@@ -30,6 +30,7 @@ from .edits import evict
 from .errors import DurableObjectError, HostError
 from .event_kind import ResetCause
 from .failed_keys import FailedKeys
+from .intake import Intake
 from .object_id import DurableObjectId, IdFactory, maker_of
 from .observer import Observer
 from .public_url import PublicUrl
@@ -106,7 +107,8 @@ class Host:
         self.namespaces: dict[str, Namespace] = {}
         self.env: Any = None
         self.location = PublicUrl(self.settings)
-        self.failed_keys = FailedKeys(self.clock, self.settings.trusted_proxies)
+        self.intake = Intake(self.settings.max_incoming_bytes)
+        self.failed_keys = FailedKeys(self.clock, self.settings.trusted_proxies, self.intake)
         self.observer = Observer(self.settings, self.clock)
         self.started_ms = 0  # since the epoch, once it has
         self._run_alarms = run_alarms
@@ -177,6 +179,7 @@ class Host:
                 self._directory.partition,
                 deliver=backend.call_from_thread,
                 soon=backend.call_soon,
+                max_map_bytes=self.settings.max_storage_bytes,
                 wrap_commit=self._wrap_commit,
             )
         except BaseException:

@@ -16,6 +16,8 @@ from ..storage.limits import (
     MAX_ENTRY_LIMIT_BYTES,
     MAX_KEY_BYTES,
     MAX_KEY_LIMIT_BYTES,
+    MAX_MAP_BYTES,
+    MIN_STORAGE_BYTES,
 )
 from . import limits
 from .errors import HostError
@@ -103,6 +105,15 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_connections: Annotated[
         int, Setting("Connections at a time; further ones are answered with 503.", least=1)
     ] = limits.MAX_CONNECTIONS
+    max_incoming_bytes: Annotated[
+        int,
+        Setting(
+            "Of messages and bodies that have begun to come and are not whole, of all clients; beyond "
+            "it the largest is refused, with 503 or 1013.",
+            unit="bytes",
+            least=1_048_576,
+        ),
+    ] = limits.MAX_INCOMING_BYTES
     max_header_bytes: Annotated[
         int,
         Setting(
@@ -152,6 +163,14 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         Setting("Without a further request, then a connection is closed.", unit="seconds", least=1),
     ] = limits.KEEP_ALIVE_TIMEOUT_SECONDS
 
+    max_instances: Annotated[
+        int,
+        Setting(
+            "Objects with an instance in memory; beyond it those leave that have been idle longest, "
+            "and where none is a call that needs another one is refused: overloaded.",
+            least=1,
+        ),
+    ] = limits.MAX_INSTANCES
     idle_eviction_seconds: Annotated[
         float,
         Setting(
@@ -180,6 +199,16 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             most=MAX_ENTRY_LIMIT_BYTES,
         ),
     ] = MAX_ENTRY_BYTES
+    max_storage_bytes: Annotated[
+        int,
+        Setting(
+            "Of the file in which all objects are stored; beyond it what writes fails until something "
+            "is deleted. Below 1 GiB commits are slower: they go past the log.",
+            unit="bytes",
+            least=MIN_STORAGE_BYTES,
+            most=MAX_MAP_BYTES,
+        ),
+    ] = MAX_MAP_BYTES
 
     inspector: Annotated[
         bool, Setting("Whether the web inspector is served at /_inspector/.", flag=True)
@@ -203,6 +232,14 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "A handler that takes longer is logged at warning; 0: none is.", unit="seconds", least=0
         ),
     ] = limits.SLOW_HANDLER_SECONDS
+    held_loop_seconds: Annotated[
+        float,
+        Setting(
+            "Code that lets nothing else run for longer is named in the log; 0: none is.",
+            unit="seconds",
+            least=0,
+        ),
+    ] = limits.HELD_LOOP_SECONDS
     metrics: Annotated[
         bool, Setting("Whether figures for Prometheus are served at /metrics, to whoever asks.")
     ] = True

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 HeadersInit = Mapping[str, str] | Iterable[tuple[str, str]] | None
 BodyInit = str | bytes | AsyncIterator[bytes] | None
 
+# Of a request's scope, if the server tells: `(callback | None) -> None`, for when the client has gone.
+GONE_EXTENSION = "roomhost.gone"
 LINE_BREAK = re.compile(rb"[\r\n\0]")
 TEXT = (b"content-type", b"text/plain; charset=utf-8")
 
@@ -44,7 +46,7 @@ class Body:
         """The whole body if it is in memory already, None while it is a stream."""
         return self._content if isinstance(self._content, bytes) else None
 
-    async def stream(self) -> AsyncIterator[bytes]:
+    async def stream(self) -> AsyncGenerator[bytes]:
         """The body, chunk by chunk. RuntimeError: the stream was read before."""
         if isinstance(self._content, bytes):
             if self._content:

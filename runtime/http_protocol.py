@@ -12,11 +12,16 @@ from typing import TYPE_CHECKING, Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from . import limits as bounds
+from .http import GONE_EXTENSION
+from .intake import Intake, Reason
 from .lingering import Lingering, linger
 from .request_limits import Refusal, RequestLimits, declared_bytes
+from .stalled import unsent_bytes
 
 if TYPE_CHECKING:
     from asyncio import Task, TimerHandle, Transport
+    from collections.abc import Callable
 
     from uvicorn._types import ASGI3Application
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -35,6 +40,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     # Beside the attributes of uvicorn, which are as many as Python finds fast in a dictionary.
     __slots__ = (
+        "_answer_timer",
         "_body_bytes",
         "_body_cycle",
         "_body_seen",
@@ -43,22 +49,35 @@ class HttpProtocol(HttpToolsProtocol):
         "_head",
         "_head_bytes",
         "_head_until",
+        "_intake",
         "_limits",
         "_max_body",
         "_max_headers",
+        "_on_gone",
         "_refused",
         "_room",
         "_task",
+        "_unsent",
         "_whole",
+        "held_bytes",
     )
 
-    def __init__(self, *arguments: Any, limits: RequestLimits, **keywords: Any) -> None:
+    def __init__(
+        self,
+        *arguments: Any,
+        limits: RequestLimits,
+        intake: Intake | None = None,
+        **keywords: Any,
+    ) -> None:
         super().__init__(*arguments, **keywords)
         self._limits = limits
+        self._intake = intake or Intake()
+        self.held_bytes = 0  # of a request that is not whole
         self._max_headers = limits.headers
         self._max_body = limits.body_bytes
         self._whole = False  # the end of a request was in what came last
         self._refused = False
+        self._on_gone: Callable[[], object] | None = None
         self._task: Task[None] | None = None  # of the newest request
         self._head: object = None  # what the headers that are owed are told from others by
         self._head_bytes = 0  # of them, so far
@@ -69,11 +88,18 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_seen: int | None = None  # of it, when it was looked at last; None: no fault yet
         self._body_timer: TimerHandle | None = None
         self._end_timer: TimerHandle | None = None
+        self._answer_timer: TimerHandle | None = None
+        self._unsent = 0  # bytes, when it was looked at last
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_until = self.loop.time() + self._limits.header_seconds
-        if len(self.connections) > self._limits.connections:
+        beyond = len(self.connections) - self._limits.connections
+        if beyond > bounds.MAX_LINGERING:
+            self._refused = True
+            self._intake.count(Reason.CONNECTIONS)
+            transport.abort()
+        elif beyond > 0:
             self._refuse(Refusal.CONNECTIONS)
         else:
             self._time_headers()
@@ -81,9 +107,23 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
-        for timer in (self._body_timer, self._end_timer):
+        self._hold(0)
+        if self._on_gone is not None:
+            self._on_gone()
+        for timer in (self._body_timer, self._end_timer, self._answer_timer):
             if timer is not None:
                 timer.cancel()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._answer_timer is None:
+            self._time_answer()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._answer_timer is not None:
+            self._answer_timer.cancel()
+            self._answer_timer = None
 
     def data_received(self, data: bytes) -> None:
         timer = self.timeout_keep_alive_task
@@ -121,6 +161,8 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self._whole = True
         self._body_bytes = 0
+        if self.held_bytes:
+            self._hold(0)
         parser: Any = self.parser
         if parser.should_upgrade() and self._should_upgrade():
             return
@@ -135,9 +177,17 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(Refusal.LARGE_HEADERS, cycle)
             return
 
+        extensions: dict[str, Any] = {GONE_EXTENSION: self.when_gone}
+        cycle.scope["extensions"] = extensions
         task = self._task = self.loop.create_task(cycle.run_asgi(app))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
+
+    def when_gone(self, callback: Callable[[], object] | None) -> None:
+        """Call `callback()` when the client has gone; None: nobody waits for that any more."""
+        self._on_gone = callback
+        if callback is not None and self.parser is None:  # pyright: ignore[reportUnnecessaryComparison]
+            callback()
 
     def _in_pieces(self, data: bytes) -> None:
         """No piece has more than the headers may have, so that too many are seen before they are
@@ -171,6 +221,12 @@ class HttpProtocol(HttpToolsProtocol):
         if self._refused or self.transport.is_closing():
             return
 
+        self._hold(self.held_bytes + size)
+        if not self._intake.has_room:
+            self._intake.relieve()
+            if self._refused or self.transport.is_closing():
+                return
+
         if not self._owes_headers() and cycle is not None and cycle.more_body:
             self._bound_body(cycle)
         else:
@@ -200,6 +256,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self._owes_headers():
             self._refuse(Refusal.SLOW_HEADERS)
         else:
+            self._intake.count(Reason.SILENT)
             self.transport.close()  # nobody waits for an answer
 
     def _bound_body(self, cycle: RequestResponseCycle) -> None:
@@ -234,6 +291,34 @@ class HttpProtocol(HttpToolsProtocol):
         self._body_seen = self._body_bytes if waits else None
         self._time_body()
 
+    def give_up(self) -> None:
+        """What is not whole of this connection holds most of what all of them may: refuse it."""
+        if self._owes_headers():
+            self._refuse(Refusal.INCOMING_BYTES)
+        else:
+            self._refuse_body(Refusal.INCOMING_BYTES)
+        self._hold(0)
+
+    def _hold(self, size: int) -> None:
+        self._intake.incoming_bytes += size - self.held_bytes
+        self.held_bytes = size
+
+    def _time_answer(self) -> None:
+        self._unsent = unsent_bytes(self.transport)
+        self._answer_timer = self.loop.call_later(
+            bounds.ANSWER_TIMEOUT_SECONDS, self._look_at_answer
+        )
+
+    def _look_at_answer(self) -> None:
+        """What the client has not taken keeps the answer, and what makes it, in memory."""
+        self._answer_timer = None
+        if unsent_bytes(self.transport) < self._unsent:
+            self._time_answer()
+            return
+
+        self._intake.count(Reason.SLOW_READER)
+        self.transport.abort()
+
     def _refuse_body(self, refusal: Refusal) -> None:
         """Refuse the newest request, of which the application has seen the headers, or nothing yet."""
         cycle = self._newest()
@@ -242,6 +327,7 @@ class HttpProtocol(HttpToolsProtocol):
 
         if cycle is None or any(cycle is waiting for waiting, _ in self.pipeline):
             self._refused = True
+            self._intake.count(Reason[refusal.name])
             self.transport.abort()  # the answers to those before it are not told from its own
             return
 
@@ -255,12 +341,14 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(refusal, cycle)
         else:
             self._refused = True
+            self._intake.count(Reason[refusal.name])
             self.transport.close()
 
     def _refuse(self, refusal: Refusal, answered: RequestResponseCycle | None = None) -> None:
         """Answer, read no further, and close. A response that is under way, but to the request that
         is `answered`, comes first and is the last."""
         self._refused = True
+        self._intake.count(Reason[refusal.name])
         self._unset_keepalive_if_required()
         cycle = self._newest()
         if cycle is not None and cycle is not answered and not cycle.response_complete:

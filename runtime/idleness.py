@@ -52,7 +52,7 @@ class Idleness(Timer):
             return
 
         engine = activation.engine
-        self._since_ms = engine.clock.now_ms()
+        self._since_ms = engine.clock.monotonic_ms()
         if not self._ticking:
             self._tick(activation)
         if self._waiting_pinned is not None or self._waiting is not None:
@@ -62,6 +62,11 @@ class Idleness(Timer):
         """The activation has ended."""
         self._activation = None
         self._tell()
+
+    @property
+    def since_ms(self) -> int:
+        """When it began last."""
+        return self._since_ms
 
     @property
     def cancelled(self) -> bool:
@@ -77,7 +82,7 @@ class Idleness(Timer):
             return
 
         engine = activation.engine
-        if self._since_ms + engine.idle_eviction_ms > engine.clock.now_ms():
+        if self._since_ms + engine.idle_eviction_ms > engine.clock.monotonic_ms():
             self._tick(activation)
         else:
             activation.evict()

@@ -53,11 +53,17 @@ MAX_OUTGOING_BYTES = 16 * 1024 * 1024  # waiting for one slow reader, then it is
 MAX_OUTGOING_FRAMES = 65_536  # likewise
 MAX_KEPT_FRAME_BYTES = 65_536  # of the message that was sent last, for the next reader of it
 MAX_JOINED_BYTES = 65_536  # that wait for the end of a turn, to be written at once
+SMALL_FRAME_BYTES = 16  # fewer, in a frame that is no whole message, are not worth one
+SMALL_FRAMES_PER_SECOND = 500  # of one connection: pings, pongs and fragments of next to nothing
+SMALL_FRAMES_BURST = 2_000  # likewise, then it is closed with 1008
 CLOSE_SECONDS = 10.0  # that a client gets to answer a close frame
 LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is read for nothing
 
 # Connections and requests; what a setting of the same name has when nobody sets it
 MAX_CONNECTIONS = 65_536
+MAX_LINGERING = 128  # refused connections that are told so; further ones are dropped
+RESERVED_FILES = 256  # of those a process may open: for storage, and what is refused
+MAX_INCOMING_BYTES = 1024 * 1024 * 1024  # of messages and bodies that are not whole, of all clients
 MAX_HEADER_BYTES = 65_536  # of a request's line and headers
 MAX_HEADERS = 256
 MAX_REQUEST_BYTES = 100 * 1024 * 1024
@@ -65,6 +71,7 @@ HEADER_TIMEOUT_SECONDS = 20.0
 BODY_TIMEOUT_SECONDS = 20.0
 MIN_BODY_BYTES_PER_SECOND = 240
 KEEP_ALIVE_TIMEOUT_SECONDS = 5
+ANSWER_TIMEOUT_SECONDS = 60.0
 SSL_HANDSHAKE_TIMEOUT_SECONDS = 10.0
 
 # HTTP
@@ -97,6 +104,8 @@ MIN_API_KEY_BYTES = 16  # that an API key should have, so that nobody guesses it
 MAX_FAILED_KEYS = 20  # wrong API keys of one address, in
 FAILED_KEY_SECONDS = 60.0
 MAX_FAILED_KEY_PEERS = 1_024  # addresses that are counted
+MAX_INSTANCES = 100_000  # in memory; then those leave that are idle, or a new one is refused
+EVICTED_SHARE = 16  # a sixteenth of them leaves at once
 IDLE_EVICTION_SECONDS = 10.0  # without an event in flight, then the instance is dropped (3.5)
 DRAIN_SECONDS = 30.0  # that events in flight get to finish when the host stops
 DEPLOY_SECONDS = 10.0  # that what runs in an instance of older code gets to end
@@ -105,7 +114,11 @@ MAX_COUNTED_OBJECTS = 100_000  # of a namespace, when a plan says how many there
 CLOCK_SLICE_SECONDS = 1.0  # the longest sleep before the wall clock is looked at again
 
 # Figures, and who looks
+MAX_RESET_LINES = 10  # a second; how many more objects were reset is said with the next one
 SLOW_HANDLER_SECONDS = 1.0  # a handler that takes longer is logged
+HELD_LOOP_SECONDS = 1.0  # that one object's code may keep all others from running, then it is named
+LOOKS_PER_HOLD = 4  # in that time, at the loop
+MAX_HELD_FRAMES = 10  # of the code that holds it, the innermost ones
 MAX_RECENT_EVENTS = 10_000  # remembered of all objects together, while somebody looks
 RECENT_EVENTS = 100  # of those that one question gets, unless it asks for more
 MAX_FOLLOWED = 1_000  # events and log lines that wait for one follower; then the oldest go

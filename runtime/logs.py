@@ -7,6 +7,7 @@ the application's: `ObjectFilter` and `JSONFormatter` may be used there too.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 # What the standard library puts into every record: all else is the line's own.
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+LIKE_A_LINE = re.compile(r"\n(?=\d{4}-\d\d-\d\dT)")  # within one: it is to look otherwise
 OBJECT_FIELDS = ("binding", "object_id", "object_name")
 
 
@@ -39,20 +42,25 @@ class ObjectFilter(logging.Filter):
 
 
 class TextFormatter(logging.Formatter):
-    """`2026-01-02T03:04:05.678Z WARNING roomhost.events [ROOM lobby] message`."""
+    """`2026-01-02T03:04:05.678Z WARNING roomhost.events [ROOM lobby] message`.
+
+    Names and messages may hold what a client sent: no further line of one begins as a line of the log
+    does, and no control character reaches the terminal.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """A line, and the traceback if there is one."""
         binding = getattr(record, "binding", None)
         object_id: str = getattr(record, "object_id", "")
         name: str | None = getattr(record, "object_name", None)
-        about = "" if binding is None else f" [{binding} {name or object_id[:12]}]"
+        shown = (name or object_id[:12]).replace("\n", "\\n")
+        about = "" if binding is None else f" [{binding} {shown}]"
         line = f"{timestamp(record)} {record.levelname} {record.name}{about} {record.getMessage()}"
         if record.exc_info:
             line = f"{line}\n{self.formatException(record.exc_info)}"
         if record.stack_info:
             line = f"{line}\n{self.formatStack(record.stack_info)}"
-        return line
+        return LIKE_A_LINE.sub("\n    ", CONTROL.sub(_escaped, line))
 
 
 class JSONFormatter(logging.Formatter):
@@ -77,6 +85,10 @@ class JSONFormatter(logging.Formatter):
         if record.stack_info:
             line["stack"] = record.stack_info
         return encode(line)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
 
 
 def encode(line: dict[str, Any]) -> str:

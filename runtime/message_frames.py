@@ -49,9 +49,9 @@ class FrameReader:
         self._broken = False  # nothing is cut any more
 
     @property
-    def waiting(self) -> bool:
-        """Whether there is something that was not taken."""
-        return bool(self._data)
+    def waiting(self) -> int:
+        """How many bytes were not taken."""
+        return len(self._data) - self._at
 
     def feed(self, data: bytes) -> None:
         """Add what came."""
@@ -111,6 +111,15 @@ class FrameReader:
         rest = bytes(self._data[self._at :])
         self._data, self._at, self._broken = b"", 0, True
         return OTHER, rest
+
+
+def carries_little(frame: bytes) -> bool:
+    """Whether a frame, whole and not a message by itself, is worth nothing to who it is for: a ping, a
+    pong, a fragment of a few bytes."""
+    if frame[0] in CONTROL:
+        return True
+
+    return len(frame) > 1 and frame[1] & 0x7F < limits.SMALL_FRAME_BYTES
 
 
 def _is_regular(first: int, second: int) -> bool:

@@ -15,7 +15,8 @@ from prometheus_client.core import (
 )
 
 from .event_kind import EventKind, ResetCause
-from .process import memory_bytes
+from .intake import Reason
+from .process import memory_bytes, tasks
 from .survey import Presence
 from .tally import OTHER, TALLIES
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..storage import Histogram
     from .host import Host
+    from .intake import Intake
     from .meter import Meter
 
     Labelled = dict[tuple[str, ...], float]
@@ -179,6 +181,23 @@ def _gauges(meters: Mapping[int, Meter], present: Mapping[int, Presence]) -> Ite
     )
 
 
+def loop_families(host: Host) -> Iterator[Metric]:
+    """Of code that let nothing else run, by the binding of its object, "" where none was found."""
+    watchdog = host.observer.watchdog
+    if watchdog is None:
+        return
+
+    holds = {(binding,): number for binding, number in list(watchdog.holds.items())}
+    seconds = {(binding,): held for binding, held in list(watchdog.held_seconds.items())}
+    yield counter(
+        "loop_holds",
+        "How often one object's code let nothing else run for longer than held_loop_seconds.",
+        ("binding",),
+        holds,
+    )
+    yield counter("loop_held_seconds", "For how long, together.", ("binding",), seconds)
+
+
 def tally_families(meters: Sequence[Meter]) -> Iterator[Metric]:
     """What is counted above the runtime, of each set of objects that has counted anything there."""
     counting = [meter for meter in meters if meter.tallies]
@@ -227,16 +246,38 @@ def host_families(host: Host) -> Iterator[Metric]:
         ("alarms_pending", "Alarms that are set, as LMDB has them.", figures.alarms),
         ("alarms_running", "Alarms whose handler runs.", host.engine.alarms.running),
         ("followers", "Who follows events and logs live.", host.observer.followers),
+        ("tasks", "Tasks of asyncio's loop, those too that actors have started.", tasks()),
         ("process_memory_bytes", "Memory of the process.", memory_bytes()),
         ("start_time_seconds", "When the host started, since the epoch.", host.started_ms / 1_000),
     ):
         yield gauge(name, help, (), {(): value})
+    yield from _intake_families(host.intake)
     yield gauge(
         "info",
         "One, with the version of the host and the name of the application.",
         ("version", "application"),
         {(version("roomhost"), host.app.name): 1},
     )
+
+
+def _intake_families(intake: Intake) -> Iterator[Metric]:
+    """Of what came over the network."""
+    yield counter(
+        "refusals",
+        "Connections, requests and WebSockets of clients that were turned away, by the reason.",
+        ("reason",),
+        {(reason.value,): intake.refusals[reason] for reason in Reason},
+    )
+    for name, help, value in (
+        ("connections", "Open connections of clients.", len(intake.connections)),
+        ("tls_handshakes", "TLS handshakes that are under way.", intake.handshakes),
+        (
+            "incoming_bytes",
+            "Of messages and bodies that have begun to come and are not whole.",
+            intake.incoming_bytes,
+        ),
+    ):
+        yield gauge(name, help, (), {(): value})
 
 
 def counter(name: str, help: str, labels: Sequence[str], counts: Labelled) -> Metric:

@@ -7,6 +7,7 @@ from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from .intake import connections_of_files
 from .problems import problem
 
 if TYPE_CHECKING:
@@ -28,9 +29,9 @@ class RequestLimits(NamedTuple):
 
     @classmethod
     def of(cls, settings: HostSettings) -> Self:
-        """Those of a host."""
+        """Those of a host, in a process that may have so many files."""
         return cls(
-            settings.max_connections,
+            connections_of_files(settings.max_connections),
             settings.max_header_bytes,
             settings.max_headers,
             settings.header_timeout_seconds,
@@ -52,6 +53,7 @@ class Refusal(Enum):
         "headers_too_large",
         "the headers of a request are at most {header_bytes} bytes, and {headers} lines",
     )
+    INCOMING_BYTES = (503, "overloaded", "too much is on its way to this host: try again later")
     CONNECTIONS = (503, "overloaded", "this host has {connections} connections: try again later")
 
     def response(self, limits: RequestLimits, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

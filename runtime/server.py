@@ -12,6 +12,7 @@ from .bounded_server import BACKLOG, BoundedServer
 from .errors import HostError
 from .exposure import exposures
 from .host import Host
+from .intake import allow_many_files
 from .local_server import local_server
 from .logs import configure
 from .tls import scheme_of, tls_context
@@ -41,7 +42,7 @@ class Server(BoundedServer):
     def __init__(
         self, host: Host, listening: Callable[[], object], *, relieved: bool = False
     ) -> None:
-        super().__init__(host.asgi, host.settings, relieved=relieved)
+        super().__init__(host.asgi, host.settings, relieved=relieved, intake=host.intake)
         self._host = host
         self._listening = listening
 
@@ -94,9 +95,10 @@ def listening_url(settings: HostSettings, listening: socket.socket) -> str:
 
 
 def own_process() -> None:
-    """Set up the interpreter of a process that is a host's alone: how its threads are switched, and
-    when garbage is looked for."""
+    """Set up the interpreter of a process that is a host's alone: how its threads are switched,
+    when garbage is looked for, and how many files it may open."""
     sys.setswitchinterval(SWITCH_SECONDS)
+    allow_many_files()
     gc.set_threshold(YOUNG_OBJECTS)
 
 

@@ -17,15 +17,26 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import State
 
 from . import limits
+from .close import POLICY_VIOLATION, TOO_BIG, TRY_AGAIN_LATER
 from .connection import LINK_EXTENSION, End
 from .direct_connection import DIRECT_EXTENSION
-from .direct_protocol import DirectProtocol
+from .direct_protocol import INVALID_DATA, DirectProtocol
+from .intake import Reason
 from .joined_writes import JoinedWrites
 from .remote_server import DRAIN_EXTENSION
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport, Transport
     from collections.abc import Callable
+
+
+# Why a connection is ended that breaks the protocol, or asks for too much.
+REASONS = {
+    INVALID_DATA: Reason.INVALID_TEXT,
+    POLICY_VIOLATION: Reason.FLOOD,
+    TOO_BIG: Reason.LARGE_MESSAGE,
+    TRY_AGAIN_LATER: Reason.INCOMING_BYTES,
+}
 
 
 class WebSocketProtocol(DirectProtocol):
@@ -85,7 +96,11 @@ class WebSocketProtocol(DirectProtocol):
     def handle_parser_exception(self) -> None:
         # uvicorn closes at once. With input unread that resets the connection, and the client may
         # never see the code: so what still comes is read, for nothing, a little longer.
-        self._ended(End.FAILED, self.conn.close_sent)
+        close = self.conn.close_sent
+        self._ended(End.FAILED, close)
+        if close is not None:
+            self._intake.count(REASONS.get(close.code, Reason.PROTOCOL_ERROR))
+        self._forget()
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self._read_on()
@@ -112,6 +127,7 @@ class WebSocketProtocol(DirectProtocol):
         closing = self.close_sent or self.transport.is_closing()
         super().keepalive_timeout()
         if not closing:
+            self._intake.count(Reason.NO_PONG)
             self._hang_up()
 
     def shutdown(self) -> None:

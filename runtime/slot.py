@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from ..storage import ObjectRecord, StorageError
 from . import limits
 from .backlog import Backlog, waited_too_long
+from .errors import OverloadedError
 from .events import CURRENT
 from .hibernation import HibernationManager
 from .object_id import visible_name
@@ -229,15 +230,18 @@ class Slot:
 
     def _start(self) -> Activation | None:
         """Start the instance. None: one of older code is there, see `resume`; or storage cannot be
-        read, and who waited has been told."""
+        read, or there are too many in memory, and who waited has been told."""
         if self.retired is not None:
             return None
 
         self._starting_late = False
         self.id = self.queue[0].object_id or self.id
         try:
+            # What an object must learn whatever happens is never refused.
+            if all(event.refusable for event in self.queue):
+                self.engine.instances.make_room()
             self.activation = activation = self.engine.activation(self)
-        except StorageError as error:
+        except (StorageError, OverloadedError) as error:
             self.fail_queue(error)
             self._served = False
             self.release()

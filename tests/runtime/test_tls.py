@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import signal
@@ -11,12 +10,14 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from websockets.asyncio.client import connect
 
 from roomhost.runtime import HostError
-from roomhost.runtime.server import Server
+from roomhost.runtime.intake import Reason
 from roomhost.runtime.settings import make_settings
 from roomhost.runtime.testing import host_for
 from roomhost.runtime.tls import tls_context
@@ -78,27 +79,22 @@ async def test_tls_before_1_2_and_no_tls_are_refused(made: Certificates) -> None
 
 
 @pytest.mark.anyio
-async def test_a_handshake_has_its_time(
-    made: Certificates, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The setting is what the event loop is told, which ends a handshake that takes longer."""
-    given: list[Any] = []
-    loop = asyncio.get_running_loop()
-
-    async def create_server(*arguments: Any, **keywords: Any) -> None:
-        given.append((keywords["ssl_handshake_timeout"], keywords["ssl"] is not None))
-        raise HostError("enough is known")
-
-    async with host_for(app, ssl_handshake_timeout_seconds=3.5, **made.settings) as host:
-        server = Server(host, lambda: None)
-        server.config.load()
-        server.lifespan = server.config.lifespan_class(server.config)
-        with monkeypatch.context() as patch:
-            patch.setattr(type(loop), "create_server", create_server, raising=True)
-            with pytest.raises(HostError):
-                await server.startup([None])  # type: ignore[list-item]
-        await server.lifespan.shutdown()
-    assert given == [(3.5, True)]
+async def test_a_handshake_has_its_time(made: Certificates) -> None:
+    """One that takes longer than the setting says is ended, and counted; until then it counts as a
+    connection."""
+    settings = {"ssl_handshake_timeout_seconds": 0.1, **made.settings}
+    async with host_for(app, **settings) as host, serving(host) as (url, _):
+        async with await anyio.connect_tcp("127.0.0.1", int(url.rpartition(":")[2])) as stream:
+            while not host.intake.handshakes:
+                await anyio.lowlevel.checkpoint()
+            with (
+                anyio.fail_after(20),
+                pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)),
+            ):
+                await stream.receive()
+        while host.intake.handshakes:
+            await anyio.lowlevel.checkpoint()
+        assert host.intake.refusals == {Reason.HANDSHAKE: 1}
 
 
 def test_the_command_serves_over_tls(made: Certificates, tmp_path: Path) -> None:

@@ -169,13 +169,13 @@ class Process:
             if self._host is host and not self._up:
                 self._refused(error, disturbed)
             elif self._host is host:
-                world.loop.failures.append(f"a host failed: {_words(error)}")
+                world.loop.abort(f"a host failed: {_words(error)}")
         except HostCrashed:
             pass
         except Exception as error:
             # What becomes of a host that has crashed is nobody's business.
             if self._host is host:
-                world.loop.failures.append(f"a host failed: {_words(error)}")
+                world.loop.abort(f"a host failed: {_words(error)}")
         finally:
             world.ended(generation)
             if self._host is host:

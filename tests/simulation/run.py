@@ -8,6 +8,7 @@ import hashlib
 import logging
 import shutil
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
@@ -30,7 +31,6 @@ from .threads import RunFailed
 from .world import Workload, World
 
 MAX_STEPS = 100_000
-COLLECT_EACH = 20  # runs: what they leave in circles
 DIGEST_BYTES = 16
 
 
@@ -56,11 +56,20 @@ def simulate(
 ) -> Result:
     """Run a workload once. `tell` gets each step, in words; `plan`: faults by step, in place of those
     that are drawn."""
+    with _uncollected():
+        return _simulate(workload_factory(), seed, tell, plan)
+
+
+def _simulate(
+    workload: Workload,
+    seed: int,
+    tell: Callable[[str], object] | None,
+    plan: Mapping[int, Fault] | None,
+) -> Result:
     streams = Random(seed)
     scheduling, disk_rng, fault_rng, own, start = (
         Random(streams.getrandbits(64)) for _ in range(5)
     )
-    workload = workload_factory()
     loop = SimulatedLoop(scheduling, Pace.drawn(start), MAX_STEPS)
     loop.tell = tell
     clock = SimulatedClock(loop, start)
@@ -75,7 +84,6 @@ def simulate(
             world.faults[fault] += 1
 
         with (
-            _uncollected(),
             _errors(loop, world) as errors,
             seeded(start.getrandbits(64)),
             simulated(loop, disk, Bounds.drawn(start)),
@@ -99,7 +107,7 @@ def _run(
     world: World, workload: Workload, rng: Random, plan: Mapping[int, Fault] | None
 ) -> list[str]:
     loop = world.loop
-    process = Process(world, workload, make_settings(workload.settings), rng)
+    process = Process(world, workload, make_settings({"held_loop_seconds": 0} | workload.settings), rng)
     nemesis: Nemesis | Plan
     if plan is None:
         nemesis = Nemesis(workload.faults, rng, process.strike)
@@ -166,22 +174,20 @@ def _digest(world: World) -> str:
     return digest.hexdigest()
 
 
-_runs = 0
-
-
 @contextmanager
 def _uncollected() -> Generator[None]:
     """No garbage collection in a run: when it comes depends on what ran before. What the run leaves
-    in circles is collected after some of them."""
-    global _runs
+    in circles is collected after it, and that alone; tasks are in it that a crash left unbegun."""
     gc.disable()
-    try:
-        yield
-    finally:
-        _runs += 1
-        if _runs % COLLECT_EACH == 0:
+    gc.freeze()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".* was never awaited", RuntimeWarning)
+        try:
+            yield
+        finally:
             gc.collect()
-        gc.enable()
+            gc.unfreeze()
+            gc.enable()
 
 
 @contextmanager

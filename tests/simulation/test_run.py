@@ -52,10 +52,13 @@ def test_a_seed_gives_the_same_run_in_another_process() -> None:
 @pytest.mark.parametrize("fault", [Fault.CRASH, Fault.RESTART])
 def test_a_host_can_end_between_any_two_steps(fault: Fault) -> None:
     """Wherever it is cut off, nothing that was told is lost, and the next host starts."""
+    struck = 0
     for step in range(1, STEPS, 3):
         result = simulate(Tallies, 1 + step % 3, plan={step: fault})
         assert result.complaints == (), f"{fault} at step {step}"
-        assert result.faults[fault.value] >= 1
+        struck += result.faults[fault.value]
+    # There is one more at the end of each run, and no host at the first steps.
+    assert struck > STEPS / 3
 
 
 def test_a_host_can_crash_again_while_it_starts() -> None:

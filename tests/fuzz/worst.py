@@ -1,0 +1,45 @@
+"""The worst inputs of their size: `python -m tests.fuzz.worst [TARGET ...]`, a process that the system
+ends when one of them takes the processor for longer than anything linear could.
+
+It prints a line before each, and one after it: with its size, and the peak of memory for each byte.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Iterable
+
+from .target import peak_bytes, run_bounded
+from .targets import TARGETS
+
+# The work of a linear decoder for the largest input is a tenth of it; of a quadratic one, hours.
+CPU_SECONDS = 6
+MEASURED_SHARE = 8  # the memory is measured with an input of such a part of the size
+
+
+def run(names: Iterable[str]) -> None:
+    """All families of the targets."""
+    for name in names:
+        target = TARGETS[name]
+        for family, make in target.families.items():
+            print(f"{name}: {family}", flush=True)
+            data, less = make(target.largest), make(target.largest // MEASURED_SHARE)
+            _allow(CPU_SECONDS)
+            target.run(data)
+            run_bounded(target, less)
+            print(f"    {len(data)} bytes, {peak_bytes(target.run, less) / len(less):.0f} times that")
+
+
+def _allow(seconds: int) -> None:
+    """From now on the process may use the processor for so long."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(
+        resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + 1 + seconds, hard)
+    )
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    run(sys.argv[1:] or TARGETS)
