@@ -32,6 +32,11 @@ class Op:
     pause_ms: int = 0
     pad: int = 0
 
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing, whatever the state."""
+        return self.what in ("get", "list")
+
 
 def entries_of(found: Mapping[str, Any]) -> Entries:
     """The counters in what is stored."""
