@@ -27,7 +27,7 @@ from .rooms import SECRET, token_for
 TRIES = 40
 CALL_SECONDS = 8.0
 ROOM = "lobby"
-GONE_SECONDS = 65.0  # then pings have failed, and who is not heard of is not aware
+GONE_SECONDS = 45.0  # then pings have failed, and who is not heard of is not aware
 NOTICED_SECONDS = 3.0  # that a client is gone whose connection was reset
 CODE_ID = 900_000  # client ids of documents that code edits, from here
 
