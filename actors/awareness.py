@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from . import limits
-from .errors import Forbidden, InvalidArgument, PayloadTooLarge
-from .json_values import check
+from .errors import Forbidden, PayloadTooLarge
+from .json_values import is_plain
 from .yjs_protocol import AwarenessEntry, awareness_payload
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from .types import RealtimePrincipal
 
@@ -60,10 +60,10 @@ class _Aware:
     member_id: str | None
     actor: RealtimePrincipal | None
     updated_ms: int
-    heard_ms: int
+    heard_ms: int  # of monotonic time
 
-    def is_gone(self, now_ms: int) -> bool:
-        return now_ms >= self.heard_ms + LIFE_MS
+    def is_gone(self, passed_ms: int) -> bool:
+        return passed_ms >= self.heard_ms + LIFE_MS
 
     def may_change(self, connection_id: str | None, member_id: str | None) -> bool:
         """Whether a connection may speak for this id: its own, or another of the same member, or of
@@ -79,12 +79,22 @@ class _Speaker(NamedTuple):
     spoke: bool  # before, so that it may have heard of others
 
 
+def nowhere_ahead() -> int:
+    """Of a clock that nobody sets."""
+    return 0
+
+
 class Awareness:
-    """The table of one room. Every `now_ms` is the host's clock, milliseconds since the epoch."""
+    """The table of one room. Every `now_ms` is the host's clock, milliseconds since the epoch.
 
-    __slots__ = ("_aware", "_by_connection", "_bytes", "_left")
+    `ahead_ms()`: how far that is ahead of monotonic time, by which it is counted how long nothing was
+    heard: nobody goes because the clock was set.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_ahead_ms", "_aware", "_by_connection", "_bytes", "_left")
+
+    def __init__(self, ahead_ms: Callable[[], int] = nowhere_ahead) -> None:
+        self._ahead_ms = ahead_ms
         # An integer is the id of a Yjs client, a text that of a JSON client; heard of last is last.
         self._aware: OrderedDict[int | str, _Aware] = OrderedDict()
         self._bytes = 0
@@ -139,8 +149,9 @@ class Awareness:
         same state again renews it, and is no news. Forbidden: the id is another member's who is here,
         and the caller is not `trusted`. PayloadTooLarge: see the limits of awareness.
         """
+        passed_ms = now_ms - self._ahead_ms()
         aware = self._aware.get(client_id)
-        if aware is not None and aware.is_gone(now_ms):
+        if aware is not None and aware.is_gone(passed_ms):
             aware = None
         is_own = aware is None or aware.may_change(connection_id, member_id)
         if not (is_own or trusted):  # before who has gone is forgotten: of a refusal nobody hears
@@ -162,16 +173,19 @@ class Awareness:
 
         is_news = aware is None or aware.state != state
         updated_ms = now_ms if is_news or aware is None else aware.updated_ms
-        self._put(client_id, _Aware(state, 0, connection_id, member_id, actor, updated_ms, now_ms))
+        self._put(
+            client_id, _Aware(state, 0, connection_id, member_id, actor, updated_ms, passed_ms)
+        )
         if is_news:
             changes.json.append(Shown(client_id, state, actor, now_ms))
         return changes
 
     def renew(self, connection_id: str, now_ms: int) -> None:
         """A socket was heard of: so are its JSON clients, who have no other way to say so."""
+        passed_ms = now_ms - self._ahead_ms()
         for key in self._by_connection.get(connection_id, ()):
-            if isinstance(key, str) and not self._aware[key].is_gone(now_ms):
-                self._aware[key].heard_ms = now_ms
+            if isinstance(key, str) and not self._aware[key].is_gone(passed_ms):
+                self._aware[key].heard_ms = passed_ms
                 self._aware.move_to_end(key)
 
     def gone(self, connection_id: str, now_ms: int) -> Changes:
@@ -184,41 +198,45 @@ class Awareness:
     def prune(self, now_ms: int) -> Changes:
         """Forget who was not heard of for too long."""
         changes = Changes()
+        passed_ms = now_ms - self._ahead_ms()
         while self._aware:
             key, aware = next(iter(self._aware.items()))
-            if not aware.is_gone(now_ms):
+            if not aware.is_gone(passed_ms):
                 break
             self._remove(key, now_ms, changes)
         while self._left:
             _, left_ms = next(iter(self._left.values()))
-            if now_ms < left_ms + LIFE_MS and len(self._left) <= limits.MAX_AWARENESS_IDS:
+            if passed_ms < left_ms + LIFE_MS and len(self._left) <= limits.MAX_AWARENESS_IDS:
                 break
             self._left.popitem(last=False)
         return changes
 
     def shown(self, now_ms: int) -> list[Shown]:
         """Everybody who is aware, by client id. Changes nothing: see `prune` for who has gone."""
+        passed_ms = now_ms - self._ahead_ms()
         shown = [
             Shown(str(key), aware.state, aware.actor, aware.updated_ms)
             for key, aware in self._aware.items()
-            if not aware.is_gone(now_ms)
+            if not aware.is_gone(passed_ms)
         ]
         return sorted(shown, key=lambda one: one.client_id)
 
     def yjs_payload(self, now_ms: int) -> bytes | None:
         """Every client of y-protocols, for a socket that has just opened; None: there is none."""
+        passed_ms = now_ms - self._ahead_ms()
         entries = [
             AwarenessEntry(key, aware.clock, aware.state)
             for key, aware in self._aware.items()
-            if isinstance(key, int) and not aware.is_gone(now_ms)
+            if isinstance(key, int) and not aware.is_gone(passed_ms)
         ]
         return awareness_payload(entries) if entries else None
 
     def next_expiry_ms(self) -> int | None:
-        """When the first id without a connection goes, whom no socket's close would remove."""
+        """When the first id without a connection goes, by the host's clock: no socket's close would
+        remove it."""
         for aware in self._aware.values():
             if aware.connection_id is None:
-                return aware.heard_ms + LIFE_MS
+                return aware.heard_ms + LIFE_MS + self._ahead_ms()
         return None
 
     def _counts(
@@ -228,7 +246,8 @@ class Awareness:
         for its own word, nor bring one back that has left meanwhile."""
         if aware is None:
             clock, left_ms = self._left.get(entry.client, (-1, 0))
-            return not speaker.spoke or entry.clock > clock or now_ms >= left_ms + LIFE_MS
+            is_old = now_ms - self._ahead_ms() >= left_ms + LIFE_MS
+            return not speaker.spoke or entry.clock > clock or is_old
 
         if entry.clock > aware.clock:
             return aware.may_change(speaker.connection_id, speaker.member_id)
@@ -257,9 +276,10 @@ class Awareness:
             return
 
         connection_id, member_id, actor, _ = speaker
+        passed_ms = now_ms - self._ahead_ms()
         self._put(
             entry.client,
-            _Aware(state, entry.clock, connection_id, member_id, actor, updated_ms, now_ms),
+            _Aware(state, entry.clock, connection_id, member_id, actor, updated_ms, passed_ms),
         )
         changes.yjs.append(entry)
 
@@ -295,7 +315,7 @@ class Awareness:
         if isinstance(key, int):
             last = aware.clock if clock is None else clock
             changes.yjs.append(AwarenessEntry(key, last, None))
-            self._left[key] = last, now_ms
+            self._left[key] = last, now_ms - self._ahead_ms()
             self._left.move_to_end(key)
 
     def _forget(self, key: int | str) -> _Aware | None:
@@ -310,11 +330,10 @@ def _is_readable(state: bytes) -> bool:
     """Whether it is JSON that every client can read, and says something."""
     try:
         value = msgspec.json.decode(state)
-        check(value, "state")
-    except (msgspec.MsgspecError, InvalidArgument, RecursionError, UnicodeError):
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
         return False
 
-    return value is not None
+    return value is not None and is_plain(value, state)
 
 
 def _too_large() -> PayloadTooLarge:

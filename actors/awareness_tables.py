@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import TYPE_CHECKING
 
-from .awareness import Awareness
+from .awareness import Awareness, nowhere_ahead
 from .limits import MAX_AWARE_ROOMS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class AwarenessTables:
-    """By the name of the room; made when somebody is aware, and dropped when nobody is."""
+    """By the name of the room; made when somebody is aware, and dropped when nobody is. `ahead_ms`: see
+    `Awareness`."""
 
-    __slots__ = ("_by_room",)
+    __slots__ = ("_ahead_ms", "_by_room")
 
-    def __init__(self) -> None:
+    def __init__(self, ahead_ms: Callable[[], int] = nowhere_ahead) -> None:
+        self._ahead_ms = ahead_ms
         self._by_room: OrderedDict[str, Awareness] = OrderedDict()
 
     def __len__(self) -> int:
@@ -29,7 +35,9 @@ class AwarenessTables:
         Past `MAX_AWARE_ROOMS` the table that was opened longest ago is forgotten: who is still there
         says so again within seconds.
         """
-        table = self._by_room.setdefault(room, Awareness())
+        table = self._by_room.get(room)
+        if table is None:
+            table = self._by_room[room] = Awareness(self._ahead_ms)
         self._by_room.move_to_end(room)
         if len(self._by_room) > MAX_AWARE_ROOMS:
             self._by_room.popitem(last=False)

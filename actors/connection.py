@@ -31,7 +31,6 @@ class Connection:
         connection_id: str,
         caller: Caller,
         protocol: Protocol,
-        now_ms: int,
         *,
         statuses: bool = False,
     ) -> None:
@@ -40,10 +39,10 @@ class Connection:
         self.caller = caller
         self.protocol = protocol
         self.statuses = statuses  # of Yjs: what becomes of every update is told
-        self.bucket = bucket_of(protocol, now_ms)
+        self.bucket = bucket_of(protocol)
 
     @classmethod
-    def of(cls, ws: WebSocket, now_ms: int) -> Connection:
+    def of(cls, ws: WebSocket) -> Connection:
         """The connection whose attachment the socket has."""
         kept: dict[str, Any] = ws.deserialize_attachment()
         return cls(
@@ -51,7 +50,6 @@ class Connection:
             kept["id"],
             decode_caller(kept["caller"]),
             Protocol(kept["protocol"]),
-            now_ms,
             statuses=kept["statuses"],
         )
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from . import limits
+from . import limits, packed_values
 from .errors import InvalidArgument, RealtimeError
-from .json_values import check, encode
+from .json_values import encode
 
 Raw = msgspec.Raw
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -133,9 +133,7 @@ def written(frame: bytes, protocol: Protocol) -> str | bytes:
 def _read_fields(message: str | bytes) -> dict[str, msgspec.Raw]:
     try:
         if isinstance(message, bytes):
-            value = msgspec.msgpack.decode(message)
-            check(value, "frame")
-            message = encode(value).decode()
+            message = encode(packed_values.decode(message)).decode()
         return _fields.decode(message)
     except RecursionError:
         raise InvalidArgument(f"a frame is nested at most {limits.MAX_JSON_DEPTH} deep") from None

@@ -72,7 +72,7 @@ class Hocuspocus:
         assert services is not None
         try:
             caller = self._upgrade.admit(scope, target, [(TOKEN, token)] if token else pairs)
-            self._buckets.take(target, caller, scope, services.now_ms())
+            self._buckets.take(target, caller, scope, services.monotonic_ms())
         except RealtimeError as error:
             count_refusal(services.intake, error)
             raise

@@ -227,7 +227,7 @@ class HocuspocusClient:
                     raise failure from None
 
             wait_ms = failure.retry_after_ms or RETRY_MS
-            await self._clock.sleep_until(self._clock.now_ms() + wait_ms)
+            await self._clock.sleep(wait_ms / 1000)
 
     async def _carry(self, document: RelayedDocument, socket: WebSocket) -> NoReturn:
         while True:
@@ -265,8 +265,7 @@ class HocuspocusClient:
 
     async def _expect_token(self) -> None:
         """Close a client that was not let into any document in time."""
-        deadline_ms = self._clock.now_ms() + limits.HOCUSPOCUS_AUTH_SECONDS * 1000
-        await self._clock.sleep_until(deadline_ms)
+        await self._clock.sleep(limits.HOCUSPOCUS_AUTH_SECONDS)
         if not self._admitted.is_set():
             self._close(CloseCode.TIMEOUT, "no document was opened")
 

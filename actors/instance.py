@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..runtime.intake import Intake
-from .awareness_tables import AwarenessTables
 from .crdt_handle import CrdtRoomHandle
 from .handles import ChannelHandle, RoomHandle
 from .names import check_name
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..bindings import DurableObjectNamespace, DurableObjectStub
+    from .awareness_tables import AwarenessTables
     from .cursors import Cursors
     from .directory import Directory
     from .options import ModuleConfig
@@ -29,18 +29,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the module's actors need of their host. `now_ms`: its clock. `entropy(n)`: so many
-    random bytes. `public_url()`: how clients reach it. `intake`: where refusals are counted."""
+    """What the module's actors need of their host. `now_ms`, `monotonic_ms`: its clock's times.
+    `entropy(n)`: so many random bytes. `public_url()`: how clients reach it. `intake`: where refusals
+    are counted."""
 
     options: ModuleConfig
     now_ms: Callable[[], int]
+    monotonic_ms: Callable[[], int]
     entropy: Callable[[int], bytes]
     keyring: Keyring
     cursors: Cursors
     directory: Directory
     public_url: Callable[[], str]
+    awareness: AwarenessTables
     quarantines: Quarantines = field(default_factory=Quarantines)
-    awareness: AwarenessTables = field(default_factory=AwarenessTables)
     intake: Intake = field(default_factory=Intake)
 
 

@@ -13,6 +13,7 @@ MAX_HEADER_NAME_BYTES = 256
 MAX_BODY_BYTES = 1_048_576  # a JSON body or a frame
 MAX_JSON_DEPTH = 64
 MAX_DATA_BYTES = 65_536  # `data` of a message, as JSON
+MAX_DEEP_VALUES = 65_536  # of a frame in MessagePack that nests deeper than it is decoded at once
 MAX_MESSAGE_METADATA_BYTES = 16_384
 MAX_TYPE_BYTES = 256
 MAX_IDEMPOTENCY_KEY_BYTES = 256

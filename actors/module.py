@@ -10,6 +10,7 @@ import msgspec
 
 from ..bindings import ModuleRecord, current_env
 from ..runtime.application import NamespaceDeclaration
+from .awareness_tables import AwarenessTables
 from .cursors import Cursors
 from .directory import Directory
 from .directory_shard import DirectoryShard
@@ -138,14 +139,17 @@ class RealtimeModule:
         keyring = Keyring(host.token_secrets)
         by_suffix = suffixes(namespaces)
         directory = Directory(by_suffix["directory"])
+        clock = host.clock
         services = Services(
             options=self.config,
-            now_ms=host.clock.now_ms,
+            now_ms=clock.now_ms,
+            monotonic_ms=clock.monotonic_ms,
             entropy=Entropy(),
             keyring=keyring,
             cursors=Cursors(keyring, self.config.name),
             directory=directory,
             public_url=lambda: host.public_url,
+            awareness=AwarenessTables(lambda: clock.now_ms() - clock.monotonic_ms()),
             intake=host.intake,
         )
         return RealtimeInstance(

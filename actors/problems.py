@@ -6,7 +6,9 @@ import json
 import logging
 from typing import TYPE_CHECKING
 
+from ..runtime import DurableObjectError
 from ..runtime.problems import problem
+from ..storage import StorageError
 from .errors import RealtimeError, Unavailable
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("roomhost.actors")
 
 RETRY_MS = 1_000
+UNAVAILABLE = "the room cannot answer just now: whether the call was done is not known; ask again"
 
 
 class MethodNotAllowed(RealtimeError):
@@ -43,15 +46,29 @@ class UpgradeRequired(RealtimeError):
 
 def failure_of(error: Exception) -> RealtimeError:
     """An error as the caller hears of it. What the host refuses, so that the call may be made again,
-    is `overloaded`; what nobody foresaw is `internal`, and in the log."""
+    is `overloaded`; that the disk refused it, or the object was reset, is `unavailable`; what nobody
+    foresaw is `internal`, and in the log."""
     if isinstance(error, RealtimeError):
         return error
 
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
         return Unavailable(str(error), retry_after_ms=RETRY_MS)
 
+    if isinstance(error, StorageError):  # which is in the log already, once for all
+        return Unavailable(UNAVAILABLE, code="unavailable", retry_after_ms=RETRY_MS)
+
+    if _is_reset(error):
+        # Every client that comes meets it, again and again: a line, and no traceback.
+        logger.warning("a request failed: %s", error)
+        return Unavailable(UNAVAILABLE, code="unavailable", retry_after_ms=RETRY_MS)
+
     logger.error("a request failed", exc_info=error)
     return RealtimeError("the request could not be answered; the host's log says why")
+
+
+def _is_reset(error: Exception) -> bool:
+    """Whether the object was reset by its host, not by an error of its own code."""
+    return isinstance(error, DurableObjectError) and error.durable_object_reset
 
 
 def response_of(failure: RealtimeError) -> Response:

@@ -11,12 +11,12 @@ ONE = 1_000  # in thousandths, so that a millisecond adds a whole number
 
 
 class Bucket:
-    """Full at first. Times are milliseconds."""
+    """Full at first. Times are milliseconds, of monotonic time."""
 
     __slots__ = ("_at_ms", "_burst", "_left", "_per_second")
 
     def __init__(
-        self, now_ms: int, per_second: int = RATE_PER_SECOND, burst: int = RATE_BURST
+        self, now_ms: int = 0, per_second: int = RATE_PER_SECOND, burst: int = RATE_BURST
     ) -> None:
         self._per_second = per_second
         self._burst = burst
@@ -39,10 +39,10 @@ class Bucket:
         self._left -= ONE
 
 
-def bucket_of(protocol: Protocol, now_ms: int) -> Bucket:
+def bucket_of(protocol: Protocol) -> Bucket:
     """What a connection may send: every keystroke is a frame of y-protocols, where one of ours is a
     whole message."""
     if protocol is Protocol.YJS:
-        return Bucket(now_ms, YJS_RATE_PER_SECOND, YJS_RATE_BURST)
+        return Bucket(0, YJS_RATE_PER_SECOND, YJS_RATE_BURST)
 
-    return Bucket(now_ms)
+    return Bucket()

@@ -93,7 +93,7 @@ class Routes:
 
             chosen(target, offered_protocols(scope))
             caller = self._upgrade.admit(scope, target, pairs)
-            self._buckets.take(target, caller, scope, self._services.now_ms())
+            self._buckets.take(target, caller, scope, self._services.monotonic_ms())
             return await self._upgrade.open(scope, target, pairs, caller)
         except Exception as error:
             count_refusal(self._services.intake, error)
@@ -164,7 +164,7 @@ class Routes:
         operation = target.operation
         assert operation is not None
         caller = self._credentials.caller_of(scope, target.kind, target.name)
-        self._buckets.take(target, caller, scope, self._services.now_ms())
+        self._buckets.take(target, caller, scope, self._services.monotonic_ms())
         if operation.reads:
             body = input_of(pairs, operation.input.kind)
         else:

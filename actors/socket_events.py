@@ -64,7 +64,6 @@ class SocketEvents:
             self._services.entropy(12).hex(),
             caller,
             protocol,
-            self._turns.now_ms,
             statuses=STATUSES in request.query_params,
         )
         self._sockets.add(connection)
@@ -81,7 +80,7 @@ class SocketEvents:
 
     async def message(self, ws: WebSocket, message: str | bytes) -> None:
         """Answer a frame: with its result once that is durable, or with why it was refused."""
-        connection = self._sockets.find(ws, self._turns.now_ms)
+        connection = self._sockets.find(ws)
         if not connection.is_open:
             return  # it came after the close, from one who may do nothing any more
 
@@ -96,7 +95,7 @@ class SocketEvents:
 
         frame_id: bytes | None = None
         try:
-            connection.bucket.take(self._turns.now_ms)
+            connection.bucket.take(self._turns.monotonic_ms)
             frame = frames.read(message, connection.protocol)
             frame_id = frame.id
             await self._answer(connection, frame)
@@ -120,7 +119,7 @@ class SocketEvents:
     async def closed(self, ws: WebSocket, code: int, was_clean: bool) -> None:
         """A client has gone. Its member leaves at once if it closed normally, else after a while,
         and only if this was the last socket it had."""
-        connection = self._sockets.find(ws, self._turns.now_ms)
+        connection = self._sockets.find(ws)
         self._sockets.forget(ws)
         self._yjs.closed(connection)
         member_id = connection.member_id

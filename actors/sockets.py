@@ -60,11 +60,11 @@ class Sockets:
         ws.terminate()
         ws.forget()
 
-    def find(self, ws: WebSocket, now_ms: int) -> Connection:
+    def find(self, ws: WebSocket) -> Connection:
         """The connection of a socket."""
         connection = self._connections.get(ws)
         if connection is None:
-            connection = self._connections[ws] = Connection.of(ws, now_ms)
+            connection = self._connections[ws] = Connection.of(ws)
         return connection
 
     def forget(self, ws: WebSocket) -> None:
@@ -92,23 +92,23 @@ class Sockets:
                 if listeners:
                     _send_all(listeners, written(push.frame, protocol), left_out)
 
-    def close_all(self, now_ms: int, failure: RoomDestroyed) -> None:
+    def close_all(self, failure: RoomDestroyed) -> None:
         """Close every connection: the room has ended."""
         for ws in self._ctx.get_web_sockets():
-            connection = self.find(ws, now_ms)
+            connection = self.find(ws)
             connection.retire()
             connection.close(failure)
 
     def close_documents(self, failure: RealtimeError) -> None:
         """Close the connections that hold a copy of the document: it is another one now."""
         for ws in self._listed(document_tag(Protocol.YJS)):
-            self.find(ws, 0).close(failure)
+            self.find(ws).close(failure)
 
     def close_expired(self, now_ms: int) -> int | None:
         """Close the connections whose token is over; when the next one's will be."""
         next_ms: int | None = None
         for ws in self._ctx.get_web_sockets():
-            connection = self.find(ws, now_ms)
+            connection = self.find(ws)
             end_ms = ends_at(connection)
             if end_ms is None:
                 continue

@@ -8,6 +8,7 @@ in memory.
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from . import limits
@@ -56,7 +57,7 @@ class Turns:
         self._services = services
         self._sockets = sockets
         self._state: RoomState | None = None
-        loading = Loading(services.quarantines, "document", self._name, services.now_ms)
+        loading = Loading(services.quarantines, "document", self._name, services.monotonic_ms)
         self._document = Document(ctx.storage.kv, loading)
         self._document_ms = 0  # when it was used last, as far as it was looked at
         self._marked = 0  # the version of figures that the directory waits for; 0: none
@@ -71,13 +72,18 @@ class Turns:
         """The host's time."""
         return self._services.now_ms()
 
+    @property
+    def monotonic_ms(self) -> int:
+        """The host's time that only passes."""
+        return self._services.monotonic_ms()
+
     def load(self) -> RoomState:
         """The room's state. Unavailable: it cannot be read, and is left as it is."""
         state = self._state
         if state is not None:
             return state
 
-        now_ms = self.now_ms
+        now_ms = self.monotonic_ms
         quarantines = self._services.quarantines
         quarantines.check(self._kind, self._name, now_ms)
         try:
@@ -110,7 +116,7 @@ class Turns:
             state.closes_all = False
             self._services.awareness.forget(self._name)
             ended = RoomDestroyed(f"the {state.kind} {state.name!r} was destroyed")
-            self._sockets.close_all(self.now_ms, ended)
+            self._sockets.close_all(ended)
         if self._document.wants_checkpoint:
             self.compact()
         return result
@@ -126,7 +132,7 @@ class Turns:
 
     def rest_document(self) -> None:
         """Some time has passed: a document that nobody has used in it leaves memory."""
-        now_ms = self.now_ms
+        now_ms = self.monotonic_ms
         if self._document.take_used():
             self._document_ms = now_ms
         elif self._document_ms + limits.DOCUMENT_IDLE_SECONDS * 1000 <= now_ms:
@@ -220,7 +226,8 @@ class Turns:
             connections=self._sockets.__len__,
             entropy=self._services.entropy,
             document=self._document,
-            awareness=lambda: self._services.awareness.open(self._name),
+            # Not by a function that refers to this: what is evicted is to be free at once.
+            awareness=partial(self._services.awareness.open, self._name),
         )
 
 

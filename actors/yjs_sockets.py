@@ -58,7 +58,7 @@ class YjsSockets:
             raise PayloadTooLarge(f"an update is at most {max_bytes} bytes")
 
         if not trusted:
-            connection.bucket.take(self._turns.now_ms)
+            connection.bucket.take(self._turns.monotonic_ms)
         kind, data = read_frame(message)
         if kind is YjsKind.UPDATE or kind is YjsKind.SYNC_STEP_2:
             await self._update(connection, data)

@@ -14,10 +14,10 @@ import sys
 import threading
 from typing import TYPE_CHECKING, cast
 
-import uvloop
 from rich.console import Console
 
 from ..runtime.commands import load_application
+from ..runtime.event_loop import run
 from ..runtime.server import serve
 from ..storage import DataDirectoryError
 from . import limits
@@ -65,7 +65,7 @@ class Child:
 
                 failure = failure_of(error, start.roots)
         self._say(Failed(failure))
-        uvloop.run(serve_failure(failure, first_settings(start.flags), self._socket()))
+        run(serve_failure(failure, first_settings(start.flags), self._socket()))
         return 0
 
     def _serve(self, start: Start) -> None:
@@ -82,7 +82,7 @@ class Child:
 
         try:
             shown = cast("Application", served)
-            uvloop.run(serve(shown, settings, started, self._socket()))
+            run(serve(shown, settings, started, self._socket()))
         except BaseException:
             if served.lifespan_error is not None:
                 raise served.lifespan_error from None

@@ -24,6 +24,8 @@ from .events import CURRENT, CallEvent, Event, StartEvent
 from .gated import Suspended, first_turn, later_turns
 from .idleness import Idleness
 from .input_gate import InputGate
+from .interrupts import is_interrupt
+from .ownership import check_owner
 from .state import DurableObjectState
 from .streams import gated_stream
 
@@ -96,7 +98,7 @@ class Activation:
         self.new_waiter = engine.backend.waiter
         self.state = ActivationState.STARTING
         self.broken: BaseException | None = None
-        self.events: set[Event] = set()  # from delivery until the outcome has left
+        self.events: dict[Event, None] = {}  # in order, from delivery until the outcome has left
         self.pins = 0  # accepted sockets that cannot hibernate
         self.turn: Event | None = None  # whose code runs right now
         self._idleness = Idleness(self)
@@ -139,7 +141,7 @@ class Activation:
         except BaseException as error:
             if not isinstance(error, Aborted):
                 self.reset(error, ResetCause.CONSTRUCTOR)
-            if isinstance(error, KeyboardInterrupt):
+            if is_interrupt(error):
                 raise
         finally:
             self.end_turn(event)
@@ -170,7 +172,7 @@ class Activation:
         event.gate.wait(admit, _ignore)  # a reset tells the event itself
 
     def _overdue(self, event: Event) -> None:
-        self.events.discard(event)
+        self.events.pop(event, None)
         self.meter.refused(self.slot, event, waited_too_long())
 
     def begin(self, event: Event) -> Suspended | None:
@@ -194,7 +196,7 @@ class Activation:
             result = event.outcome(result)
         except BaseException as error:
             self._failed(event, error)
-            if isinstance(error, KeyboardInterrupt):
+            if is_interrupt(error):
                 raise
         else:
             self._ended(event, result)
@@ -210,7 +212,7 @@ class Activation:
         except BaseException as error:
             event.scope = None
             self._failed(event, error)
-            if isinstance(error, KeyboardInterrupt):
+            if is_interrupt(error):
                 raise
         else:
             event.scope = None
@@ -221,7 +223,7 @@ class Activation:
     def adopt(self, event: Event) -> None:
         """The event is in flight from now on: it keeps the instance in memory."""
         event.activation = self
-        self.events.add(event)
+        self.events[event] = None
 
     def launch(self, event: Event) -> None:
         """Run an event that the object's own code started; it has been adopted."""
@@ -335,7 +337,7 @@ class Activation:
         """The handler of `event` ended well: its outcome leaves when it may."""
         gate = self.commits.gate
         if gate.is_open or event.internal:
-            self.events.discard(event)
+            self.events.pop(event, None)
             self.meter.ended(event)
             event.succeed(result)
             if not self.events:
@@ -346,7 +348,7 @@ class Activation:
 
     def left(self, event: Event, result: Any, cause: BaseException | None) -> None:
         """The output gate opened for the outcome of `event`, or refused it with a cause."""
-        self.events.discard(event)
+        self.events.pop(event, None)
         if cause is None:
             self.meter.ended(event)
             event.succeed(result)
@@ -363,7 +365,7 @@ class Activation:
             self.meter.refused(self.slot, event, error)
 
     def _fail(self, event: Event, error: BaseException) -> None:
-        self.events.discard(event)
+        self.events.pop(event, None)
         self._count(event, error)
         event.fail(error)
         self._check_idle()
@@ -371,7 +373,7 @@ class Activation:
     def _failed(self, event: Event, error: BaseException) -> None:
         """The handler of `event` ended with an error, which leaves as a result would."""
         if event.finished:
-            self.events.discard(event)
+            self.events.pop(event, None)
             self._check_idle()
             return
 
@@ -404,6 +406,10 @@ class Activation:
     def alarm_changed(self, due_ms: int | None) -> None:
         """A batch that changed the alarm is durable."""
         self.engine.alarms.changed(self.commits.number, due_ms)
+
+    def check_caller(self) -> None:
+        """None of its turns runs. DurableObjectError: another object's does."""
+        check_owner(self.slot, "this storage")
 
     def settled_all(self) -> None:
         """Nothing is in flight any more."""

@@ -7,6 +7,8 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from anyio import get_cancelled_exc_class
+
 from . import limits
 from .alarm_info import AlarmInfo
 from .errors import DurableObjectError
@@ -56,7 +58,7 @@ class AlarmEvent(Event):
         self._id = object_id
         self._due_ms = due_ms
         self._retries = retries
-        self._raised: Exception | None = None
+        self._raised: BaseException | None = None
         self._ran = False
         self._replaced = False
         self._ended = False
@@ -100,7 +102,7 @@ class AlarmEvent(Event):
                 await result
         except BaseException as error:
             hidden = activation.commits.overlay.finish_alarm(succeeded=False)
-            if isinstance(error, Exception) and activation.broken is None:
+            if not isinstance(error, get_cancelled_exc_class()) and activation.broken is None:
                 self._raised = error
                 self._replaced = not hidden
             raise

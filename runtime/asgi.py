@@ -42,6 +42,7 @@ HTTP_SCHEMES = {"ws": "http", "wss": "https"}
 READY = "/readyz"
 HEALTH = ("/healthz", READY)
 METRICS = "/metrics"
+STORAGE_FAILS = "storage cannot take what is written: try again later"
 WRONG_HOST = (
     "this host listens on its own machine alone, which has another name than the one that was asked "
     "for: ask for localhost, or set public_url to the URL with that name"
@@ -151,7 +152,12 @@ class HostASGI:
             return Response("the host is stopping\n", status=503, headers=headers)
 
         if path != METRICS:
-            return Response("ok", headers=SAFE_HEADERS)
+            broken = self._host.engine.partition.broken
+            if broken is None:
+                return Response("ok", headers=SAFE_HEADERS)
+
+            # Neither ready nor healthy: nothing but a restart helps, and who looks may do that.
+            return Response(f"{broken}\n", status=503, headers=SAFE_HEADERS)
 
         # Imported when it is first asked for: a host that nobody watches does without.
         from .metrics import metrics_response
@@ -311,8 +317,12 @@ async def deny(scope: Scope, send: Send, response: Response) -> None:
 
 def error_response(error: Exception, scope: Scope) -> Response:
     """What a client sees of an error that no handler turned into a response."""
+    headers = {"retry-after": "1", **SAFE_HEADERS}
     if getattr(error, "retryable", False) or getattr(error, "overloaded", False):
-        return Response(f"{error}\n", status=503, headers={"retry-after": "1", **SAFE_HEADERS})
+        return Response(f"{error}\n", status=503, headers=headers)
+
+    if isinstance(error, StorageError):  # which is in the log already, once for all
+        return Response(f"{STORAGE_FAILS}\n", status=503, headers=headers)
 
     extensions: dict[str, Any] = scope.get("extensions") or {}
     show: Callable[[Exception], Response] | None = extensions.get(ERROR_EXTENSION)

@@ -54,8 +54,7 @@ def serve(application: str, **flags: Any) -> None:
     MODULE:APP names an App in an importable module, as in examples.chat:app. SIGTERM and Ctrl-C
     drain: what is in flight ends, everything acknowledged is on disk, the exit status is 0.
     """
-    import uvloop
-
+    from .event_loop import run
     from .server import serve as serve_application
 
     settings = load_settings(flags)
@@ -65,7 +64,7 @@ def serve(application: str, **flags: Any) -> None:
         click.echo(f"roomhost: {app.name} on {url} (data in {settings.data_dir})")
         sys.stdout.flush()
 
-    uvloop.run(serve_application(app, settings, started))
+    run(serve_application(app, settings, started))
 
 
 def load_application(reference: str) -> Application:

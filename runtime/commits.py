@@ -44,6 +44,10 @@ class Owner(Protocol):
         """Nothing is in flight any more."""
         ...
 
+    def check_caller(self) -> None:
+        """Nothing of the owner runs. DurableObjectError: what runs is another object's code."""
+        ...
+
 
 class Commits:
     """The uncommitted writes of one activation, its `owner` until it is evicted, and its output gate."""
@@ -99,10 +103,14 @@ class Commits:
         return self._in_flight
 
     def use(self) -> Overlay:
-        """The overlay, for one operation. Raises when the instance it belongs to has ended."""
+        """The overlay, for one operation. Raises when the instance it belongs to has ended, or when another
+        object's code runs."""
         if self._closed is not None:
             raise self._closed
 
+        owner = self.owner
+        if owner is not None and owner.turn is None:
+            owner.check_caller()
         return self.overlay
 
     def wrote(self, confirmed: bool) -> None:

@@ -75,6 +75,12 @@ class DirectProtocol(WebSocketsSansIOProtocol):
                 self.queue.put_nowait(cast("Any", event))
         self._read_on()
 
+    def detach(self) -> None:
+        """The connection is lost, and whoever is attached has been told, or will be soon."""
+        if self._direct is not None:
+            self._direct = None
+            cast("DisconnectQueue", self.queue).let_go()
+
     def write(self, message: str | bytes) -> bool:
         """Send a message, or drop it once either side has closed. False: the client is `blocked`."""
         if self.blocked:
@@ -258,10 +264,17 @@ class DisconnectQueue:
     __slots__ = ("_connection", "_loop")
 
     def __init__(self, connection: DirectConnection, loop: asyncio.AbstractEventLoop) -> None:
-        self._connection = connection
+        self._connection: DirectConnection | None = connection
         self._loop = loop
+
+    def let_go(self) -> None:
+        """Of the connection: it has heard all that it is told."""
+        self._connection = None
 
     def put_nowait(self, event: Any) -> None:
         """Take ASGI's `websocket.disconnect`."""
+        if self._connection is None:
+            return
+
         code, reason = event.get("code", NO_CODE), event.get("reason") or ""
         self._loop.call_soon(self._connection.disconnected, code, reason, context=Context())

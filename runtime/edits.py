@@ -83,6 +83,9 @@ class Asleep:
         """See `Owner`."""
         return self._slot.unstored()
 
+    def check_caller(self) -> None:
+        """See `Owner`: only the host itself writes here."""
+
     def alarm_changed(self, due_ms: int | None) -> None:
         """See `Owner`."""
         self._engine.alarms.changed(self._commits.number, due_ms)

@@ -78,13 +78,13 @@ class Engine:
         self.refusal: Callable[[], BaseException] | None = None
         # A slot lives as long as anyone cares: a stub, or the host while something is in memory.
         self._slots: WeakValueDictionary[tuple[int, bytes], Slot] = WeakValueDictionary()
-        self._resident: set[Slot] = set()
-        # Objects that were reset while the writer had batches of theirs: see `may_start`.
+        self._resident: dict[Slot, None] = {}  # in order of arrival
         self.instances = InstanceLimit(settings.max_instances, clock, lambda: self.resident)
+        # Objects that were reset while the writer had batches of theirs: see `may_start`.
         self._unsettled: dict[tuple[int, bytes], list[Callable[[], object]]] = {}
         self._on_quiet: list[Callable[[], object]] = []
         partition.on_idle(self.became_quiet)
-        self._watchdog = CommitWatchdog(partition, self.timers, clock, self._commits_are_stuck)
+        self._watchdog = CommitWatchdog(partition, self.timers, self._commits_are_stuck)
 
     @property
     def known(self) -> list[Slot]:
@@ -164,7 +164,7 @@ class Engine:
         the state before them, and they would land under it. Nor while one of older code is there.
         Its events wait until then.
         """
-        self._resident.add(slot)
+        self._resident[slot] = None
         if slot.retired is not None:
             return False
 
@@ -210,7 +210,7 @@ class Engine:
 
     def forget(self, slot: Slot) -> None:
         """Nothing of the object is in memory."""
-        self._resident.discard(slot)
+        self._resident.pop(slot, None)
 
     def deliver_plainly(self, slot: Slot, event: CallEvent) -> None:
         """Deliver a call to an object, once what the calling object wrote before is durable."""

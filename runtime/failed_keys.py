@@ -46,7 +46,7 @@ class FailedKeys:
         """Whether a request is from who has tried too often, and is to be refused unseen."""
         peer = self._peer(scope)
         until_ms, count = self._failed.get(peer or "", (0, 0))
-        blocked = count >= limits.MAX_FAILED_KEYS and self._clock.now_ms() < until_ms
+        blocked = count >= limits.MAX_FAILED_KEYS and self._clock.monotonic_ms() < until_ms
         if blocked:
             self._intake.count(Reason.WRONG_KEYS)
         return blocked
@@ -58,7 +58,7 @@ class FailedKeys:
         if peer is None:
             return
 
-        now_ms = self._clock.now_ms()
+        now_ms = self._clock.monotonic_ms()
         until_ms, count = self._failed.get(peer, (0, 0))
         if now_ms >= until_ms:
             self._failed.pop(peer, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .ownership import check_socket
 from .text import size_of, well_formed
 from .web_socket import ReadyState
 
@@ -30,7 +31,9 @@ def send_to_all(sockets: Iterable[WebSocket], message: str | bytes) -> None:
         if ws._close_sent or ws.ready_state is ReadyState.CLOSED:
             continue
 
-        gate = gate or ws._output_gate()
+        if gate is None:
+            check_socket(ws._manager, ws._pinned)
+            gate = ws._output_gate()
         if gate is None or (gate.is_open and not ws._gated):
             ws._peer.arrive(message)
         else:

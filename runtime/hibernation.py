@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from . import limits
 from .close import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
@@ -12,6 +12,8 @@ from .errors import DurableObjectError, LimitError
 from .event_kind import EventKind, ResetCause
 from .events import Event
 from .leaving import Leaving
+from .ownership import check_owner
+from .socket_tags import check_tags
 from .text import size_of
 
 if TYPE_CHECKING:
@@ -63,6 +65,15 @@ class HibernationManager:
         if activation is None:
             activation = self.slot.running
         return None if activation is None else activation.commits.gate
+
+    def gate_of_caller(self) -> OutputGate | None:
+        """As `output_gate`, for code that uses a socket. DurableObjectError: it is another object's."""
+        activation = self.slot.activation
+        if activation is not None and activation.turn is not None:
+            return activation.commits.gate
+
+        check_owner(self.slot, "this WebSocket")
+        return self.output_gate
 
     def accept(self, ws: WebSocket, tags: Iterable[str]) -> None:
         """Take a socket; semantics.md 7.2 says what is refused."""
@@ -215,7 +226,9 @@ class SocketEvent(Event):
         self._end()
 
     def fail(self, error: BaseException) -> None:
-        if not self.finished and not getattr(error, "durable_object_reset", False):
+        # What the host does to an object is told by the host, once.
+        hosts = getattr(error, "durable_object_reset", False) or getattr(error, "retryable", False)
+        if not self.finished and not hosts:
             logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
         self._end()
 
@@ -317,26 +330,3 @@ class ErrorEvent(SocketEvent):
             return actor.web_socket_error(self.ws, self._error)
 
         return None
-
-
-def check_tags(tags: object) -> tuple[str, ...]:
-    """Distinct tags in order. TypeError: no collection of strings. LimitError: too many or too long,
-    both counted while adding, as in semantics.md 7.2."""
-    if not isinstance(tags, (list, tuple, set, frozenset)):
-        raise TypeError(f"tags are a list of strings, not {type(tags).__name__}")
-
-    distinct: dict[str, None] = {}
-    for tag in cast("Iterable[object]", tags):
-        text = str(tag) if isinstance(tag, int) else tag
-        if not isinstance(text, str):
-            raise TypeError(f"a tag is a string, not {type(tag).__name__}")
-        if len(distinct) >= limits.MAX_TAGS:
-            raise LimitError(
-                f"a Hibernatable WebSocket cannot have more than {limits.MAX_TAGS} tags"
-            )
-        if len(text.encode()) > limits.MAX_TAG_BYTES:
-            raise LimitError(
-                f'"{text[:32]}..." is longer than the max tag length ({limits.MAX_TAG_BYTES} characters).'
-            )
-        distinct[text] = None
-    return tuple(distinct)

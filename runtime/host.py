@@ -114,7 +114,7 @@ class Host:
         self._run_alarms = run_alarms
         self._refuse_orphans = refuse_orphans
         self._wrap_commit = wrap_commit
-        self._on_refuse: set[Callable[[], object]] = set()
+        self._on_refuse: dict[Callable[[], object], None] = {}
         self._asgi: ASGIApp | None = None
         self._front: HostASGI | None = None
         self._directory: DataDirectory | None = None
@@ -179,6 +179,7 @@ class Host:
                 self._directory.partition,
                 deliver=backend.call_from_thread,
                 soon=backend.call_soon,
+                max_map_bytes=self.settings.max_storage_bytes,
                 wrap_commit=self._wrap_commit,
             )
         except BaseException:
@@ -370,7 +371,7 @@ class Host:
         callers get a retryable error, no alarm starts."""
         self.engine.alarms.stop()
         self.engine.refusal = _stopping
-        waiting, self._on_refuse = self._on_refuse, set()
+        waiting, self._on_refuse = self._on_refuse, {}
         for callback in waiting:
             callback()
 
@@ -380,11 +381,11 @@ class Host:
         is. For what would go on for ever, a stream of events say."""
         if self.engine.refusal is not None:
             callback()
-        self._on_refuse.add(callback)
+        self._on_refuse[callback] = None
         try:
             yield
         finally:
-            self._on_refuse.discard(callback)
+            self._on_refuse.pop(callback, None)
 
     async def _drain(self) -> None:
         engine = self.engine

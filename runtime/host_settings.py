@@ -16,6 +16,8 @@ from ..storage.limits import (
     MAX_ENTRY_LIMIT_BYTES,
     MAX_KEY_BYTES,
     MAX_KEY_LIMIT_BYTES,
+    MAX_MAP_BYTES,
+    MIN_STORAGE_BYTES,
 )
 from . import limits
 from .errors import HostError
@@ -197,6 +199,16 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             most=MAX_ENTRY_LIMIT_BYTES,
         ),
     ] = MAX_ENTRY_BYTES
+    max_storage_bytes: Annotated[
+        int,
+        Setting(
+            "Of the file in which all objects are stored; beyond it what writes fails until something "
+            "is deleted. Below 1 GiB commits are slower: they go past the log.",
+            unit="bytes",
+            least=MIN_STORAGE_BYTES,
+            most=MAX_MAP_BYTES,
+        ),
+    ] = MAX_MAP_BYTES
 
     inspector: Annotated[
         bool, Setting("Whether the web inspector is served at /_inspector/.", flag=True)
@@ -220,6 +232,14 @@ class HostSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
             "A handler that takes longer is logged at warning; 0: none is.", unit="seconds", least=0
         ),
     ] = limits.SLOW_HANDLER_SECONDS
+    held_loop_seconds: Annotated[
+        float,
+        Setting(
+            "Code that lets nothing else run for longer is named in the log; 0: none is.",
+            unit="seconds",
+            least=0,
+        ),
+    ] = limits.HELD_LOOP_SECONDS
     metrics: Annotated[
         bool, Setting("Whether figures for Prometheus are served at /metrics, to whoever asks.")
     ] = True

@@ -144,6 +144,8 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             if self._should_upgrade():
                 self.handle_websocket_upgrade()
+                # It refers to this, which is to be free now, and not at a collection.
+                self.parser = None  # type: ignore[assignment]
             else:
                 self.cycle.keep_alive = False  # it is answered as if it had not asked
         except httptools.HttpParserError:

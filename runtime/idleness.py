@@ -52,7 +52,7 @@ class Idleness(Timer):
             return
 
         engine = activation.engine
-        self._since_ms = engine.clock.now_ms()
+        self._since_ms = engine.clock.monotonic_ms()
         if not self._ticking:
             self._tick(activation)
         if self._waiting_pinned is not None or self._waiting is not None:
@@ -82,7 +82,7 @@ class Idleness(Timer):
             return
 
         engine = activation.engine
-        if self._since_ms + engine.idle_eviction_ms > engine.clock.now_ms():
+        if self._since_ms + engine.idle_eviction_ms > engine.clock.monotonic_ms():
             self._tick(activation)
         else:
             activation.evict()

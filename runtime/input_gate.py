@@ -63,7 +63,7 @@ class InputGate:
         self._sections_waiting: Waits | None = None
         self._waiting: Waits | None = None
         self._broken: BaseException | None = None
-        self.sections: set[CriticalSection] | None = None
+        self.sections: dict[CriticalSection, None] | None = None
         self.on_broken: Callable[[BaseException], object] | None = None
 
     @property
@@ -184,8 +184,8 @@ class CriticalSection(InputGate):
         self.state = SectionState.NOT_STARTED
         if self._broken is None:
             if self._root.sections is None:
-                self._root.sections = set()
-            self._root.sections.add(self)
+                self._root.sections = {}
+            self._root.sections[self] = None
 
     @property
     def closed(self) -> bool:
@@ -260,4 +260,4 @@ class CriticalSection(InputGate):
 
     def _forget(self) -> None:
         if self._root.sections is not None:
-            self._root.sections.discard(self)
+            self._root.sections.pop(self, None)

@@ -116,7 +116,11 @@ MAX_COUNTED_OBJECTS = 100_000  # of a namespace, when a plan says how many there
 CLOCK_SLICE_SECONDS = 1.0  # the longest sleep before the wall clock is looked at again
 
 # Figures, and who looks
+MAX_RESET_LINES = 10  # a second; how many more objects were reset is said with the next one
 SLOW_HANDLER_SECONDS = 1.0  # a handler that takes longer is logged
+HELD_LOOP_SECONDS = 1.0  # that one object's code may keep all others from running, then it is named
+LOOKS_PER_HOLD = 4  # in that time, at the loop
+MAX_HELD_FRAMES = 10  # of the code that holds it, the innermost ones
 MAX_RECENT_EVENTS = 10_000  # remembered of all objects together, while somebody looks
 RECENT_EVENTS = 100  # of those that one question gets, unless it asks for more
 MAX_FOLLOWED = 1_000  # events and log lines that wait for one follower; then the oldest go

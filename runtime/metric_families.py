@@ -16,7 +16,7 @@ from prometheus_client.core import (
 
 from .event_kind import EventKind, ResetCause
 from .intake import Reason
-from .process import memory_bytes
+from .process import memory_bytes, tasks
 from .survey import Presence
 from .tally import OTHER, TALLIES
 
@@ -181,6 +181,23 @@ def _gauges(meters: Mapping[int, Meter], present: Mapping[int, Presence]) -> Ite
     )
 
 
+def loop_families(host: Host) -> Iterator[Metric]:
+    """Of code that let nothing else run, by the binding of its object, "" where none was found."""
+    watchdog = host.observer.watchdog
+    if watchdog is None:
+        return
+
+    holds = {(binding,): number for binding, number in list(watchdog.holds.items())}
+    seconds = {(binding,): held for binding, held in list(watchdog.held_seconds.items())}
+    yield counter(
+        "loop_holds",
+        "How often one object's code let nothing else run for longer than held_loop_seconds.",
+        ("binding",),
+        holds,
+    )
+    yield counter("loop_held_seconds", "For how long, together.", ("binding",), seconds)
+
+
 def tally_families(meters: Sequence[Meter]) -> Iterator[Metric]:
     """What is counted above the runtime, of each set of objects that has counted anything there."""
     counting = [meter for meter in meters if meter.tallies]
@@ -229,6 +246,7 @@ def host_families(host: Host) -> Iterator[Metric]:
         ("alarms_pending", "Alarms that are set, as LMDB has them.", figures.alarms),
         ("alarms_running", "Alarms whose handler runs.", host.engine.alarms.running),
         ("followers", "Who follows events and logs live.", host.observer.followers),
+        ("tasks", "Tasks of asyncio's loop, those too that actors have started.", tasks()),
         ("process_memory_bytes", "Memory of the process.", memory_bytes()),
         ("start_time_seconds", "When the host started, since the epoch.", host.started_ms / 1_000),
     ):

@@ -12,7 +12,13 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from .http import Response
-from .metric_families import binding_families, event_families, host_families, tally_families
+from .metric_families import (
+    binding_families,
+    event_families,
+    host_families,
+    loop_families,
+    tally_families,
+)
 from .survey import survey
 
 if TYPE_CHECKING:
@@ -45,6 +51,7 @@ async def metrics_response(host: Host, accept: str) -> Response:
         *event_families(list(meters.values())),
         *binding_families(meters, present),
         *tally_families(list(meters.values())),
+        *loop_families(host),
         *host_families(host),
     ]
     registry = CollectorRegistry(auto_describe=False)

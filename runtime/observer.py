@@ -10,14 +10,18 @@ import logging
 from collections import deque
 from contextlib import asynccontextmanager
 from math import inf
+from time import perf_counter
 from typing import TYPE_CHECKING
 
+from ..storage import StorageError
 from . import limits
 from .backend import current_backend
 from .errors import HostError
 from .event_kind import EventKind, outcome_of
 from .follower import Follower
+from .line_limit import LineLimit
 from .log_capture import EVENTS, LogCapture
+from .loop_watchdog import LoopWatchdog
 from .meter import Meter
 from .observability import LEVELS, Observability, Sampler
 from .records import EventRecord, LogLine, Sample
@@ -50,7 +54,11 @@ class Observer:
         self._followers: list[Follower] = []
         self._capture = LogCapture(self._logged)
         self._sampling = Sampling()
+        self._reset_lines = LineLimit(limits.MAX_RESET_LINES, perf_counter)
         self._end_span: EndSpan | None = None
+        self.watchdog: LoopWatchdog | None = (
+            None  # while the host runs, unless that is switched off
+        )
 
     def add(
         self, number: int, binding: str, class_name: str, observability: Observability
@@ -132,6 +140,12 @@ class Observer:
     def runs(self, engine: Engine | None) -> None:
         """The host has started, with this engine; None: it has stopped."""
         self._engine = engine
+        watchdog, self.watchdog = self.watchdog, None
+        if watchdog is not None:
+            watchdog.stop()
+        if engine is not None and self._settings.held_loop_seconds:
+            self.watchdog = LoopWatchdog(engine, self._settings.held_loop_seconds, self._held)
+            self.watchdog.start()
 
     def watch(self) -> None:
         """Look anew which events are asked for: a log level may have changed."""
@@ -160,15 +174,30 @@ class Observer:
             self._log(meter, record, error, slow)
 
     def reset(self, meter: Meter, slot: Slot, cause: BaseException) -> None:
-        """An object was reset."""
+        """An object was reset. A disk that fails resets every object that writes: a few are named."""
+        left_out = self._reset_lines.take() if isinstance(cause, StorageError) else 0
+        if left_out is None:
+            return
+
         name = slot.id.name
+        who = f"{slot.actor_class.name} {slot.id}{f' ({name!r})' if name else ''}"
+        others = f" ({left_out} more objects were reset before)" if left_out else ""
         self._write(
             meter,
             logging.getLogger("roomhost.runtime"),
             logging.WARNING,
-            f"reset of {slot.actor_class.name} {slot.id}{f' ({name!r})' if name else ''}: {cause!r}",
+            f"reset of {who}: {cause!r}{others}",
             about(meter, slot) | {"error": type(cause).__name__},
         )
+
+    def _held(self, message: str, slot: Slot | None, details: dict[str, object]) -> None:
+        """The loop is held, or was; in the watchdog's thread."""
+        runtime = logging.getLogger("roomhost.runtime")
+        if slot is None:
+            runtime.warning("%s", message, extra=details)
+        else:
+            of_object = about(slot.meter, slot) | details
+            self._write(slot.meter, runtime, logging.WARNING, message, of_object)
 
     def _watch(self, meter: Meter) -> None:
         level = meter.observability.level

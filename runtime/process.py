@@ -1,7 +1,8 @@
-"""What the operating system says of this process."""
+"""What can be said of this process as a whole."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
@@ -16,3 +17,11 @@ def memory_bytes() -> int:
         return 0
 
     return pages * os.sysconf("SC_PAGESIZE")
+
+
+def tasks() -> int:
+    """The tasks of the asyncio loop that runs here; 0 where another kind does."""
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:
+        return 0

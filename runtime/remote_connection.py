@@ -211,7 +211,8 @@ class RemoteConnection:
         if isinstance(frame.body, bytes):
             body = frame.body
         else:
-            if frame.body == frame.call or frame.body in self._streams:
+            # The number of a call is that of its response's body, too.
+            if frame.body == frame.call or frame.body in self._calls or frame.body in self._streams:
                 raise ProtocolError(f"stream {frame.body} is open already")
 
             self._streams.check_room()

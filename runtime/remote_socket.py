@@ -74,6 +74,9 @@ class Relay:
             self._given -= _cost(frame.message)
             self._arrive(frame.message)
         elif isinstance(frame, Closed):
+            if self._got_close:
+                raise ProtocolError("a WebSocket was closed twice")
+
             _check(frame)
             self._got_close = True
             self._arrive(Close(frame.code, frame.reason, frame.was_clean))

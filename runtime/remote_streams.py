@@ -213,6 +213,9 @@ class IncomingBody:
             if self._credit < 0:
                 raise ProtocolError("more of a body came than there was credit for")
 
+            if not frame.data:
+                return  # it takes no credit, so nothing would bound how many wait
+
             self._chunks.append(frame.data)
             wake(self._changed)
         elif isinstance(frame, End):

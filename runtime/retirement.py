@@ -119,7 +119,7 @@ class Retirement:
 
     def __init__(self, engine: Engine, classes: Mapping[int, ActorClass]) -> None:
         self._engine = engine
-        self._leaving: set[RetiredSlot] = set()
+        self._leaving: dict[RetiredSlot, None] = {}
         self._waiter: Waiter = engine.backend.waiter()
         self.instances = 0  # that were in memory
         self.resets = 0
@@ -150,7 +150,7 @@ class Retirement:
         if activation is not None:
             self.instances += 1
             retired = RetiredSlot(slot, activation, self._gone)
-            self._leaving.add(retired)
+            self._leaving[retired] = None
             slot.retired = retired
             slot.activation = None
             activation.slot = retired
@@ -162,7 +162,7 @@ class Retirement:
             slot.close(unserved(slot.actor_class.name))
 
     def _gone(self, retired: RetiredSlot, reset: bool) -> None:
-        self._leaving.discard(retired)
+        self._leaving.pop(retired, None)
         self.resets += reset
         if not self._leaving and not self._waiter.done():
             self._waiter.set_result(None)

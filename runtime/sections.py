@@ -87,7 +87,7 @@ def run_section(
 
     section = gate.start_section()
     result = SectionResult(activation, asker)
-    event = _section_event(activation, section, callback, result, resets)
+    event = SectionEvent(activation, section, callback, result, resets)
     timer = None
 
     def admit(lock: Lock) -> None:
@@ -111,36 +111,46 @@ def run_section(
 
 
 class SectionEvent(RunEvent):
-    """The frame of a critical section's code."""
+    """The frame of a critical section's code. What it does at its end are methods, not functions that
+    it refers to and that refer to it: so an instance that is evicted is free at once."""
 
     on_end: Callable[[], object]
 
+    def __init__(
+        self,
+        activation: Activation,
+        section: CriticalSection,
+        callback: Callable[[], Any],
+        result: SectionResult,
+        resets: bool,
+    ) -> None:
+        code = _resetting(activation, callback) if resets else callback
+        super().__init__(code, _ignore, _ignore)
+        self.on_end = _nothing
+        self._owner = activation
+        self._section = section
+        self._result = result
+        self._resets = resets
 
-def _section_event(
-    activation: Activation,
-    section: CriticalSection,
-    callback: Callable[[], Any],
-    result: SectionResult,
-    resets: bool,
-) -> SectionEvent:
-    def succeeded(value: Any) -> None:
-        event.on_end()
-        result.finish(section.succeeded(), value, None)
+    def succeed(self, result: Any) -> None:
+        if not self.finished:
+            self.finished = True
+            self.on_end()
+            self._result.finish(self._section.succeeded(), result, None)
 
-    def failed(error: BaseException) -> None:
-        event.on_end()
-        if activation.broken is not None:
+    def fail(self, error: BaseException) -> None:
+        if self.finished:
             return
 
-        if resets:
-            activation.reset(error, ResetCause.SECTION)
-        else:
-            result.finish(section.succeeded(), None, error)
+        self.finished = True
+        self.on_end()
+        if self._owner.broken is not None:
+            return
 
-    code = _resetting(activation, callback) if resets else callback
-    event = SectionEvent(code, succeeded, failed)
-    event.on_end = _nothing
-    return event
+        if self._resets:
+            self._owner.reset(error, ResetCause.SECTION)
+        else:
+            self._result.finish(self._section.succeeded(), None, error)
 
 
 def _resetting(activation: Activation, callback: Callable[[], Any]) -> Callable[[], Any]:
@@ -160,3 +170,7 @@ def _resetting(activation: Activation, callback: Callable[[], Any]) -> Callable[
 
 def _nothing() -> None:
     """There is no timer to cancel yet."""
+
+
+def _ignore(_outcome: Any) -> None:
+    """The event's own methods see to it."""

@@ -10,6 +10,7 @@ sending is not taken for lost because its pong waits behind what it sent.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
 from websockets.frames import Close, Frame, Opcode
@@ -50,7 +51,10 @@ class WebSocketProtocol(DirectProtocol):
         extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
         extensions[LINK_EXTENSION] = extensions[DIRECT_EXTENSION] = self
         extensions[DRAIN_EXTENSION] = self._drain_with
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            extensions.clear()  # of this, which holds them: see `connection_lost`
         if not self.disconnected and self.close_timer is None:
             self._hang_up()
 
@@ -109,6 +113,7 @@ class WebSocketProtocol(DirectProtocol):
         if self.end is None:
             self.end = End.LOST
         super().connection_lost(exc)
+        self.detach()  # no circle keeps for a collection what a lost connection has held
 
     def send_keepalive_ping(self) -> None:
         self._heard = False
@@ -134,11 +139,22 @@ class WebSocketProtocol(DirectProtocol):
         if drain is not None and self.end is None and not self.close_sent:
             drain()
         elif self.end is None:
+            if not self.handshake_complete:
+                self._put_off()
             super().shutdown()
             self._hang_up()
         else:
             self.stop_keepalive()
             self._hang_up()
+
+    def _put_off(self) -> None:
+        """Answer an upgrade that the stop has overtaken: the client may come again, to whoever follows."""
+        if self.initial_response is None:
+            response = self.conn.reject(HTTPStatus.SERVICE_UNAVAILABLE, "this server stops\n")
+            response.headers["Retry-After"] = "1"
+            self.conn.send_response(response)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
 
     def _drain_with(self, drain: Callable[[], None]) -> None:
         self._drain = drain

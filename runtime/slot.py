@@ -134,7 +134,7 @@ class Slot:
             event = self.queue.pop(0)
             event.gate = gate = activation.input_gate
             event.activation = activation  # `adopt`
-            activation.events.add(event)
+            activation.events[event] = None
             if gate.closed:
                 activation.wait_at_gate(event)
                 continue

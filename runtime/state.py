@@ -12,6 +12,7 @@ from .event_kind import ResetCause
 from .events import RunEvent
 from .object_id import DurableObjectId, visible_name
 from .sections import current_event, run_section
+from .socket_tags import tags_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -112,7 +113,7 @@ class DurableObjectState:
 
     def get_tags(self, ws: WebSocket) -> list[str]:
         """The tags that `ws` was accepted with. DurableObjectError: it was not (7.2)."""
-        return ws.hibernatable_tags()
+        return tags_of(ws)
 
     def set_web_socket_auto_response(
         self, pair: WebSocketRequestResponsePair | None = None

@@ -69,6 +69,7 @@ class TaskPool:
                 while job is not None and not scope.cancel_called:
                     serving, job = job, None
                     await serving.serve(scope)
+                    del serving  # while the task waits, what it has run is nobody's
                     if scope.cancel_called:
                         break
                     job = await self._next()

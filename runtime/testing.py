@@ -26,29 +26,35 @@ if TYPE_CHECKING:
     from .backend import Waiter
 
     CommitFunction = Callable[[Sequence[Batch]], None]
+    Sleeper = tuple[int, int, Waiter]  # when, in which order they came, and who
 
 DEFAULT_START_MS = 1_700_000_000_000
 
 
 class ManualClock(Clock):
-    """A clock that stands still until `advance`. One task moves it, no other."""
+    """A clock that stands still until `advance`, or `step`. One task moves it, no other."""
 
     def __init__(self, start_ms: int = DEFAULT_START_MS) -> None:
-        self._now_ms = start_ms
-        self._sleepers: list[tuple[int, int, Waiter]] = []
+        self._monotonic_ms = start_ms
+        self._ahead_ms = 0  # of the wall clock, by its steps
+        self._sleepers: list[Sleeper] = []
+        self._wall_sleepers: list[Sleeper] = []
         self._order = itertools.count()
         self._settles: list[Callable[[], Awaitable[None]]] = []
 
     def now_ms(self) -> int:
-        return self._now_ms
+        return self._monotonic_ms + self._ahead_ms
 
     async def sleep_until(self, when_ms: int) -> None:
-        if when_ms <= self._now_ms:
-            return
+        if when_ms > self.now_ms():
+            await self._sleep(self._wall_sleepers, when_ms)
 
-        waiter = current_backend().waiter()
-        heapq.heappush(self._sleepers, (when_ms, next(self._order), waiter))
-        await waiter
+    def monotonic_ms(self) -> int:
+        return self._monotonic_ms
+
+    async def sleep_until_monotonic(self, when_ms: int) -> None:
+        if when_ms > self._monotonic_ms:
+            await self._sleep(self._sleepers, when_ms)
 
     async def advance(self, seconds: float) -> None:
         """Move time forward, waking sleepers in the order of their deadlines.
@@ -61,15 +67,23 @@ class ManualClock(Clock):
                 f"time moves forward: advance() takes 0 or more seconds, not {seconds}"
             )
 
-        target_ms = self._now_ms + round(seconds * 1000)
+        target_ms = self._monotonic_ms + round(seconds * 1000)
         await self._settle()
         while (sleeper := self._next_sleeper(target_ms)) is not None:
             when_ms, waiter = sleeper
-            self._now_ms = max(self._now_ms, when_ms)
+            self._monotonic_ms = max(self._monotonic_ms, when_ms)
             waiter.set_result(None)
             await self._settle()
-        self._now_ms = target_ms
+        self._monotonic_ms = target_ms
         await self._settle()
+
+    async def step(self, seconds: float) -> None:
+        """Set the wall clock by so many seconds, forward or back, while no time passes.
+
+        Returns once everything that is due then has run to its next wait, as `advance`.
+        """
+        self._ahead_ms += round(seconds * 1000)
+        await self.advance(0)
 
     def attach(self, settle: Callable[[], Awaitable[None]]) -> None:
         self._settles.append(settle)
@@ -78,14 +92,22 @@ class ManualClock(Clock):
         if settle in self._settles:
             self._settles.remove(settle)
 
-    def _next_sleeper(self, until_ms: int) -> tuple[int, Waiter] | None:
-        while self._sleepers and self._sleepers[0][2].done():
-            heapq.heappop(self._sleepers)  # cancelled
-        if not self._sleepers or self._sleepers[0][0] > until_ms:
-            return None
+    async def _sleep(self, sleepers: list[Sleeper], when_ms: int) -> None:
+        waiter = current_backend().waiter()
+        heapq.heappush(sleepers, (when_ms, next(self._order), waiter))
+        await waiter
 
-        when_ms, _, waiter = heapq.heappop(self._sleepers)
-        return when_ms, waiter
+    def _next_sleeper(self, until_ms: int) -> tuple[int, Waiter] | None:
+        """Who wakes first until then, and when; both by monotonic time."""
+        found: tuple[int, int, list[Sleeper]] | None = None
+        for sleepers, ahead_ms in ((self._sleepers, 0), (self._wall_sleepers, self._ahead_ms)):
+            while sleepers and sleepers[0][2].done():
+                heapq.heappop(sleepers)  # cancelled
+            if sleepers:
+                first = (sleepers[0][0] - ahead_ms, sleepers[0][1], sleepers)
+                if first[0] <= until_ms and (found is None or first[:2] < found[:2]):
+                    found = first
+        return None if found is None else (found[0], heapq.heappop(found[2])[2])
 
     async def _settle(self) -> None:
         await anyio.wait_all_tasks_blocked()
@@ -109,7 +131,8 @@ async def host_for(
     commits a group of batches, in the writer's thread, and returns the one to use: hold it, or let
     it raise. `settings` are fields of `HostSettings`.
     """
-    checked = make_settings(settings)
+    # On a clock moved by hand, and beside a debugger, a loop that is held is nothing to tell of.
+    checked = make_settings({"held_loop_seconds": 0} | settings)
     with temporary_directory() if data_dir is None else nullcontext(data_dir) as directory:
         host = Host(
             app,

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..storage import Partition
-    from .clock import Clock
     from .timers import Timers
 
 
@@ -18,19 +17,17 @@ class CommitWatchdog:
     """Calls `stuck()` once 30 s have passed in which the writer had something to answer and answered
     nothing; again after each further 30 s.
 
-    It looks once a second while something is unanswered, so that a commit costs it nothing.
+    It looks once a second while something is unanswered, so that a commit costs it nothing. It counts
+    its looks, not the time: while the process itself was stopped, the disk was not silent.
     """
 
-    def __init__(
-        self, partition: Partition, timers: Timers, clock: Clock, stuck: Callable[[], object]
-    ) -> None:
+    def __init__(self, partition: Partition, timers: Timers, stuck: Callable[[], object]) -> None:
         self._partition = partition
         self._timers = timers
-        self._clock = clock
         self._stuck = stuck
         self._looks = False
         self._answered = 0
-        self._since_ms = 0
+        self._silent_looks = 0  # in a row
         partition.on_busy(self._begin)
 
     def _begin(self) -> None:
@@ -45,13 +42,14 @@ class CommitWatchdog:
         if not self._looks:
             return
 
+        self._silent_looks += 1
         if self._partition.answered != self._answered:
             self._mark()
-        elif self._clock.now_ms() - self._since_ms >= limits.COMMIT_TIMEOUT_SECONDS * 1000:
+        elif self._silent_looks * limits.COMMIT_CHECK_SECONDS >= limits.COMMIT_TIMEOUT_SECONDS:
             self._mark()
             self._stuck()
         self._timers.after(limits.COMMIT_CHECK_SECONDS, self._look)
 
     def _mark(self) -> None:
         self._answered = self._partition.answered
-        self._since_ms = self._clock.now_ms()
+        self._silent_looks = 0

@@ -20,6 +20,7 @@ from .events import CURRENT
 from .inbox import Inbox
 from .leaving import Leaving
 from .outgoing_limit import REASON, outgoing_limit
+from .ownership import check_socket
 from .remote_outbox import wake
 from .socket_states import CLOSED, OPEN, UNACCEPTED, Mode
 from .socket_states import ReadyState as ReadyState
@@ -209,10 +210,11 @@ class WebSocket(Attachment):
         if self.ready_state is not OPEN and not self._may_send():
             return
         if self._manager is None or self._gated:
+            check_socket(self._manager, self._pinned)
             return self._emit(message)
 
         # As `_emit`, without its calls: an object may send each message to thousands.
-        gate = self._manager.output_gate
+        gate = self._manager.gate_of_caller()
         if gate is None or gate.is_open:
             self._peer.arrive(message)
         else:
@@ -230,6 +232,7 @@ class WebSocket(Attachment):
         if self._close_sent or self.ready_state is ReadyState.CLOSED:
             return
 
+        check_socket(self._manager, self._pinned)
         self._close_sent = True
         self._inbox.wake()
         answers = self.ready_state is ReadyState.CLOSING
@@ -319,18 +322,6 @@ class WebSocket(Attachment):
             return await self.receive()
         except WebSocketClosed:
             raise StopAsyncIteration from None
-
-    def hibernatable_tags(self) -> list[str]:
-        """The tags; what `ctx.get_tags(ws)` returns and raises."""
-        if self._mode in (Mode.NEW, Mode.USED):
-            raise DurableObjectError(
-                "you must call 'acceptWebSocket()' before attempting to access the tags of a WebSocket."
-            )
-
-        if self._mode is Mode.STANDARD:
-            raise DurableObjectError("only hibernatable websockets can have tags.")
-
-        return list(self.tags)
 
     def arrive(self, frame: str | bytes | Close) -> None:
         """Something came from the other end. It is the object's, the connection's, or waits."""

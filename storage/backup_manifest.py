@@ -79,7 +79,7 @@ def read_manifest(directory: Path) -> Manifest:
             )
 
         manifest = msgspec.json.decode(data, type=Manifest)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _damaged(directory, f"its {MANIFEST} cannot be read, {error}") from error
 
     if manifest.data_format not in (*OLDER_VERSIONS, FORMAT_VERSION) or not manifest.files:

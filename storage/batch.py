@@ -42,6 +42,15 @@ class Batch:
     writes: dict[bytes, bytes | None]
     alarm: int | Literal[Unchanged.UNCHANGED] | None
 
+    @property
+    def only_deletes(self) -> bool:
+        """Whether nothing is stored that takes space for longer than the commit does."""
+        return (
+            self.record is None
+            and not isinstance(self.alarm, int)
+            and all(value is None for value in self.writes.values())
+        )
+
     def size(self) -> int:
         """About how many bytes it writes."""
         writes = self.writes

@@ -65,7 +65,7 @@ class CommitLog:
         self._max_bytes = max_bytes
         self._segments: list[Segment] = []
         self._current: Segment | None = None
-        self._broken: StorageError | None = None
+        self._broken: str | None = None
         self.sync_seconds = Histogram(SYNC_BOUNDS_SECONDS)  # of each synced write
         self.applied = applied
         try:
@@ -106,6 +106,11 @@ class CommitLog:
         """At most how many bytes of it LMDB does not have: those of the segments that are still needed."""
         return sum(segment.end for segment in self._segments if segment.last > self.applied)
 
+    @property
+    def broken(self) -> str | None:
+        """Why nothing can be appended any more, if that is so."""
+        return self._broken
+
     def has_room(self, size: int) -> bool:
         """Whether a payload of `size` bytes has a place in the segments that there are."""
         size += HEADER.size
@@ -118,7 +123,8 @@ class CommitLog:
         """Have a group on the disk, in the place that `reserve` found. StorageError: it is not there;
         the message says why and what to do."""
         if self._broken is not None:
-            raise self._broken
+            # Another each time: raised again and again, one error would keep every group that met it.
+            raise StorageError(self._broken)
 
         assert self._current is not None
         begun = perf_counter()
@@ -131,10 +137,8 @@ class CommitLog:
                     "then call again; nothing of this commit is stored"
                 ) from error
 
-            self._broken = StorageError(
-                f"storage is unusable ({error}): check the disk, restart the host"
-            )
-            raise self._broken from error
+            self._broken = f"storage is unusable ({error}): check the disk, restart the host"
+            raise StorageError(self._broken) from error
 
         self.last += 1
         self.sync_seconds.add(perf_counter() - begun)

@@ -19,7 +19,7 @@ import lmdb as untyped_lmdb  # pyright: ignore[reportMissingTypeStubs]
 from .batch import UNCHANGED
 from .errors import DataDirectoryError, StorageError
 from .keyspace import NUMBER_BYTES, number_bytes, stored_key, stored_value
-from .limits import HEAD_ROOM_BYTES, MAX_MAP_BYTES
+from .limits import DELETING_BYTES, HEAD_ROOM_BYTES, MAX_MAP_BYTES
 from .messagepack import pack, unpack
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class Environment:
         self._writing = threading.Lock()  # held while anybody writes, growth included
         self._path = path
         self._writer: int | None = None
-        self._broken: StorageError | None = None
+        self._broken: str | None = None
 
     @property
     def map_bytes(self) -> int:
@@ -115,6 +115,11 @@ class Environment:
             return self._used()
         except lmdb.Error as error:
             raise self._unreadable(error) from error
+
+    @property
+    def broken(self) -> str | None:
+        """Why nothing can be read or written any more, if that is so."""
+        return self._broken
 
     def count(self, table: str) -> int:
         """How many entries a table has."""
@@ -183,7 +188,7 @@ class Environment:
             if sequence is not None:
                 transaction.put(APPLIED, number_bytes(sequence), db=self._tables["log"])
 
-        self._commit(write)
+        self._commit(write, deletes=all(batch.only_deletes for batch in batches))
 
     def write(self, function: Callable[[Any], object]) -> None:
         """Commit what `function(transaction)` does by cursors, durably, in the thread that asks: it
@@ -204,12 +209,14 @@ class Environment:
         with self._writing, self._guard:
             self._lmdb.close()
 
-    def _commit(self, write: Callable[[Any], object]) -> None:
+    def _commit(self, write: Callable[[Any], object], *, deletes: bool = False) -> None:
         with self._writing:
             while True:
                 if self._broken is not None:
-                    raise self._broken
+                    raise StorageError(self._broken)
 
+                if self._map_bytes > self._max_map_bytes and not deletes:
+                    self._resize(max(self._used(), self._max_map_bytes))  # after a delete beyond it
                 try:
                     with self._lmdb.begin(write=True) as transaction:
                         write(transaction)
@@ -217,7 +224,7 @@ class Environment:
                 except lmdb.MapFullError:
                     # What a killed reader still holds is used first.
                     if not self._lmdb.reader_check():
-                        self._grow()
+                        self._grow(self._max_map_bytes + (DELETING_BYTES if deletes else 0))
                 except lmdb.Error as error:
                     raise self._failure(error) from error
 
@@ -264,13 +271,19 @@ class Environment:
             transaction.put(due + number, b"", db=self._tables["alarms"])
             transaction.put(number, due, db=self._tables["alarm_of"])
 
-    def _grow(self) -> None:
-        size = self._map_bytes * 2
-        if size > self._max_map_bytes:
+    def _grow(self, most: int) -> None:
+        size = min(self._map_bytes * 2, most)
+        if size <= self._map_bytes:
             raise StorageError(
                 f"storage has reached its limit of {self._max_map_bytes} bytes: delete what is not "
                 "needed, then call again; nothing of this commit is stored"
             )
+
+        self._resize(size)
+
+    def _resize(self, size: int) -> None:
+        if size == self._map_bytes:
+            return
 
         with self._guard:
             try:
@@ -313,14 +326,15 @@ class Environment:
             return True
 
     def _unreadable(self, error: Exception) -> StorageError:
-        return self._broken or StorageError(
-            f"storage cannot be read ({error}): check the disk, restart the host"
+        return StorageError(
+            self._broken or f"storage cannot be read ({error}): check the disk, restart the host"
         )
 
     def _break(self, message: str) -> StorageError:
-        if self._broken is None:
-            self._broken = StorageError(message)
-        return self._broken
+        # The first cause stands. Another error each time: raised again and again, one would keep all
+        # that met it.
+        self._broken = self._broken or message
+        return StorageError(self._broken)
 
     def _check_thread(self) -> None:
         thread = threading.get_ident()

@@ -20,6 +20,12 @@ DIGEST_BYTES = 16
 # The map of one partition
 INITIAL_MAP_BYTES = 256 * 1024 * 1024
 MAX_MAP_BYTES = 1 << 46
+# What only deletes may go so far beyond the limit: LMDB writes new pages for that too, before it has
+# the old ones back. They are used again by what comes then.
+DELETING_BYTES = 16 * 1024 * 1024
+MIN_STORAGE_BYTES = 16 * 1024 * 1024  # that the limit of a map may be set to
+
+SAY_SECONDS = 1.0  # from one word on whether commits fail to the next
 
 # One group commit: with one entry more of the greatest size it fits a segment of the log
 MAX_GROUP_BATCHES = 4_096

@@ -83,7 +83,7 @@ class Partition:
         None: until there are many, or `apply_now` is called. Without `sync`, what was written last
         may be lost, or the partition damaged, when the power fails.
         """
-        environment = Environment(path, map_bytes, sync, max_map_bytes)
+        environment = Environment(path, min(map_bytes, max_map_bytes // 4), sync, max_map_bytes)
         try:
             log = CommitLog(path, environment.applied(), sync=sync)
         except BaseException:
@@ -115,6 +115,11 @@ class Partition:
         """Have `callback()` called, in this thread, each time something is submitted while everything
         was answered."""
         self._writer.on_busy = callback
+
+    @property
+    def broken(self) -> str | None:
+        """Why nothing can be written until a restart, with what to do about it; None: it can."""
+        return self._environment.broken or self._log.broken
 
     @property
     def answered(self) -> int:

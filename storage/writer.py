@@ -13,11 +13,13 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from .errors import StorageError
 from .histogram import Histogram
-from .limits import GROUP_BOUNDS, MAX_GROUP_BATCHES, MAX_GROUP_BYTES
+from .limits import GROUP_BOUNDS, MAX_GROUP_BATCHES, MAX_GROUP_BYTES, SAY_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -98,6 +100,8 @@ class Writer:
         # Objects of which a batch failed, with the cause; the writer's thread alone.
         self._failed: dict[int, StorageError] = {}
         self.group_sizes = Histogram(GROUP_BOUNDS)  # of the groups that were made durable
+        self._failing = False  # as the log says
+        self._said = -inf  # when it said so, seconds
         self._commits = 0
         self._batches = 0
         self._largest_group = 0
@@ -260,11 +264,11 @@ class Writer:
                 accepted.append(item[0])
         self._failed_batches += len(submitted) - len(accepted)
         error = self._try(accepted) if accepted else None
+        if accepted:
+            self._say(error)
         if error is None:
             return outcomes
 
-        if len(accepted) > 1:
-            logger.warning("a group of %d commits one by one: %s", len(accepted), error)
         return [
             outcome if outcome[1] is not None else (outcome[0], self._retry(batch, error, accepted))
             for outcome, (batch, _) in zip(outcomes, submitted, strict=True)
@@ -301,6 +305,19 @@ class Writer:
         self._batches += len(batches)
         self._largest_group = max(self._largest_group, len(batches))
         return None
+
+    def _say(self, error: StorageError | None) -> None:
+        """Log when commits begin to fail, and when they succeed again: not each one, nor often where
+        some do and some do not."""
+        if self._failing is (error is not None) or monotonic() - self._said < SAY_SECONDS:
+            return
+
+        self._failing = error is not None
+        self._said = monotonic()
+        if error is None:
+            logger.warning("commits succeed again")
+        else:
+            logger.error("commits fail: %s", error)
 
     def _fail(self, batch: Batch, error: StorageError) -> StorageError:
         self._failed[batch.number] = error

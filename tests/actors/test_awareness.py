@@ -284,3 +284,16 @@ def test_both_kinds_of_ids_side_by_side() -> None:
     table.set_json("1", None, None, 0)
     assert table.shown(0) == [Shown("1", STATE, None, 0)]
     assert table.yjs_payload(0) == awareness_payload(said(1, 1))
+
+
+def test_nobody_goes_because_the_clock_was_set() -> None:
+    """An hour ahead or back: who is silent goes after the same time, by the clock as it is then."""
+    ahead_ms = 0
+    table = Awareness(lambda: ahead_ms)
+    table.announce("a", None, said(1, 1), 0)
+    table.set_json("phone", STATE, None, 0)
+    for ahead_ms in (3_600_000, -3_600_000):
+        assert not table.prune(ahead_ms + LIFE_MS - 1)
+        assert ids(table, ahead_ms + LIFE_MS - 1) == ["1", "phone"]
+        assert table.next_expiry_ms() == ahead_ms + LIFE_MS
+    assert len(table.prune(ahead_ms + LIFE_MS).json) == 2

@@ -8,7 +8,9 @@ import httpx
 import pytest
 
 from roomhost.actors import operations
-from roomhost.runtime import OverloadedError
+from roomhost.runtime import DurableObjectError, OverloadedError
+from roomhost.runtime.errors import reset_error
+from roomhost.storage import StorageError
 
 from ..helpers.collab import KEY, bearer, routes
 
@@ -276,6 +278,9 @@ async def test_too_many_requests_are_refused() -> None:
     ("error", "refused"),
     [
         (OverloadedError("too much"), (503, "overloaded")),
+        (StorageError("the disk is full: secret"), (503, "unavailable")),
+        (reset_error(DurableObjectError("aborted: secret")), (503, "unavailable")),
+        (reset_error(ValueError("secret")), (500, "internal")),
         (ValueError("secret"), (500, "internal")),
     ],
 )

@@ -204,3 +204,20 @@ async def test_the_socket_of_one_who_left_hears_on(hall: Hall) -> None:
     member: dict[str, Any] = await ana.result("join")
     assert member["memberId"] == "ana"
     assert ana.types() == ["member.joined"]
+
+
+async def test_a_step_of_the_clock_sweeps_nobody_who_is_connected(hall: Hall) -> None:
+    """Nor does it take from a client what it may send: the bucket fills by time that passes."""
+    ana = await hall.open(user("ana"))
+    listener = await hall.open_quietly()
+    await hall.clock.step(3_600)
+    await hall.clock.advance(1)
+    assert lefts(listener) == []
+    assert await names(hall) == ["ana"]
+    for number in range(150):
+        ana.send(type="members", id=str(number))
+    await hall.clock.step(-3_600)
+    await hall.clock.advance(10)
+    ana.take()
+    assert [member["memberId"] for member in await ana.result("members")] == ["ana"]
+    assert lefts(listener) == []

@@ -79,7 +79,8 @@ async def busy_host(**settings: Any) -> AsyncGenerator[Host]:
     """Calls, fetches, alarms, sockets, errors, resets, overload, an eviction, publishes, a refused Yjs
     update. One call still waits, one socket hibernates."""
     clock = ManualClock(start_ms=0)
-    async with host_for(app, clock=clock, max_queued_events=1, **settings) as host:
+    settings = {"max_queued_events": 1, "held_loop_seconds": 60} | settings
+    async with host_for(app, clock=clock, **settings) as host:
         a, b, c = (host.env.ROOM.get_by_name(name) for name in "abc")
         for number in range(3):
             await a.add(number)
@@ -97,6 +98,11 @@ async def busy_host(**settings: Any) -> AsyncGenerator[Host]:
         socket.send("hello")
         assert await socket.receive() == "hello"
         await host.evict(a)
+        watchdog = host.observer.watchdog
+        assert watchdog is not None
+        # What a real one would take: a second.
+        watchdog.holds["ROOM"] += 1
+        watchdog.held_seconds["ROOM"] += 1.5
         live = host.env.LIVE.room("lobby")
         await live.publish(type="chat", data={"text": "hi"})
         with pytest.raises(InvalidArgument):

@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -27,8 +28,11 @@ class HostProcess:
         data_dir: Path,
         environment: Mapping[str, str] | None = None,
         directory: Path = REPOSITORY,
+        log: Path | None = None,
     ) -> None:
+        """`log`: the file that what it logs is appended to; None: the tests' own."""
         self.application = application
+        self.log = log
         self.directory = directory
         self.data_dir = data_dir
         self.environment = dict(environment or {})
@@ -38,22 +42,35 @@ class HostProcess:
 
     def start(self) -> Self:
         """Start it; returns once it listens."""
+        self.launch()
+        line = self.first_line()
+        assert READY.match(line), f"the host said {line!r}"
+        return self
+
+    def launch(self) -> None:
+        """Start it; returns at once."""
         command = [str(COMMAND), "serve", self.application, "--data-dir", str(self.data_dir)]
-        self._process = subprocess.Popen(
-            [*command, "--port", str(self.port)],
-            cwd=self.directory,
-            env={name: value for name, value in os.environ.items() if "ROOMHOST" not in name}
-            | self.environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        with open(self.log or os.devnull, "a") as log:
+            self._process = subprocess.Popen(
+                [*command, "--port", str(self.port)],
+                cwd=self.directory,
+                env={name: value for name, value in os.environ.items() if "ROOMHOST" not in name}
+                | self.environment,
+                stdout=subprocess.PIPE,
+                stderr=log if self.log else None,
+                text=True,
+            )
+
+    def first_line(self) -> str:
+        """What it says once it listens, or nothing if it ends before that."""
+        assert self._process is not None
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         ready = READY.match(line)
-        assert ready is not None, f"the host said {line!r}"
-        self.url = ready["url"]
-        self.port = int(ready["port"])
-        return self
+        if ready is not None:
+            self.url = ready["url"]
+            self.port = int(ready["port"])
+        return line
 
     @property
     def pid(self) -> int:
@@ -82,6 +99,15 @@ class HostProcess:
         assert self._process is not None
         self._process.send_signal(number)
         return self.wait()
+
+    @contextmanager
+    def killed_at_the_end(self) -> Generator[Self]:
+        """A block in which it is started and stopped as one likes."""
+        try:
+            yield self
+        finally:
+            if self._process is not None:
+                self.kill()
 
     def __enter__(self) -> Self:
         return self.start()

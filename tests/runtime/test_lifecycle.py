@@ -90,15 +90,18 @@ async def test_an_idle_instance_is_dropped_after_ten_seconds() -> None:
 
 
 async def test_an_evicted_activation_is_free_at_once() -> None:
-    """No circle keeps it for the collector, which would stop the host for each thousand of them."""
+    """No circle keeps it for the collector, which would stop the host for each thousand of them; nor
+    does one of a critical section."""
 
     async def write(actor: Scripted) -> None:
         await actor.ctx.storage.put("key", await actor.ctx.storage.get("key", 1))
+        await actor.ctx.block_concurrency_while(anyio.lowlevel.checkpoint)
 
     Scripted.steps = [write]
     async with host_for(app) as host:
         stub = host.env.OBJECT.get_by_name("a")
         await stub.run(0)
+        await host.settle()
         gc.collect()
         gc.disable()
         try:

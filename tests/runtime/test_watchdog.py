@@ -25,10 +25,9 @@ class Fakes:
         self.idle = True
         self.answered = 0
         self.stuck = 0
-        self._now_ms = 0
         self._busy: Callable[[], object] = lambda: None
         self._callback: Callable[[], object] | None = None
-        CommitWatchdog(self, self, self, self._count)  # type: ignore[arg-type]
+        CommitWatchdog(self, self, self._count)  # type: ignore[arg-type]
 
     def on_busy(self, callback: Callable[[], object]) -> None:
         self._busy = callback
@@ -37,9 +36,6 @@ class Fakes:
         assert seconds == 1.0
         assert self._callback is None
         self._callback = callback
-
-    def now_ms(self) -> int:
-        return self._now_ms
 
     def submit(self) -> None:
         """Something is to be committed."""
@@ -50,10 +46,13 @@ class Fakes:
     def pass_seconds(self, seconds: int) -> None:
         """Time goes by."""
         for _ in range(seconds):
-            self._now_ms += 1_000
             callback, self._callback = self._callback, None
             if callback is not None:
                 callback()
+
+    def sleep(self, _seconds: float) -> None:
+        """The process is stopped for so long: of all its timers it finds the first one due."""
+        self.pass_seconds(1)
 
     @property
     def looking(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import threading
@@ -152,6 +153,25 @@ def test_a_map_at_its_limit_fails_that_group_only(tmp_path: Path) -> None:
     environment.apply([Batch(1, None, True, {}, UNCHANGED)])
     environment.apply([batch(2, b"x" * 300_000)])
     assert len(ObjectStore(environment, 2).get(b"key") or b"") == 300_000
+    environment.close()
+
+
+@pytest.mark.parametrize("size", [100, 300, 1_000])
+def test_deleting_is_possible_at_the_limit(tmp_path: Path, size: int) -> None:
+    """Though LMDB writes new pages for it first; and what it went beyond the limit with, writes do
+    not get."""
+    environment = Environment(tmp_path / "partition", 1 << 20, False, max_map_bytes=1 << 20)
+    rng = random.Random(size)
+    for _ in range(3):
+        stored: list[bytes] = []
+        with pytest.raises(StorageError, match="limit"):
+            while True:
+                key = rng.randbytes(8)
+                environment.apply([Batch(1, None, False, {key: rng.randbytes(size)}, UNCHANGED)])
+                stored.append(key)
+        for key in stored:
+            environment.apply([Batch(1, None, False, {key: None}, UNCHANGED)])
+        assert environment.used_bytes < (1 << 20) + 200_000
     environment.close()
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from roomhost.storage import UNCHANGED, Batch, StorageError, Writer
+from roomhost.storage import writer as writer_module
 from roomhost.storage.batch import BATCH_OVERHEAD_BYTES
 
 Answer = Callable[[], None]
@@ -126,6 +127,26 @@ def test_a_batch_that_cannot_be_stored_fails_alone(disk: Disk, owner: Owner) -> 
     disk.go.release()
     assert owner.hear(4) == [(1, None), (2, None), (3, "the disk is full"), (4, None)]
     assert disk.groups == [[1], [2], [4]]
+
+
+def test_that_commits_fail_is_logged_once(
+    disk: Disk, owner: Owner, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many do; and that they succeed again. Not more often than once a second."""
+    seconds = [0.0]
+    monkeypatch.setattr(writer_module, "monotonic", lambda: seconds[0])
+    disk.failing = {1, 2, 3}
+    for number in (1, 2, 3):
+        owner.submit(number)
+        owner.hear(1)
+    assert caplog.messages == ["commits fail: the disk is full"]
+    owner.submit(4)
+    owner.hear(1)
+    assert len(caplog.messages) == 1
+    seconds[0] = 1.0
+    owner.submit(4)
+    owner.hear(1)
+    assert caplog.messages[1:] == ["commits succeed again"]
 
 
 def test_what_was_made_on_a_failed_batch_fails_too_until_it_is_forgiven(

@@ -1,0 +1,1 @@
+"""Bytes that nobody should have sent, for everything here that reads bytes of others."""

@@ -1,0 +1,1 @@
+"""One actor that misbehaves, and what happens to the others."""
