@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ HEAD = (
 
 
 @contextmanager
-def attacking(name: str, port: int, count: int) -> Iterator[None]:
+def attacking(name: str, port: int, count: int) -> Generator[None]:
     """An attack that has begun, and ends with this."""
     command = [sys.executable, "-m", "tests.hostile.attacks", name, str(port), str(count)]
     pipe = subprocess.PIPE
