@@ -24,8 +24,7 @@ class Moment(Enum):
 # One data directory lives through all of these: a host that begins it is killed first.
 LIFE = (
     *(Moment.START, Moment.REPLAY, Moment.TIME, Moment.APPEND, Moment.REPLAY, Moment.COUNT),
-    *(Moment.DEPLOY, Moment.APPLY, Moment.START, Moment.APPEND, Moment.REPLAY, Moment.BACKUP),
-    *(Moment.TIME, Moment.DEPLOY, Moment.COMPACT),
+    *(Moment.DEPLOY, Moment.APPLY, Moment.APPEND, Moment.BACKUP, Moment.COMPACT),
 )
 FIRST = 2  # of them are when it begins; the rest comes in any order
 PLACES = ("before", "within", "after")
