@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from . import limits
+from .descriptors import connection_limit
 from .http_protocol import HttpProtocol
 from .request_limits import RequestLimits
 from .server_protocol import WebSocketProtocol
@@ -29,7 +30,8 @@ class BoundedServer(SignalServer):
     def __init__(self, app: ASGIApp, settings: HostSettings, *, relieved: bool = False) -> None:
         super().__init__(server_config(app, settings), relieved=relieved)
         self._settings = settings
-        self._limits = RequestLimits.of(settings)
+        asked = RequestLimits.of(settings)
+        self._limits = asked._replace(connections=connection_limit(asked.connections))
 
     def listens(self, sockets: list[socket.socket]) -> None:
         """The application has started, and connections are accepted from now on."""

@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from ..storage import StorageError
 from . import limits
 from .close import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 from .errors import DurableObjectError, LimitError
@@ -215,7 +216,9 @@ class SocketEvent(Event):
         self._end()
 
     def fail(self, error: BaseException) -> None:
-        if not self.finished and not getattr(error, "durable_object_reset", False):
+        # That storage fails is in the log already, once for all.
+        is_told = getattr(error, "durable_object_reset", False) or isinstance(error, StorageError)
+        if not (self.finished or is_told):
             logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
         self._end()
 

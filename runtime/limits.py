@@ -58,6 +58,8 @@ LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is
 
 # Connections and requests; what a setting of the same name has when nobody sets it
 MAX_CONNECTIONS = 65_536
+FEW_CONNECTIONS = 4_096  # if the system lets a host have fewer than this, it says so
+RESERVED_DESCRIPTORS = 64  # files that storage and the server itself may open beside them
 MAX_HEADER_BYTES = 65_536  # of a request's line and headers
 MAX_HEADERS = 256
 MAX_REQUEST_BYTES = 100 * 1024 * 1024
