@@ -185,7 +185,9 @@ class Environment:
         that they reach to. When the map is full it grows and the same batches are tried again.
 
         What is `acknowledged`, and what only deletes, may take the last of the disk and of the map's
-        limit, which are kept for that. StorageError: nothing of them is stored; the message says why and what to do. Only one
+        limit, which are kept for that.
+
+        StorageError: nothing of them is stored; the message says why and what to do. Only one
         thread, ever, may call this.
         """
         self._check_thread()

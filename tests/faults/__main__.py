@@ -1,18 +1,22 @@
-"""`python -m tests.faults`: each kind of fault has its command."""
+"""`python -m tests.faults NAME ...`: runs the module of that name here, with what follows."""
 
 from __future__ import annotations
 
-import click
+import importlib
+import sys
 
-from .resources_command import resources
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def faults() -> None:
-    """Real faults under a real host, for as long as you like."""
+COMMANDS = ("kills", "resources")
 
 
-faults.add_command(resources)
+def main() -> int:
+    """The exit status of the command."""
+    if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
+        print(f"python -m tests.faults {'|'.join(COMMANDS)} ...", file=sys.stderr)
+        return 2
+
+    status: int = importlib.import_module(f"tests.faults.{sys.argv[1]}").main(sys.argv[2:])
+    return status
+
 
 if __name__ == "__main__":
-    faults()
+    sys.exit(main())

@@ -27,7 +27,10 @@ async def hour(stage: Stage) -> Figures:
     """Alarms never come early by the wall clock, and soon after a step that passes their time; nobody
     who is connected leaves, nothing is reset, and clients may go on sending."""
     recorder, shim, latest = Recorder(), stage.shim(), 0.0
-    async with stage.host(shim, trusted_proxies="127.0.0.1", public_url="http://rooms.example") as host, contextlib.AsyncExitStack() as stack:
+    async with (
+        stage.host(shim, trusted_proxies="127.0.0.1", public_url="http://rooms.example") as host,
+        contextlib.AsyncExitStack() as stack,
+    ):
         members = [await stack.enter_async_context(member(host, n)) for n in range(MEMBERS)]
         began = monotonic()
         async with traffic(host, recorder):

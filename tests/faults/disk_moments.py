@@ -48,7 +48,7 @@ async def backup(stage: Stage) -> Figures:
             await recorder.more(MORE)
             shim.fill(300_000)
             status, said = await command(*asked)
-            assert (status, said[-1].startswith("roomhost: the disk of")) == (2, True), said
+            assert (status, said[-1].startswith("roomhost: the disk ")) == (2, True), said
             assert not any("Traceback" in line for line in said), said
             assert not target.exists(), list(target.iterdir())
             shim.free()

@@ -1,4 +1,4 @@
-"""The whole process is stopped for a while (SIGSTOP): what came meanwhile is served, and nobody is blamed."""
+"""The whole process is stopped for a while (SIGSTOP): what came meanwhile is served, nobody is blamed."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from roomhost.runtime.temporary import temporary_directory
 
 from .case import Stage
-from .resources_command import CASES
+from .resources import CASES
 from .shim import Shim
 
 pytestmark = pytest.mark.timeout(120)

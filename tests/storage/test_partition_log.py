@@ -252,9 +252,7 @@ def test_what_lmdb_cannot_take_is_kept_and_refuses_what_comes(partition: Partiti
     assert put(partition, entry(1)) is None
     real = partition._environment.apply
 
-    def full(
-        batches: object, sequence: int | None = None, *, acknowledged: bool = False
-    ) -> None:
+    def full(batches: object, sequence: int | None = None, *, acknowledged: bool = False) -> None:
         raise StorageError("the disk is full: free space, then call again")
 
     partition._environment.apply = full  # type: ignore[method-assign]

@@ -41,7 +41,7 @@ CASES: dict[str, Case] = {
 }
 
 
-@click.command()
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--case", "names", type=click.Choice(sorted(CASES)), multiple=True, help="Only this.")
 @click.option("--long", is_flag=True, help="More rounds, and 35 s where a process is stopped.")
 def resources(names: tuple[str, ...], long: bool) -> None:
@@ -55,3 +55,9 @@ def resources(names: tuple[str, ...], long: bool) -> None:
         click.echo(f"{name:17} {monotonic() - began:6.1f} s  {shown}")
     times = os.times()
     click.echo(f"{sum(times[:4]):.1f} CPU seconds")
+
+
+def main(arguments: list[str]) -> int:
+    """The exit status of the command."""
+    status: int | None = resources(arguments, prog_name="resources", standalone_mode=False)
+    return status or 0
