@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..storage import StorageError
 from . import limits
 from .close import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 from .errors import DurableObjectError, LimitError
@@ -226,9 +227,11 @@ class SocketEvent(Event):
         self._end()
 
     def fail(self, error: BaseException) -> None:
-        # What the host does to an object is told by the host, once.
-        hosts = getattr(error, "durable_object_reset", False) or getattr(error, "retryable", False)
-        if not self.finished and not hosts:
+        # What the host does to an object, and that storage fails, is told by the host, once.
+        of_host = getattr(error, "durable_object_reset", False) or getattr(
+            error, "retryable", False
+        )
+        if not (self.finished or of_host or isinstance(error, StorageError)):
             logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
         self._end()
 

@@ -12,7 +12,6 @@ from .bounded_server import BACKLOG, BoundedServer
 from .errors import HostError
 from .exposure import exposures
 from .host import Host
-from .intake import allow_many_files
 from .local_server import local_server
 from .logs import configure
 from .tls import scheme_of, tls_context
@@ -98,7 +97,6 @@ def own_process() -> None:
     """Set up the interpreter of a process that is a host's alone: how its threads are switched,
     when garbage is looked for, and how many files it may open."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    allow_many_files()
     gc.set_threshold(YOUNG_OBJECTS)
 
 
