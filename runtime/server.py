@@ -94,8 +94,8 @@ def listening_url(settings: HostSettings, listening: socket.socket) -> str:
 
 
 def own_process() -> None:
-    """Set up the interpreter of a process that is a host's alone: how its threads are switched,
-    when garbage is looked for, and how many files it may open."""
+    """Set up the interpreter of a process that is a host's alone: how its threads are switched, and
+    when garbage is looked for."""
     sys.setswitchinterval(SWITCH_SECONDS)
     gc.set_threshold(YOUNG_OBJECTS)
 

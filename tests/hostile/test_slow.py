@@ -9,7 +9,7 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from roomhost.runtime import http_protocol, limits
+from roomhost.runtime import limits
 from roomhost.runtime.descriptors import connection_limit
 from roomhost.runtime.intake import Reason
 from roomhost.runtime.settings import make_settings
@@ -68,7 +68,6 @@ async def test_handshakes_of_tls_count_as_connections(tmp_path: Path) -> None:
 async def test_an_answer_that_nobody_reads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its connection too, when nothing of it was taken for a while; also one without end."""
     monkeypatch.setattr(limits, "ANSWER_TIMEOUT_SECONDS", 0.3)
-    assert http_protocol.bounds is limits
     async with served(app) as (url, host), beside(url) as good:
         async with raw.many(url, 8) as clients:
             for number, client in enumerate(clients):
