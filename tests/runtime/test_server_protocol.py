@@ -47,6 +47,26 @@ async def test_a_connection_that_is_over_is_free_at_once(clean: bool) -> None:
             gc.enable()
 
 
+async def test_a_connection_of_requests_is_free_at_once() -> None:
+    """The application has let go of its scope, which refers to the connection."""
+    async with host_for(app) as host, serving(host) as (url, server):
+        gc.collect()
+        gc.disable()
+        try:
+            before = protocols()
+            port = int(url.rpartition(":")[2])
+            stream = await anyio.connect_tcp("127.0.0.1", port)
+            await stream.send(b"GET /echo-room/a HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await stream.receive()).startswith(b"HTTP/1.1 200")
+            assert protocols() == before + 1
+            await stream.aclose()
+            with anyio.fail_after(10):
+                while server.server_state.connections or protocols() > before:
+                    await checkpoint()
+        finally:
+            gc.enable()
+
+
 def protocols() -> int:
     """How many are in memory."""
     return sum(type(each) in PROTOCOLS for each in gc.get_objects())
