@@ -8,7 +8,9 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from websockets.asyncio.client import connect
+from websockets.server import ServerProtocol
 
+from roomhost.runtime.direct_protocol import FrameProtocol
 from roomhost.runtime.http_protocol import HttpProtocol
 from roomhost.runtime.server_protocol import WebSocketProtocol
 from roomhost.runtime.testing import host_for
@@ -17,7 +19,7 @@ from ..helpers.served import serving
 from ..helpers.server_app import app
 
 pytestmark = pytest.mark.anyio
-PROTOCOLS = (HttpProtocol, WebSocketProtocol)
+PROTOCOLS = (HttpProtocol, WebSocketProtocol, ServerProtocol, FrameProtocol)
 
 
 @pytest.fixture
@@ -37,7 +39,7 @@ async def test_a_connection_that_is_over_is_free_at_once(clean: bool) -> None:
             async with connect(url.replace("http", "ws") + "/echo-room/a") as client:
                 await client.send("hello")
                 await client.recv()
-                assert protocols() == before + 1, "what it was before the upgrade is gone"
+                assert protocols() == before + 2, "what it was before the upgrade is gone"
                 if not clean:
                     client.transport.abort()
             with anyio.fail_after(10):
