@@ -1,15 +1,21 @@
 # Each target makes its own environment in .venv, with pip alone.
 
 PORT ?= 8787
+SEEDS ?= 2000
 MINUTES ?= 5
 DATA_DIR ?= state
+KILLS ?= 200
+MINUTES ?= 5
 VENV := .venv
 BIN := $(VENV)/bin
 # The page of the inspector; of its files the one that is made last.
 PAGE := admin/inspector_licenses.txt
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
-.PHONY: help serve editor inspector wheel screenshots test check settings bench soak instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench simulate kills fuzz \
+	soak instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench fuzz instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench simulate soak instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -23,8 +29,12 @@ help:
 	@echo "make settings"
 	@echo "             write docs/settings.md, the page of the settings, from the code"
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
+	@echo "make simulate"
+	@echo "             run SEEDS=$(SEEDS) seeds of each workload of the simulation"
 	@echo "make soak    run a host with 5,000 sockets for a while, and judge it: build/soak"
 	@echo "             MINUTES=$(MINUTES)"
+	@echo "make kills   kill a host KILLS=$(KILLS) times under load, and look for what it promised"
+	@echo "make fuzz    search for input that a decoder fails with; MINUTES=$(MINUTES) for all of them"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make screenshots"
@@ -90,9 +100,20 @@ settings: $(VENV)/.developed
 bench: $(VENV)/.benched benchmarks/node_modules/.installed build/durable-actors/.installed
 	$(BIN)/python -m benchmarks --results
 
+# Any number of runs of the whole core under a seeded scheduler, with a disk that fails.
+simulate: $(VENV)/.developed
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
 # A real host under mixed traffic, its memory, files, queues and latencies sampled, judged at the end.
 soak: $(VENV)/.developed
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
+
+# Kill a host under full load, again and again; SEED=N for other moments.
+kills: $(VENV)/.developed
+	$(BIN)/python -m tests.faults kills --kills $(KILLS) --seed $(or $(SEED),1)
+# Every decoder in turn, led by coverage; what it finds is in build/fuzz.
+fuzz: $(VENV)/.fuzzed
+	$(BIN)/python -m tests.fuzz all --minutes $(MINUTES)
 
 # Count the instructions of each kind of event, and record them: what `test` compares with.
 instructions: $(VENV)/.developed
@@ -110,6 +131,10 @@ $(VENV)/.developed: pyproject.toml $(VENV)/.installed | $(PAGE)
 
 $(VENV)/.benched: pyproject.toml $(VENV)/.developed
 	$(BIN)/pip install --quiet --group bench
+	touch $@
+
+$(VENV)/.fuzzed: pyproject.toml $(VENV)/.developed
+	$(BIN)/pip install --quiet --group fuzz
 	touch $@
 
 # What drives a real browser, Yjs clients, and workerd; the tests that need them say so where npm is

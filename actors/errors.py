@@ -52,7 +52,8 @@ class InvalidArgument(RealtimeError, ValueError):
 
 
 class Unauthenticated(RealtimeError):
-    """Nobody vouches for the caller: no credential, or one that is not good here, `reason` says why."""
+    """Nobody vouches for the caller: no credential, or one that is not good here; `reason`: the value of
+    the `Reason` why."""
 
     code = "unauthenticated"
     status = 401
@@ -68,7 +69,7 @@ class Unauthenticated(RealtimeError):
         reason: Reason = Reason.NO_CREDENTIAL,
     ) -> None:
         super().__init__(message, code=code, field=field, retry_after_ms=retry_after_ms)
-        self.reason = reason
+        self.reason = reason.value
 
 
 class Forbidden(RealtimeError):

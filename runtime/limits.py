@@ -55,9 +55,11 @@ MAX_OUTGOING_FRAMES = 65_536  # likewise
 MAX_KEPT_FRAME_BYTES = 65_536  # of the message that was sent last, for the next reader of it
 MAX_JOINED_BYTES = 65_536  # that wait for the end of a turn, to be written at once
 SMALL_FRAME_BYTES = 16  # fewer, in a frame that is no whole message, are not worth one
-SMALL_FRAMES_PER_SECOND = 500  # of one connection: pings, pongs and fragments of next to nothing
-SMALL_FRAMES_BURST = 2_000  # likewise, then it is closed with 1008
+SMALL_FRAMES_PER_SECOND = 100  # of one connection: pings, pongs and fragments of next to nothing
+SMALL_FRAMES_BURST = 500  # likewise, then it is closed with 1008
 CLOSE_SECONDS = 10.0  # that a client gets to answer a close frame
+MAX_FRAMES_AT_ONCE = 256  # fragments and control frames of one read, before others get the loop
+MAX_LINGER_BYTES = 2 * MAX_MESSAGE_BYTES  # that are read for nothing of one that was closed
 LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is read for nothing
 
 # Connections and requests; what a setting of the same name has when nobody sets it

@@ -155,6 +155,16 @@ async def test_too_many_connections_are_told_then_dropped(monkeypatch: pytest.Mo
             assert rests.count(b"") == 14
 
 
+async def test_a_client_that_answers_no_ping_is_lost() -> None:
+    """It is closed with 1011."""
+    async with served(app) as (url, host), raw.web_socket(url) as client:
+        protocol: Any = next(iter(host.intake.connections))
+        protocol.ping_timeout = 0.1
+        protocol.send_keepalive_ping()
+        assert await client.closed_with() == 1011
+        assert host.intake.refusals == {Reason.NO_PONG: 1}
+
+
 def test_the_limit_of_connections_leaves_files_for_the_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -44,7 +44,8 @@ from .checks.alarms import (
 )
 from .checks.linear import linearizable
 from .checks.money import books_balance, everything_arrived, sum_is_invariant
-from .checks.outputs import outputs_are_durable
+from .checks.outputs import outputs_are_durable, turns_are_whole
+from .faults import Faults
 from .workloads.alarms import Alarms
 from .workloads.counters import Counters
 from .workloads.transfers import Transfers
@@ -202,6 +203,22 @@ def overdue_alarms_that_are_forgotten() -> Generator[None]:
         yield
 
 
+CRASHES = Faults(crash=10.0, slow_disk=5.0, crashes=4)
+
+
+class CrashingCounters(Counters):
+    """With little else than crashes, in the middle of large writes."""
+
+    faults = CRASHES
+    pads = (700, 3_000)
+
+
+class CrashingTransfers(Transfers):
+    """With little else than crashes."""
+
+    faults = CRASHES
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """A way to break the core, and the check that notices, over which workload."""
@@ -223,12 +240,13 @@ VARIANTS: Sequence[Variant] = (
     Variant(output_gate_of_each_request, Counters, outputs_are_durable),
     Variant(answers_before_the_commit, Counters, outputs_are_durable),
     Variant(failures_that_go_unnoticed, Counters, linearizable),
-    Variant(batches_in_two_commits, Transfers, sum_is_invariant),
-    Variant(batches_in_two_commits, Transfers, books_balance),
+    Variant(batches_in_two_commits, CrashingTransfers, sum_is_invariant),
+    Variant(batches_in_two_commits, CrashingTransfers, books_balance),
+    Variant(batches_in_two_commits, CrashingTransfers, everything_arrived),
+    Variant(batches_in_two_commits, CrashingCounters, turns_are_whole),
     Variant(a_log_that_is_not_replayed, Counters, linearizable),
-    Variant(a_log_that_is_not_replayed, Transfers, everything_arrived),
-    Variant(records_that_are_not_checked, Counters, linearizable),
-    Variant(a_reset_that_waits_for_no_batch, Counters, linearizable),
+    Variant(records_that_are_not_checked, CrashingCounters, turns_are_whole),
+    Variant(a_reset_that_waits_for_no_batch, CrashingCounters, linearizable),
     Variant(an_instance_for_each_stub, Counters, one_at_a_time),
     Variant(evictions_of_what_runs, Counters, one_at_a_time),
     Variant(input_that_never_waits, Transfers, linearizable),

@@ -52,6 +52,7 @@ class SimulatedDisk:
         self._in_flight: list[Write] = []
         self._unsynced: dict[Path, int] = {}  # to the size that is on the disk
         self._unlisted: dict[Path, None] = {}  # new, and their directory was not synced
+        self._closes: list[Callable[[], object]] = []
         self._number = 1
         self.directory = root / "1"
         self.slow = 0.0
@@ -90,6 +91,12 @@ class SimulatedDisk:
         for file in list(self._paths):
             os.close(file)
         self._paths.clear()
+        for close in self._closes:
+            close()
+
+    def on_close(self, close: Callable[[], object]) -> None:
+        """Have something else closed with the files; it may be closed already."""
+        self._closes.append(close)
 
     def commit(self) -> None:
         """What LMDB's commit takes, before it is done. lmdb.Error: it fails."""
@@ -165,7 +172,10 @@ class SimulatedDisk:
         """`os.fsync`, of a file or of a directory."""
         self.delay("a sync")
         os.fsync(file)
-        path = self._paths[file]
+        path = self._paths.get(file)
+        if path is None:
+            return  # opened past us, as what is written once is
+
         self._unsynced.pop(path, None)
         for listed in [each for each in self._unlisted if each.parent == path]:
             del self._unlisted[listed]

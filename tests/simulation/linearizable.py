@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-MAX_NODES = 200_000  # of one search, which has some hundred in a history of this folder
+MAX_NODES = 20_000  # of one search, which has some hundred in a history of this folder
 
 State = TypeVar("State", bound=Hashable)
 
@@ -30,12 +30,14 @@ UNKNOWN = Unknown()  # the output of an operation that nobody saw end
 @dataclass(frozen=True, slots=True)
 class Operation:
     """What somebody did to the object, between two positions in the history: it took effect at some
-    time from `begin` to `end`, both included. With `output` UNKNOWN, then or not at all."""
+    time from `begin` to `end`, both included. With `output` UNKNOWN, then or not at all. `reads`: it
+    changes no state."""
 
     begin: float
     end: float
     input: Any
     output: Any = UNKNOWN
+    reads: bool = False
 
     @property
     def required(self) -> bool:
@@ -54,8 +56,8 @@ class SearchTooLongError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Node(Generic[State]):
-    """`placed`: a bit for each operation that has its place; `latest`: the last begin of one of them;
-    `left`: how many that must be placed are not."""
+    """`placed`: a bit for each operation that has its place, or that cannot have one any more; `latest`:
+    the last begin of one that has; `left`: how many that must be placed are not."""
 
     placed: int
     latest: float
@@ -69,9 +71,13 @@ class Search(Generic[State]):
     def __init__(
         self, operations: Iterable[Operation], initial: State, model: Model[State]
     ) -> None:
-        self._operations = sorted(operations, key=_begin_of)
+        told = [each for each in operations if each.required or not each.reads]
+        self._operations = sorted(told, key=_begin_of)
         self._required = [
             index for index, operation in enumerate(self._operations) if operation.required
+        ]
+        self._optional = [
+            index for index, operation in enumerate(self._operations) if not operation.required
         ]
         self._model = model
         self._furthest = Node(0, float("-inf"), len(self._required), initial)
@@ -109,12 +115,34 @@ class Search(Generic[State]):
             left = node.left - operation.required
             latest = max(node.latest, operation.begin)
             states = self._model(node.state, operation.input, operation.output)
+            placed = self._without(node.placed | 1 << index, latest)
+            successors = [Node(placed, latest, left, state) for state in states]
+            if operation.reads and successors and not self._cut_off(node, operation.begin):
+                # It could be placed later in any order there is, so it can be placed now.
+                return successors
+
+            # Those that change nothing and may be left out are.
             found += [
-                (operation.end, Node(node.placed | 1 << index, latest, left, state))
-                for state in states
+                (operation.end, successor)
+                for successor in successors
+                if operation.required or successor.state != node.state
             ]
         found.sort(key=_end_of, reverse=True)
         return [successor for _, successor in found]
+
+    def _without(self, placed: int, latest: float) -> int:
+        """`placed`, and what ended before `latest`: whether that was left out counts for nothing."""
+        for index in self._optional:
+            if self._operations[index].end < latest:
+                placed |= 1 << index
+        return placed
+
+    def _cut_off(self, node: Node[State], begin: float) -> bool:
+        """Whether an operation that may still be placed could not be any more, after this begin."""
+        return any(
+            not node.placed >> index & 1 and self._operations[index].end < begin
+            for index in self._optional
+        )
 
     def _minimal(self, node: Node[State]) -> Iterator[tuple[int, Operation]]:
         """The operations that may be the next: none that has to be placed ended before they began."""
@@ -123,7 +151,7 @@ class Search(Generic[State]):
         for index, operation in enumerate(operations):
             if operation.begin > horizon:
                 return
-            if not placed >> index & 1 and operation.end >= node.latest:
+            if not placed >> index & 1:
                 yield index, operation
 
     def _explain(self) -> str:

@@ -12,7 +12,10 @@ from enum import Enum
 LATENCY_SECONDS = 0.003  # at most, of a piece on a good network
 TRICKLE_SECONDS = 0.4  # likewise on a slow one
 LAG_SECONDS = 3.0  # that an end may come behind the data
-WINDOW_BYTES = (256, 4_096)  # that are on their way at most, before who writes has to wait: one of them
+WINDOW_BYTES = (
+    256,
+    4_096,
+)  # that are on their way at most, before who writes has to wait: one of them
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,15 @@ from typing import Any
 
 import anyio
 import anyio.to_thread
+import lmdb
 from anyio._backends import _asyncio as anyio_asyncio
 
 from roomhost.runtime import limits as runtime_limits
+from roomhost.runtime import running
 from roomhost.storage import (
     applier,
     commit_log,
+    data_directory,
     environment,
     files,
     log_segment,
@@ -77,12 +80,14 @@ def simulated(loop: SimulatedLoop, disk: SimulatedDisk, bounds: Bounds) -> Gener
         threading, system = Threading(loop.threads), SimulatedOS(disk)
         for module in (writer, applier, environment, pending, map_reader):
             put(module, "threading", threading)
-        for module in (log_segment, files, environment):
+        for module in (log_segment, files, environment, data_directory):
             put(module, "os", system)
         put(applier, "time", VirtualTime(loop))
         put(writer, "monotonic", loop.time)
         put(anyio.to_thread, "run_sync", partial(_run_sync, loop))
         put(environment.Environment, "_commit", _commit_on(disk))
+        put(environment, "lmdb", LMDB(disk))
+        put(running, "_running", {})
         scope = anyio_asyncio.CancelScope
         put(scope, "__init__", _with_ordered_children(scope.__init__))
         _bound(put, bounds)
@@ -110,6 +115,22 @@ def _bound(put: Callable[[Any, str, Any], None], bounds: Bounds) -> None:
         "apply_delay_seconds": bounds.apply_delay_seconds,
     }
     put(opening, "__kwdefaults__", opening.__kwdefaults__ | sizes_of_map)
+
+
+class LMDB:
+    """What stands in for the module `lmdb`: the disk closes what a crash has left open."""
+
+    def __init__(self, disk: SimulatedDisk) -> None:
+        self._disk = disk
+
+    def open(self, *args: Any, **keywords: Any) -> Any:
+        """`lmdb.open`."""
+        opened = lmdb.open(*args, **keywords)
+        self._disk.on_close(opened.close)
+        return opened
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(lmdb, name)
 
 
 class Ordered(dict[Any, None]):

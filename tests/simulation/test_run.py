@@ -18,6 +18,7 @@ from roomhost.storage.commit_log import CommitLog
 from ..consistency.broken import answers_before_the_commit, output_that_never_waits
 from .faults import NO_FAULTS, Fault
 from .run import simulate
+from .workloads import WORKLOADS
 from .workloads.tallies import Tallies
 from .world import World
 
@@ -33,11 +34,11 @@ def test_a_seed_gives_the_same_run_again() -> None:
 
 
 def test_a_seed_gives_the_same_run_in_another_process() -> None:
-    """Neither addresses nor hashes of text decide anything."""
+    """Of any workload: neither addresses nor hashes of text decide anything."""
     outputs: list[str] = []
     for hash_seed in ("1", "2"):
         done = subprocess.run(
-            [sys.executable, "-m", "tests.simulation", "--seeds", "12", "--digests"],
+            [sys.executable, "-m", "tests.simulation", "--seeds", "4", "--digests"],
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONHASHSEED": hash_seed},
             capture_output=True,
@@ -46,16 +47,19 @@ def test_a_seed_gives_the_same_run_in_another_process() -> None:
         assert done.returncode == 0, done.stdout + done.stderr
         outputs.append(done.stdout)
     assert outputs[0] == outputs[1]
-    assert len(outputs[0].splitlines()) >= 12
+    assert len(outputs[0].splitlines()) == 4 * len(WORKLOADS)
 
 
 @pytest.mark.parametrize("fault", [Fault.CRASH, Fault.RESTART])
 def test_a_host_can_end_between_any_two_steps(fault: Fault) -> None:
     """Wherever it is cut off, nothing that was told is lost, and the next host starts."""
+    struck = 0
     for step in range(1, STEPS, 3):
         result = simulate(Tallies, 1 + step % 3, plan={step: fault})
         assert result.complaints == (), f"{fault} at step {step}"
-        assert result.faults[fault.value] >= 1
+        struck += result.faults[fault.value]
+    # There is one more at the end of each run, and no host at the first steps.
+    assert struck > STEPS / 3
 
 
 def test_a_host_can_crash_again_while_it_starts() -> None:

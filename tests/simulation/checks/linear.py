@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..linearizable import Model, Operation, linearization_fault
+from ..linearizable import UNKNOWN, Model, Operation, linearization_fault
 from .events import Answered, Began, Called, Constructed, Seen
 
 State = TypeVar("State", bound=Hashable)
@@ -25,14 +25,11 @@ FOUND = Found()
 class Calls:
     """What became of each call of a history: the operations that a search takes."""
 
-    def __init__(self, history: Sequence[Seen], doubtful: bool) -> None:
-        self._doubtful = doubtful
+    def __init__(self, history: Sequence[Seen]) -> None:
         self._called: dict[int, tuple[int, Called]] = {}
         self._began: dict[int, Began] = {}
         self._answered: dict[int, tuple[int, Answered]] = {}
-        # position, life of the host, event; by name of the object
-        self._starts: dict[str, list[tuple[int, int, Constructed]]] = defaultdict(list)
-        self._generation: dict[int, int] = {}  # by instance
+        self._starts: dict[str, list[tuple[int, Constructed]]] = defaultdict(list)
         for position, seen in enumerate(history):
             match seen.event:
                 case Called(call) as event:
@@ -41,28 +38,33 @@ class Calls:
                     self._answered[call] = (position, event)
                 case Began(_, _, call) as event:
                     self._began[call] = event
-                case Constructed(name, instance) as event:
-                    self._starts[name].append((position, seen.generation, event))
-                    self._generation[instance] = seen.generation
+                case Constructed(name) as event:
+                    self._starts[name].append((position, event))
                 case _:
                     pass
 
     def operations(
         self, found: Callable[[Mapping[str, Any]], Hashable]
     ) -> dict[str, list[Operation]]:
-        """By name of the object. `found`: the output of FOUND, of what an instance found."""
+        """By name of the object. `found`: the output of FOUND, of what an instance found. The inputs
+        say of themselves whether they are `reads`."""
+        end: float
         by_name: dict[str, list[Operation]] = defaultdict(list)
         for call, (position, called) in self._called.items():
             if call in self._answered:
                 end, answered = self._answered[call]
-                operation = Operation(position, end, called.input, answered.output)
-                by_name[called.name].append(operation)
+                output = answered.output
             elif call in self._began:
-                by_name[called.name].append(Operation(position, self._end(call), called.input))
+                end, output = self._end(call), UNKNOWN
+            else:
+                continue
+
+            what, reads = called.input, called.input.reads
+            by_name[called.name].append(Operation(position, end, what, output, reads))
         for name, starts in self._starts.items():
             by_name[name] += [
                 Operation(position, position, FOUND, found(event.found))
-                for position, _, event in starts
+                for position, event in starts
             ]
         return by_name
 
@@ -70,15 +72,12 @@ class Calls:
         """Until when a call that was cut off may take effect: its object's next instance finds it
         on the disk, or nobody ever does."""
         began = self._began[call]
-        life = self._generation[began.instance] if self._doubtful else 0
-        return min(
-            (
-                position
-                for position, generation, event in self._starts[began.name]
-                if event.instance > began.instance and generation > life
-            ),
-            default=INFINITE,
+        later = (
+            position
+            for position, event in self._starts[began.name]
+            if event.instance > began.instance
         )
+        return next(later, INFINITE)
 
 
 def linearizable(
@@ -86,15 +85,14 @@ def linearizable(
     initial: State,
     model: Model[State],
     found: Callable[[Mapping[str, Any]], Hashable],
-    doubtful: bool = False,
 ) -> Iterator[str]:
     """The calls of each object, and what its instances find, have an order that `model` allows from
     `initial`, and in which what ended before something began comes before it (4.1, 4.6).
 
-    `found`: what an instance found, as the model has it. `doubtful`: a write failed of which nobody
-    knows whether the disk has it; the next host finds out.
+    `found`: what an instance found, as the model has it. Not for a history in which a write failed of
+    which nobody knows whether the disk has it, until the next host finds out.
     """
-    for name, operations in Calls(history, doubtful).operations(found).items():
+    for name, operations in Calls(history).operations(found).items():
         fault = linearization_fault(operations, initial, model)
         if fault is not None:
             yield f"{name}: {fault}"

@@ -8,11 +8,11 @@ from typing import Any
 from unittest.mock import patch
 from weakref import WeakKeyDictionary
 
-from roomhost.actors import awareness, live_document, members, messages, sockets, yjs_sockets
+from roomhost.actors import limits, member_record, members, messages, socket_events, yjs_sockets
 from roomhost.actors.awareness import Awareness, Changes
 from roomhost.actors.live_document import LiveDocument
 from roomhost.actors.room_state import RoomState
-from roomhost.actors.yjs_protocol import AwarenessEntry
+from roomhost.actors.update_log import UpdateLog
 
 from ...consistency.broken import output_that_never_waits
 from ...helpers.room_broken import (
@@ -30,7 +30,6 @@ Broken = Callable[[], AbstractContextManager[None]]
 @contextmanager
 def a_resume_that_repeats_one() -> Generator[None]:
     """The last message that was heard is replayed too."""
-    from roomhost.actors import socket_events
 
     def after(state: RoomState, epoch: str, seq: int) -> list[bytes] | str:
         return messages.after(state, epoch, max(0, seq - 1))
@@ -42,8 +41,6 @@ def a_resume_that_repeats_one() -> Generator[None]:
 @contextmanager
 def a_resume_that_is_refused() -> Generator[None]:
     """Nobody can go on from where it was, though little was missed."""
-    from roomhost.actors import socket_events
-
     with patch.object(socket_events, "after", lambda *_: "insufficient_state"):
         yield
 
@@ -65,17 +62,23 @@ def a_leave_that_nobody_hears_of() -> Generator[None]:
 def a_sweep_of_the_living() -> Generator[None]:
     """Who says nothing for long is taken for gone, though its connection is well."""
 
+    def end_of(state: RoomState, record: Any) -> int:
+        end_ms, _ = member_record.ends_at(record, member_record.ttl_ms(state))
+        return end_ms
+
     def is_over(state: RoomState, record: Any, now_ms: int) -> bool:
-        end_ms = members.ends_at(record, members.ttl_ms(state))[0]
-        return record.left_ms is None and now_ms >= end_ms - 1
+        return record.left_ms is None and now_ms >= end_of(state, record) - 1
+
+    def looked_at_again(state: RoomState, record: Any, _now_ms: int) -> int:
+        if record.left_ms is None:
+            return end_of(state, record)
+
+        left_ms: int = record.left_ms
+        return left_ms + 1_000 * limits.KEPT_LEFT_MEMBERS_SECONDS
 
     with (
         patch.object(members, "is_over", is_over),
-        patch.object(
-            members, "_looked_at_again", lambda state, record, _now: members.ends_at(
-                record, members.ttl_ms(state)
-            )[0] if record.left_ms is None else record.left_ms + 86_400_000
-        ),
+        patch.object(members, "_looked_at_again", looked_at_again),
     ):
         yield
 
@@ -116,8 +119,6 @@ def a_checkpoint_without_the_last_update() -> Generator[None]:
 @contextmanager
 def an_update_that_is_not_kept() -> Generator[None]:
     """Every third update of the document is applied and relayed, and not stored."""
-    from roomhost.actors.update_log import UpdateLog
-
     original = UpdateLog.append_yjs
 
     def append(self: UpdateLog, record: Any) -> int:

@@ -17,7 +17,7 @@ from roomhost.runtime import (
 )
 
 from ..checks.events import Began, Constructed, Resumed, Told
-from .counter_model import STAMP, Op, entries_of
+from .counter_model import PAD, STAMP, Op, entries_of, pad_of
 from .ledger import Ledger
 
 
@@ -95,7 +95,8 @@ class Counter(DurableObject):
 
     async def _stamp(self, op: Op) -> None:
         stamp = next(self.ledger.stamps)
-        await self.ctx.storage.put(STAMP, stamp, allow_unconfirmed=not op.confirmed)
+        written = {STAMP: stamp, PAD: pad_of(stamp, op.pad)}
+        await self.ctx.storage.put(written, allow_unconfirmed=not op.confirmed)
         if op.confirmed:
             self.seen = stamp
 

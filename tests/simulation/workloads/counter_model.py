@@ -13,13 +13,15 @@ Entries = tuple[tuple[str, int], ...]  # in the order of their keys
 # What is durable for certain, and the states after it that unconfirmed writes made: the last is now.
 CounterState = tuple[Entries, ...]
 EMPTY: CounterState = ((),)
-STAMP = "stamp"  # the key of the stamp, which is no counter
+STAMP = "stamp"  # the key of the stamp
+PAD = "pad"  # of the same stamp, with some bytes that say it too: written in the same turn
 
 
 @dataclass(frozen=True, slots=True)
 class Op:
     """One call. `within`: the read and the write stand in a critical section with a wait between
-    them. `then`: what the handler does afterwards. `pause_ms`: how long it waits before that."""
+    them. `then`: what the handler does afterwards. `pause_ms`: how long it waits before that. `pad`:
+    with how many bytes its write is filled up, to be more than a sector of the disk."""
 
     what: Literal["add", "get", "list", "delete", "clear"]
     key: str = ""
@@ -28,11 +30,22 @@ class Op:
     within: bool = False
     then: Literal["", "tell", "push", "sync", "abort"] = ""
     pause_ms: int = 0
+    pad: int = 0
+
+    @property
+    def reads(self) -> bool:
+        """Whether it changes nothing, whatever the state."""
+        return self.what in ("get", "list")
 
 
 def entries_of(found: Mapping[str, Any]) -> Entries:
-    """What is stored, but the stamp."""
-    return tuple(sorted((key, value) for key, value in found.items() if key != STAMP))
+    """The counters in what is stored."""
+    return tuple(sorted((key, value) for key, value in found.items() if key not in (STAMP, PAD)))
+
+
+def pad_of(stamp: int, size: int) -> tuple[int, bytes]:
+    """What is stored under PAD."""
+    return stamp, bytes((stamp % 256,)) * size
 
 
 def counters(state: CounterState, op: Op | Found, output: Hashable) -> Iterator[CounterState]:

@@ -86,6 +86,8 @@ class DocumentClient:
             (_, deed) = self._rng.choices(deeds, weights)[0]
             await deed()
             await self._world.pause(0, 20)
+        await self.edit()
+        await self._world.pause(0, 4)
 
     async def edit(self) -> None:
         """Change its copy, which is sent at once where it is connected."""

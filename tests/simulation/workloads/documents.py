@@ -27,7 +27,7 @@ from .rooms import SECRET, token_for
 TRIES = 40
 CALL_SECONDS = 8.0
 ROOM = "lobby"
-GONE_SECONDS = 65.0  # then pings have failed, and who is not heard of is not aware
+GONE_SECONDS = 45.0  # then pings have failed, and who is not heard of is not aware
 NOTICED_SECONDS = 3.0  # that a client is gone whose connection was reset
 CODE_ID = 900_000  # client ids of documents that code edits, from here
 
@@ -90,7 +90,8 @@ class Code:
 
     async def look(self) -> Copy | None:
         """The document as the host has it in the end."""
-        return await self._call(self._read)
+        copy: Copy | None = await self._call(self._read)
+        return copy
 
     async def _read(self, room: Any) -> Copy:
         self._readings += 1
@@ -116,9 +117,9 @@ class Documents:
 
     name = "documents"
     faults = Faults()
-    settings: dict[str, Any] = {"token_secrets": (f"k1:{SECRET}",)}
 
     def __init__(self) -> None:
+        self.settings: dict[str, Any] = {"token_secrets": (f"k1:{SECRET}",)}
         self._clients: list[DocumentClient] = []
         self._code: Code
         self._network: Network

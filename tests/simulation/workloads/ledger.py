@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from typing import Any
 
 from roomhost.runtime import DurableObjectError, HostError, StorageError
@@ -35,7 +35,15 @@ class Ledger:
             self.ops[call] = op
             self.record(Called(call, name, op, line))
             sent.append((call, stub.run(call)))
-        outputs: list[Any] = []
+        try:
+            return [output async for output in self._answers(name, sent)]
+        finally:
+            for _, answer in sent:
+                answer.close()
+
+    async def _answers(
+        self, name: str, sent: Sequence[tuple[int, Coroutine[Any, Any, Any]]]
+    ) -> AsyncGenerator[Any]:
         for call, answer in sent:
             try:
                 output, seen = await answer
@@ -44,8 +52,7 @@ class Ledger:
             else:
                 self.record(Told(name, seen, f"the answer to call {call}"))
                 self.record(Answered(call, output))
-                outputs.append(output)
-        return outputs
+                yield output
 
 
 def _nowhere(_event: Any) -> None:

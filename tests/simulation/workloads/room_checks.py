@@ -6,8 +6,18 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from .room_events import Acknowledged, Final, Heard, Left, Lived, Message, Read, Refused
-from .room_events import Subscribed, View
+from .room_events import (
+    Acknowledged,
+    Final,
+    Heard,
+    Left,
+    Lived,
+    Message,
+    Read,
+    Refused,
+    Subscribed,
+    View,
+)
 
 RESUMED_MESSAGES = 5  # at most, of a resume
 

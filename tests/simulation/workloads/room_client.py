@@ -271,8 +271,11 @@ class RoomClient:
         if connection != self._connection:
             return
 
-        decode = msgspec.json.decode if isinstance(message, str) else msgspec.msgpack.decode
-        frame: dict[str, Any] = decode(message)
+        frame: dict[str, Any]
+        if isinstance(message, str):
+            frame = msgspec.json.decode(message)
+        else:
+            frame = msgspec.msgpack.decode(message)
         handler = getattr(self, "_on_" + frame["type"].replace(".", "_"), None)
         if handler is not None:
             handler(frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from ..linearizable import UNKNOWN
 
@@ -28,15 +28,24 @@ class Transfer:
     inner: Ending | None = None
     pause_ms: int = 0
 
+    @property
+    def reads(self) -> bool:
+        """Whether it leaves the accounts as they are."""
+        return self.ending != "keeps"
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
     """All that is stored."""
 
+    reads: ClassVar[bool] = True
+
 
 @dataclass(frozen=True, slots=True)
 class Pay:
     """From the wallet of the object to that of another one, which is told after a pause."""
+
+    reads: ClassVar[bool] = True  # of the accounts
 
     to: str
     amount: int
@@ -46,6 +55,8 @@ class Pay:
 @dataclass(frozen=True, slots=True)
 class Deliver:
     """Tell others again of the payments of which it is not known that they have arrived."""
+
+    reads: ClassVar[bool] = True  # of the accounts
 
 
 def balances_of(found: Mapping[str, Any]) -> Balances:
