@@ -5,6 +5,7 @@ from __future__ import annotations
 # Objects (1.3, 3.2)
 MAX_OBJECT_NAME_BYTES = 1_024  # a longer name still finds its object, `ctx.id.name` is None
 MAX_REMEMBERED_IDS = 1_024  # of each namespace, so that they need not be derived again
+MAX_ID_FACTORIES = 256  # namespaces, of each jurisdiction, whose ids are remembered
 MAX_REMEMBERED_NAME = 128  # characters
 MAX_SECTION_DEPTH = 64  # nested block_concurrency_while() and transaction() calls
 SECTION_TIMEOUT_SECONDS = 30.0  # wall time of one critical section
