@@ -108,7 +108,9 @@ def _run(
     world: World, workload: Workload, rng: Random, plan: Mapping[int, Fault] | None
 ) -> list[str]:
     loop = world.loop
-    process = Process(world, workload, make_settings({"held_loop_seconds": 0} | workload.settings), rng)
+    process = Process(
+        world, workload, make_settings({"held_loop_seconds": 0} | workload.settings), rng
+    )
     nemesis: Nemesis | Plan
     if plan is None:
         nemesis = Nemesis(workload.faults, rng, process.strike)
