@@ -8,6 +8,7 @@ from random import Random
 from roomhost.runtime.clock import Clock
 
 START_MS = 1_700_000_000_000
+ROUNDING_SECONDS = 0.000_001  # so that no sum of floats is early
 NOTICED_SECONDS = 1.0  # a step is noticed within this, as the system's clock says
 
 
@@ -33,6 +34,14 @@ class SimulatedClock(Clock):
             finally:
                 timer.cancel()
                 del self._sleepers[sleeper]
+
+    def monotonic_ms(self) -> int:
+        return int(self._loop.time() * 1_000)
+
+    async def sleep_until_monotonic(self, when_ms: int) -> None:
+        left_ms = when_ms - self.monotonic_ms()
+        if left_ms > 0:
+            await asyncio.sleep(left_ms / 1_000 + ROUNDING_SECONDS)
 
     def step(self, change_ms: int) -> None:
         """Somebody sets the clock; who sleeps notices within a second."""

@@ -132,7 +132,9 @@ class Process:
             self._up = False
             if self._stop.is_set():
                 self._count(Fault.CRASH_IN_STOP)
-            task = world.loop.create_task(self._bury(host, life, gone), name="the end of a host")
+            task = world.loop.create_task(
+                self._bury(host, life, gone, world.generation), name="the end of a host"
+            )
             self._closing.append(task)
             world.loop.run_next(task)
         elif self._is_starting_now():
@@ -185,8 +187,11 @@ class Process:
             elif not gone.is_set():
                 gone.set()
 
-    async def _bury(self, host: Host, life: asyncio.Task[None], gone: asyncio.Event) -> None:
+    async def _bury(
+        self, host: Host, life: asyncio.Task[None], gone: asyncio.Event, generation: int
+    ) -> None:
         """Tell everybody who is connected to a host that it is gone; the first step does that."""
+        GENERATION.set(generation)
         try:
             await host.crash()
         finally:

@@ -83,6 +83,7 @@ def simulated(loop: SimulatedLoop, disk: SimulatedDisk, bounds: Bounds) -> Gener
         for module in (log_segment, files, environment, data_directory):
             put(module, "os", system)
         put(applier, "time", VirtualTime(loop))
+        put(writer, "monotonic", loop.time)
         put(anyio.to_thread, "run_sync", partial(_run_sync, loop))
         put(environment.Environment, "_commit", _commit_on(disk))
         put(environment, "lmdb", LMDB(disk))

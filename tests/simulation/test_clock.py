@@ -55,6 +55,23 @@ def test_a_step_back_makes_a_sleep_longer() -> None:
     run(check)
 
 
+def test_monotonic_time_knows_no_steps() -> None:
+    """Who waits for so long waits that long, however the clock is set meanwhile."""
+
+    async def check(loop: SimulatedLoop) -> None:
+        clock = SimulatedClock(loop, Random(1))
+        for change in (-3_600_000, 3_600_000):
+            begun, wall = clock.monotonic_ms(), loop.time()
+            sleep = loop.create_task(clock.sleep(5))
+            await asyncio.sleep(1)
+            clock.step(change)
+            await sleep
+            assert 5_000 <= clock.monotonic_ms() - begun <= 5_001
+            assert 5 <= loop.time() - wall < 5.01
+
+    run(check)
+
+
 def test_a_cancelled_sleep_is_forgotten() -> None:
     """Nothing of it is left to be woken."""
 

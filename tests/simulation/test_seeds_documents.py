@@ -1,0 +1,13 @@
+"""Seeds of the workload `documents`."""
+
+from __future__ import annotations
+
+import pytest
+
+from .seeds import chunks, wrong
+
+
+@pytest.mark.parametrize("seeds", chunks(120), ids=str)
+def test_nothing_is_wrong(seeds: range) -> None:
+    """Whatever runs next, and whatever fails."""
+    assert list(wrong("documents", seeds)) == []

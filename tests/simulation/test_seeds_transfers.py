@@ -1,0 +1,13 @@
+"""Seeds of the workload `transfers`."""
+
+from __future__ import annotations
+
+import pytest
+
+from .seeds import chunks, wrong
+
+
+@pytest.mark.parametrize("seeds", chunks(500), ids=str)
+def test_nothing_is_wrong(seeds: range) -> None:
+    """Whatever runs next, and whatever fails."""
+    assert list(wrong("transfers", seeds)) == []
