@@ -27,7 +27,7 @@ SECRET = "s" * 43
 START_MS = 1_700_000_000_000
 DAY_MS = 86_400_000
 PRESENCE_TTL_SECONDS = 30
-SETTLE_SECONDS = 2 * PRESENCE_TTL_SECONDS + 45.0  # then pings have failed, and sweeps have swept
+SETTLE_SECONDS = 62.0  # then pings have failed, the grace is over, and a sweep has swept
 OUTGOING_FRAMES = 12  # that wait for one reader, at most
 TRIES = 40
 CALL_SECONDS = 8.0
@@ -140,7 +140,7 @@ class Rooms:
                 room, name = world.rng.choice(rooms), f"member{number}"
                 client = RoomClient(world, self._network, room, name, token_for(room, name))
                 self._clients.append(client)
-                world.spawn(client.live, world.rng.randint(2, 6))
+                world.spawn(client.live, world.rng.randint(2, 5))
             for room in rooms:
                 code = Code(world, room, f"code of {room}")
                 self._code.append(code)
