@@ -102,6 +102,11 @@ class HibernationManager:
                     del self._by_tag[tag]
             self.slot.release()
 
+    def cut_short(self, ws: WebSocket) -> None:
+        """Something of the socket will not come to its end: the client is told to come back."""
+        self.remove(ws)
+        ws.end(Close(RESTART, "Service Restart"))
+
     def pinned(self, ws: WebSocket) -> None:
         """The object's code took an end by `accept()`: it drops when the object is reset."""
         self._standard[ws] = None
@@ -229,11 +234,6 @@ class SocketEvent(Event):
         if not self.finished and not getattr(error, "durable_object_reset", False):
             logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
         self._end()
-
-    def cut_short(self) -> None:
-        """The handler will not end: its client is told to come back."""
-        self._manager.remove(self.ws)
-        self.ws.end(Close(RESTART, "Service Restart"))
 
     def _end(self) -> None:
         if not self.finished:

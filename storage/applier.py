@@ -130,15 +130,16 @@ class Applier:
     def _wait(self, until: Callable[[], bool]) -> None:
         with self._changed:
             failures = self._failures
-            if not until():
-                self._waiting.append(until)
-                self._changed.notify_all()
             while not until():
                 if self._failures != failures and self._newest_failure is not None:
                     raise self._newest_failure
                 if self._state is not ApplierState.RUNNING:
                     raise StorageError(f"storage is {self._state.value}: the host has stopped")
 
+                if until not in self._waiting:
+                    # For the first time; or the applier found it true, and it is so no more.
+                    self._waiting.append(until)
+                    self._changed.notify_all()
                 self._changed.wait()
 
     def _run(self) -> None:

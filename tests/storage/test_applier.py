@@ -235,6 +235,24 @@ def test_who_comes_while_something_is_applied_is_served(desk: Desk) -> None:
     assert (desk.stored(1), desk.stored(2)) == (b"0", b"1")
 
 
+def test_who_waits_for_what_is_so_no_more_is_not_forgotten(desk: Desk) -> None:
+    """There was room when the applier looked, and none when the waiting thread did: it is served
+    again, not left to wait for ever."""
+    looked: list[None] = []
+
+    def enough() -> bool:
+        if threading.current_thread().name == "roomhost-applier":
+            looked.append(None)
+        return len(looked) == 1 and threading.current_thread().name == "roomhost-applier"
+
+    desk.append(1)
+    desk.append(2, told=False)
+    thread, told = started(lambda: desk.applier.make_room(enough))
+    thread.join(TIMEOUT_SECONDS)
+    assert told == ["done"]
+    assert desk.log.applied == 2
+
+
 def test_close_applies_everything_and_abandon_nothing_more(tmp_path: Path) -> None:
     """The difference between a stop and `kill -9`; what is left is in the log."""
     for name, expected in (("close", b"1"), ("abandon", None)):
