@@ -151,7 +151,7 @@ class WebSocketProtocol(DirectProtocol):
             self.conn.send_response(response)
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = True
-            # The application, which is about to accept, finds that its client is gone.
+            # As if the connection were lost already: what the application still answers is dropped.
             self.handshake_complete = self.disconnected = True
 
     def _drain_with(self, drain: Callable[[], None]) -> None:
