@@ -282,7 +282,10 @@ class MessageEvent(SocketEvent):
             # A message that cannot be queued must not be skipped silently: the client reconnects.
             self._manager.remove(self.ws)
             self.ws.end(Close(TRY_AGAIN_LATER, "overloaded"))
-        super().fail(error)
+            logger.debug("a message to %r could not wait: %s", self._manager, error)
+            self._end()
+        else:
+            super().fail(error)
 
     def ended(self) -> None:
         self._begin()
