@@ -53,6 +53,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         size = self.config.ws_max_size
+        self.conn.parser.close()  # which refers to what is replaced here
         # Without extensions: a frame's payload is the message's.
         self.conn = FrameProtocol(max_size=size, logger=self.conn.logger)
         self._reader = FrameReader(size)
@@ -77,6 +78,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     def detach(self) -> None:
         """The connection is lost, and whoever is attached has been told, or will be soon."""
+        self.conn.parser.close()
         if self._direct is not None:
             self._direct = None
             cast("DisconnectQueue", self.queue).let_go()

@@ -116,6 +116,8 @@ class HttpProtocol(HttpToolsProtocol):
         for timer in (self._body_timer, self._end_timer, self._answer_timer):
             if timer is not None:
                 timer.cancel()
+        # The scope refers to this, which is to be free now, and not at a collection.
+        self.cycle = self.scope = None  # type: ignore[assignment]
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -5,6 +5,7 @@ from __future__ import annotations
 # Objects (1.3, 3.2)
 MAX_OBJECT_NAME_BYTES = 1_024  # a longer name still finds its object, `ctx.id.name` is None
 MAX_REMEMBERED_IDS = 1_024  # of each namespace, so that they need not be derived again
+MAX_ID_FACTORIES = 256  # namespaces, of each jurisdiction, whose ids are remembered
 MAX_REMEMBERED_NAME = 128  # characters
 MAX_SECTION_DEPTH = 64  # nested block_concurrency_while() and transaction() calls
 SECTION_TIMEOUT_SECONDS = 30.0  # wall time of one critical section
@@ -64,7 +65,8 @@ LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is
 # Connections and requests; what a setting of the same name has when nobody sets it
 MAX_CONNECTIONS = 65_536
 MAX_LINGERING = 128  # refused connections that are told so; further ones are dropped
-RESERVED_FILES = 256  # of those a process may open: for storage, and what is refused
+RESERVED_FILES = 256  # of those a process may open: for storage, and for what is refused
+FEW_CONNECTIONS = 4_096  # if the system lets a host have fewer than this, it says so
 MAX_INCOMING_BYTES = 1024 * 1024 * 1024  # of messages and bodies that are not whole, of all clients
 MAX_HEADER_BYTES = 65_536  # of a request's line and headers
 MAX_HEADERS = 256

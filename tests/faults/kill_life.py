@@ -22,8 +22,8 @@ from .kill_admin import (
     check_backup,
     check_migration,
     check_soundness,
-    compact_and_kill,
     deploy,
+    run_and_kill,
 )
 from .kill_alarms import Alarms
 from .kill_client import API_KEY, Client, Line, Promise, Record, line_to, suppressed_loss
@@ -173,7 +173,8 @@ class Life:
                 await asyncio.sleep(blow.seconds)
                 await asyncio.to_thread(self.host.kill)
         if blow.moment is Moment.COMPACT:
-            killed = await asyncio.to_thread(compact_and_kill, self.host.data_dir, blow.seam)
+            compact = ("compact", "--data-dir", str(self.host.data_dir))
+            killed = await asyncio.to_thread(run_and_kill, blow.seam, *compact)
             self.missed += not killed
 
     async def _arm(self, line: Line, seam: str) -> None:
@@ -198,7 +199,7 @@ class Life:
         promised = await asyncio.to_thread(
             back_up_and_kill, self.host, target, blow.count, blow.victim
         )
-        made = BackedUp(target, promised, places)
+        made = BackedUp(target, promised, places, blow.seam)
         await check_backup(made, self.directory, self.version, self.record)
 
     async def _deploy(self, line: Line, blow: Blow) -> None:

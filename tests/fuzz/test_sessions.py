@@ -6,7 +6,7 @@ import pytest
 
 from .sessions import SESSIONS, play
 
-SEEDS = {"rooms": 25, "hocuspocus": 25, "calls": 40}
+SEEDS = {"rooms": 20, "hocuspocus": 20, "calls": 40}
 
 
 @pytest.mark.parametrize("name", SESSIONS)

@@ -10,8 +10,8 @@ import anyio.lowlevel
 import pytest
 
 from roomhost.runtime import limits
+from roomhost.runtime.descriptors import connection_limit
 from roomhost.runtime.intake import Reason
-from roomhost.runtime.request_limits import RequestLimits
 from roomhost.runtime.settings import make_settings
 
 from ..helpers.certificates import make_certificates
@@ -168,6 +168,7 @@ def test_the_limit_of_connections_leaves_files_for_the_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A process that may open fewer files than there may be connections takes fewer."""
-    monkeypatch.setattr("resource.getrlimit", lambda _: (1_024, 4_096))
-    assert RequestLimits.of(make_settings({})).connections == 1_024 - limits.RESERVED_FILES
-    assert RequestLimits.of(make_settings({"max_connections": 10})).connections == 10
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1_024, 1_024))
+    monkeypatch.setattr("resource.setrlimit", lambda *_: None)
+    assert connection_limit(make_settings({}).max_connections) == 1_024 - limits.RESERVED_FILES
+    assert connection_limit(10) == 10

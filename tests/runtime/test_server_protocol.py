@@ -8,7 +8,9 @@ import anyio
 import pytest
 from anyio.lowlevel import checkpoint
 from websockets.asyncio.client import connect
+from websockets.server import ServerProtocol
 
+from roomhost.runtime.direct_protocol import FrameProtocol
 from roomhost.runtime.http_protocol import HttpProtocol
 from roomhost.runtime.server_protocol import WebSocketProtocol
 from roomhost.runtime.testing import host_for
@@ -17,7 +19,7 @@ from ..helpers.served import serving
 from ..helpers.server_app import app
 
 pytestmark = pytest.mark.anyio
-PROTOCOLS = (HttpProtocol, WebSocketProtocol)
+PROTOCOLS = (HttpProtocol, WebSocketProtocol, ServerProtocol, FrameProtocol)
 
 
 @pytest.fixture
@@ -37,9 +39,29 @@ async def test_a_connection_that_is_over_is_free_at_once(clean: bool) -> None:
             async with connect(url.replace("http", "ws") + "/echo-room/a") as client:
                 await client.send("hello")
                 await client.recv()
-                assert protocols() == before + 1, "what it was before the upgrade is gone"
+                assert protocols() == before + 2, "what it was before the upgrade is gone"
                 if not clean:
                     client.transport.abort()
+            with anyio.fail_after(10):
+                while server.server_state.connections or protocols() > before:
+                    await checkpoint()
+        finally:
+            gc.enable()
+
+
+async def test_a_connection_of_requests_is_free_at_once() -> None:
+    """The application has let go of its scope, which refers to the connection."""
+    async with host_for(app) as host, serving(host) as (url, server):
+        gc.collect()
+        gc.disable()
+        try:
+            before = protocols()
+            port = int(url.rpartition(":")[2])
+            stream = await anyio.connect_tcp("127.0.0.1", port)
+            await stream.send(b"GET /echo-room/a HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert (await stream.receive()).startswith(b"HTTP/1.1 200")
+            assert protocols() == before + 1
+            await stream.aclose()
             with anyio.fail_after(10):
                 while server.server_state.connections or protocols() > before:
                     await checkpoint()

@@ -130,6 +130,7 @@ def _by_h11(data: bytes) -> list[Seen]:
     """The requests that h11 reads, up to the first thing that it refuses."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LIMITS.header_bytes)
     found: list[Seen] = []
+    method, target, body = "", b"", b""
     connection.receive_data(data)
     try:
         while True:

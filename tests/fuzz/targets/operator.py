@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
@@ -31,6 +32,10 @@ NAMES = tuple(sorted(OPERATIONS))
 SETTINGS = tuple(sorted(fields()))
 # What a settings class looks for on the disk would be another test's subject.
 FILES = tuple(name for name in SETTINGS if name.endswith(("_file", "certfile", "keyfile")))
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(("binding", "name", "id", "key", "value"), st.text(max_size=4)),
+    **dict.fromkeys(("limit", "entries", "create"), json_values),
+}
 
 
 def run_admin(data: bytes) -> None:
@@ -156,12 +161,7 @@ TARGETS = (
         | st.builds(
             lambda number, body: bytes((number,)) + body,
             st.integers(0, len(NAMES)),
-            broken(
-                json_objects(
-                    dict.fromkeys(("binding", "name", "id", "key", "value"), st.text(max_size=4))
-                    | dict.fromkeys(("limit", "entries", "create"), json_values)
-                )
-            ),
+            broken(json_objects(FIELDS)),
         ),
         {
             "lists": lambda size: b"\x00" + b'{"x":' + b"[" * size,
