@@ -140,7 +140,8 @@ class RateLimited(RealtimeError):
 
 class Unavailable(RealtimeError):
     """The room cannot answer now. Codes: `overloaded`, too much waits for it; `unavailable`, its
-    state cannot be loaded, and the next attempt is in `retry_after_ms`."""
+    state cannot be loaded, and the next attempt is in `retry_after_ms`, or the disk takes nothing, or
+    the room was reset: what it was about to do may have been done."""
 
     code = "overloaded"
     other_codes = ("unavailable",)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from .close import Close
     from .output_gate import OutputGate
@@ -48,3 +48,8 @@ class Leaving:
                 if refused is None:
                     socket._peer.arrive(frame)
         self._frames.clear()
+
+
+def held(sockets: Iterable[WebSocket]) -> list[WebSocket]:
+    """Those of which a frame waits, and is lost if the gate refuses."""
+    return [socket for socket in sockets if socket._gated]

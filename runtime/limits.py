@@ -65,7 +65,8 @@ LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is
 # Connections and requests; what a setting of the same name has when nobody sets it
 MAX_CONNECTIONS = 65_536
 MAX_LINGERING = 128  # refused connections that are told so; further ones are dropped
-RESERVED_FILES = 256  # of those a process may open: for storage, and what is refused
+RESERVED_FILES = 256  # of those a process may open: for storage, and for what is refused
+FEW_CONNECTIONS = 4_096  # if the system lets a host have fewer than this, it says so
 MAX_INCOMING_BYTES = 1024 * 1024 * 1024  # of messages and bodies that are not whole, of all clients
 MAX_HEADER_BYTES = 65_536  # of a request's line and headers
 MAX_HEADERS = 256

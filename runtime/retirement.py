@@ -17,6 +17,7 @@ from .errors import DurableObjectError, unserved
 from .event_kind import ResetCause
 from .events import CURRENT
 from .hibernation import SocketEvent
+from .leaving import held
 from .slot import Slot
 
 if TYPE_CHECKING:
@@ -27,13 +28,14 @@ if TYPE_CHECKING:
     from .durable_object import ActorClass
     from .engine import Engine
     from .events import CallEvent, Event
+    from .web_socket import WebSocket
 
 
 class RetiredSlot(Slot):
     """A slot as the last instance of older code sees it: its own is the queue, the rest is the
     object's. `ended(slot, reset)` is called once, with this one, when the instance has ended."""
 
-    __slots__ = ("_activation", "_ended", "_slot", "expired")
+    __slots__ = ("_activation", "_cut_short", "_ended", "_slot", "expired")
 
     of_older_code = True
 
@@ -48,6 +50,7 @@ class RetiredSlot(Slot):
         self.activation = activation
         self.expired = False  # the deadline has come
         self._activation = activation
+        self._cut_short: dict[WebSocket, None] = {}
         self._slot = slot
         self._ended = ended
 
@@ -60,8 +63,14 @@ class RetiredSlot(Slot):
         self._activation.when_idle(self._leave, pinned=True)
 
     def expire(self) -> None:
-        """It has run for too long."""
+        """It has run for too long. Asked before the reset, which refuses what waits for the disk: the
+        sockets of which a message has not ended, or that would lose a frame."""
+        assert self.sockets is not None
         self.expired = True
+        for event in self._activation.events:
+            if isinstance(event, SocketEvent):
+                self._cut_short[event.ws] = None
+        self._cut_short |= dict.fromkeys(held(self.sockets.select(None)))
         self._activation.reset(updated(), ResetCause.CODE_UPDATED)
 
     def carry(self, event: Event) -> None:
@@ -82,13 +91,13 @@ class RetiredSlot(Slot):
         self._ended(self, False)
 
     def broke(self, activation: Activation, cause: BaseException) -> None:
-        """At the deadline only what runs fails, and what it held: clients whose message was cut short
-        connect anew. Any other reset is the object's, as always."""
+        """At the deadline only what runs fails, and what it held: clients whose message was cut short,
+        or who miss a frame, connect anew. Any other reset is the object's, as always."""
         self.activation = None
         if self.expired:
-            for event in activation.events:
-                if isinstance(event, SocketEvent):
-                    event.cut_short()
+            assert self.sockets is not None
+            for ws in self._cut_short:
+                self.sockets.cut_short(ws)
             self.engine.discard(self._slot, activation, dead=False)
             self._slot.queue[:0] = self.queue
             # Behind the code that is cut short, which unwinds first.

@@ -155,6 +155,8 @@ class WebSocketProtocol(DirectProtocol):
             self.conn.send_response(response)
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = True
+            # As if the connection were lost already: what the application still answers is dropped.
+            self.handshake_complete = self.disconnected = True
 
     def _drain_with(self, drain: Callable[[], None]) -> None:
         self._drain = drain

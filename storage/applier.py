@@ -130,15 +130,16 @@ class Applier:
     def _wait(self, until: Callable[[], bool]) -> None:
         with self._changed:
             failures = self._failures
-            if not until():
-                self._waiting.append(until)
-                self._changed.notify_all()
             while not until():
                 if self._failures != failures and self._newest_failure is not None:
                     raise self._newest_failure
                 if self._state is not ApplierState.RUNNING:
                     raise StorageError(f"storage is {self._state.value}: the host has stopped")
 
+                if until not in self._waiting:
+                    # For the first time; or the applier found it true, and it is so no more.
+                    self._waiting.append(until)
+                    self._changed.notify_all()
                 self._changed.wait()
 
     def _run(self) -> None:
@@ -186,7 +187,7 @@ class Applier:
         except Exception as error:
             logger.exception("the commit log could not be applied")
             failure = StorageError(f"storage failed unexpectedly: {error!r}; report this")
-        if failure is not None and self._failure is None:
+        if failure is not None and self._failure is None and not self._waiting:  # who waits is told
             logger.warning("what is in the commit log is not in LMDB yet: %s", failure)
         with self._changed:
             self._failure = failure
@@ -230,7 +231,7 @@ class Applier:
 
     def _apply(self, generation: Generation) -> None:
         if generation.last > self._log.applied:
-            self._environment.apply(generation.batches, generation.last)
+            self._environment.apply(generation.batches, generation.last, acknowledged=True)
             self._log.trim(generation.last)
             self._failure = None
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ HEAD = (
 
 
 @contextmanager
-def attacking(name: str, port: int, count: int) -> Iterator[None]:
+def attacking(name: str, port: int, count: int) -> Generator[None]:
     """An attack that has begun, and ends with this."""
     command = [sys.executable, "-m", "tests.hostile.attacks", name, str(port), str(count)]
     pipe = subprocess.PIPE
@@ -75,10 +75,10 @@ async def measured(name: str, count: int, directory: Path, times: int = 200) -> 
     with HostProcess("tests.hostile.app:app", directory, environment) as host:
         async with beside(host.url) as good:
             before = await _asked(good, times)
-            memory = _memory(host.pid)
+            at_first = _memory(host.pid)
             with attacking(name, host.port, count):
                 during = await _asked(good, times)
-                memory = memory, max(memory, _memory(host.pid))
+                memory = at_first, max(at_first, _memory(host.pid))
                 refusals, disk = await _refusals(host.url), _disk(directory)
         assert host.stop() == 0
     return Figures(name, count, before, during, memory, disk, refusals)

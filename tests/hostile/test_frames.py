@@ -95,7 +95,7 @@ async def test_pongs_that_nobody_reads_do_not_pile_up() -> None:
             while b"new" not in protocol._late_pong:
                 await anyio.lowlevel.checkpoint()
         assert protocol.transport._transport.get_write_buffer_size() < waiting + 500
-        pongs = []
+        pongs: list[bytes] = []
         while not pongs:
             opcode, payload = await client.frame()
             pongs += [payload] * (opcode == raw.PONG)

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
+from roomhost.runtime.host_settings import fields
 from roomhost.runtime.intake import Reason
-from roomhost.runtime.settings import fields
 
 from ..helpers.served import served
 from . import raw

@@ -10,10 +10,11 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from roomhost.runtime import Deployment, DurableObjectError, Host, WebSocketClosed
+from roomhost.runtime import Deployment, DurableObjectError, Host, WebSocketClosed, limits
 from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers import versions
+from ..helpers.disk import Disk
 from ..helpers.versions import deploying, gate, gates, opened, version
 
 pytestmark = pytest.mark.anyio
@@ -113,6 +114,29 @@ async def test_an_instance_that_does_not_end_is_reset_at_the_deadline() -> None:
         with pytest.raises(WebSocketClosed) as closed:
             await stuck.receive()
         assert closed.value.code == 1012
+        other.send("still here")
+        assert await other.receive() == "still here@2:blue:1"
+
+
+async def test_a_client_that_misses_a_frame_at_the_deadline_connects_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its message has been handled, but the answer waits for a commit that does not end; one who
+    misses nothing stays."""
+    monkeypatch.setattr(limits, "DEPLOY_SECONDS", 0.0)
+    disk = Disk()
+    async with host_for(version(1), clock=ManualClock(), wrap_commit=disk.wrap) as host:
+        stub = host.env.OBJECT.get_by_name("a")
+        told, other = await opened(stub, "tag=red"), await opened(stub, "tag=blue")
+        await host.settle()
+        disk.hold()
+        told.send("hello")
+        await disk.reached()
+        assert (await host.deploy(version(2))).resets == 1
+        with pytest.raises(WebSocketClosed) as closed:
+            await told.receive()
+        assert closed.value.code == 1012
+        disk.release()
         other.send("still here")
         assert await other.receive() == "still here@2:blue:1"
 

@@ -6,7 +6,7 @@ crashes, or with alarms.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -45,7 +45,7 @@ from .checks.alarms import (
 from .checks.linear import linearizable
 from .checks.money import books_balance, everything_arrived, sum_is_invariant
 from .checks.outputs import outputs_are_durable, turns_are_whole
-from .faults import Faults
+from .faults import NO_FAULTS, Faults
 from .workloads.alarms import Alarms
 from .workloads.counters import Counters
 from .workloads.transfers import Transfers
@@ -203,7 +203,8 @@ def overdue_alarms_that_are_forgotten() -> Generator[None]:
         yield
 
 
-CRASHES = Faults(crash=10.0, slow_disk=5.0, crashes=4)
+CRASHES = Faults(crash=10.0, slow_disk=5.0, crashes=5, most=12)
+NO_START = "a host does not start on a disk that is well"  # what the frame says
 
 
 class CrashingCounters(Counters):
@@ -211,6 +212,14 @@ class CrashingCounters(Counters):
 
     faults = CRASHES
     pads = (700, 3_000)
+
+
+class EvictedCounters(Counters):
+    """With handlers that wait, and many evictions."""
+
+    faults = NO_FAULTS
+    pauses_ms = (5, 10)
+    evictions = 20
 
 
 class CrashingTransfers(Transfers):
@@ -221,42 +230,47 @@ class CrashingTransfers(Transfers):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """A way to break the core, and the check that notices, over which workload."""
+    """A way to break the core, the workload that shows it, and how what is noticed begins: with the
+    name of the check."""
 
     broken: Callable[[], AbstractContextManager[None]]
     workload: Callable[[], Workload]
-    noticed_by: Callable[..., Any]
+    noticed: str
 
-    @property
-    def name(self) -> str:
-        """What it is called."""
-        return f"{self.broken.__name__}-{self.noticed_by.__name__}"
+
+def noticed_by(
+    check: Callable[..., Iterator[str]],
+    broken: Callable[[], AbstractContextManager[None]],
+    workload: Callable[[], Workload],
+) -> Variant:
+    """A variant that one of the checks notices."""
+    return Variant(broken, workload, check.__name__)
 
 
 VARIANTS: Sequence[Variant] = (
-    Variant(output_that_never_waits, Counters, outputs_are_durable),
-    Variant(output_that_never_waits, Counters, linearizable),
-    Variant(output_that_never_waits, Transfers, books_balance),
-    Variant(output_gate_of_each_request, Counters, outputs_are_durable),
-    Variant(answers_before_the_commit, Counters, outputs_are_durable),
-    Variant(failures_that_go_unnoticed, Counters, linearizable),
-    Variant(batches_in_two_commits, CrashingTransfers, sum_is_invariant),
-    Variant(batches_in_two_commits, CrashingTransfers, books_balance),
-    Variant(batches_in_two_commits, CrashingTransfers, everything_arrived),
-    Variant(batches_in_two_commits, CrashingCounters, turns_are_whole),
-    Variant(a_log_that_is_not_replayed, Counters, linearizable),
-    Variant(records_that_are_not_checked, CrashingCounters, turns_are_whole),
-    Variant(a_reset_that_waits_for_no_batch, CrashingCounters, linearizable),
-    Variant(an_instance_for_each_stub, Counters, one_at_a_time),
-    Variant(evictions_of_what_runs, Counters, one_at_a_time),
-    Variant(input_that_never_waits, Transfers, linearizable),
-    Variant(storage_that_suspends, Counters, linearizable),
-    Variant(the_last_call_first, Counters, begin_in_order),
-    Variant(alarms_deleted_when_they_start, Alarms, whole_alarms),
-    Variant(alarms_that_run_early, Alarms, never_early),
-    Variant(alarms_that_run_though_deleted, Alarms, never_after_deletion),
-    Variant(runs_of_an_alarm_at_once, Alarms, one_run_at_a_time),
-    Variant(retries_at_once, Alarms, retries_wait),
-    Variant(failed_alarms_that_are_forgotten, Alarms, all_ran),
-    Variant(overdue_alarms_that_are_forgotten, Alarms, all_ran),
+    noticed_by(outputs_are_durable, output_that_never_waits, Counters),
+    noticed_by(linearizable, output_that_never_waits, Counters),
+    noticed_by(books_balance, output_that_never_waits, Transfers),
+    noticed_by(outputs_are_durable, output_gate_of_each_request, Counters),
+    noticed_by(outputs_are_durable, answers_before_the_commit, Counters),
+    noticed_by(linearizable, failures_that_go_unnoticed, Counters),
+    noticed_by(sum_is_invariant, batches_in_two_commits, CrashingTransfers),
+    noticed_by(books_balance, batches_in_two_commits, CrashingTransfers),
+    noticed_by(everything_arrived, batches_in_two_commits, CrashingTransfers),
+    noticed_by(turns_are_whole, records_that_are_not_checked, CrashingCounters),
+    noticed_by(linearizable, a_log_that_is_not_replayed, Counters),
+    Variant(records_that_are_not_checked, CrashingCounters, NO_START),
+    noticed_by(linearizable, a_reset_that_waits_for_no_batch, CrashingCounters),
+    noticed_by(one_at_a_time, an_instance_for_each_stub, Counters),
+    noticed_by(one_at_a_time, evictions_of_what_runs, EvictedCounters),
+    noticed_by(linearizable, input_that_never_waits, Transfers),
+    noticed_by(linearizable, storage_that_suspends, Counters),
+    noticed_by(begin_in_order, the_last_call_first, Counters),
+    noticed_by(whole_alarms, alarms_deleted_when_they_start, Alarms),
+    noticed_by(never_early, alarms_that_run_early, Alarms),
+    noticed_by(never_after_deletion, alarms_that_run_though_deleted, Alarms),
+    noticed_by(one_run_at_a_time, runs_of_an_alarm_at_once, Alarms),
+    noticed_by(retries_wait, retries_at_once, Alarms),
+    noticed_by(all_ran, failed_alarms_that_are_forgotten, Alarms),
+    noticed_by(all_ran, overdue_alarms_that_are_forgotten, Alarms),
 )

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 
 ABNORMAL = 1006  # RFC 6455, 7.4.1
 MAX_MESSAGE_BYTES = 32 * 1024 * 1024
+RATE_LIMITED = 429
+ERRORS = (1002, 1003, 1007, 1009)  # close codes that say that the client has broken the protocol
+PERMANENT = range(4400, 4500)  # close codes after which a client does not come again
+
+
+def is_refusal(code: int | None) -> bool:
+    """Whether a connection that ended so was refused for good: nobody who may connect should be. What
+    passes is none: a host that is overloaded or stops, a client that is too slow or was lost."""
+    if code is None or code == RATE_LIMITED:
+        return False
+
+    return 400 <= code <= 500 or code in ERRORS or code in PERMANENT
 
 
 class ClientSocket:

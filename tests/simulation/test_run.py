@@ -72,9 +72,9 @@ def test_a_host_can_crash_again_while_it_starts() -> None:
 
 @pytest.mark.parametrize("broken", [answers_before_the_commit, output_that_never_waits])
 def test_what_is_broken_is_found(broken: type[AbstractContextManager[None]]) -> None:
-    """In a few seeds, by the smallest of workloads."""
+    """In sixty seeds, by the smallest of workloads."""
     with broken():
-        assert any(simulate(Tallies, seed).complaints for seed in range(20))
+        assert any(simulate(Tallies, seed).complaints for seed in range(60))
 
 
 def test_a_log_that_is_not_read_is_found() -> None:

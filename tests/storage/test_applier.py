@@ -58,12 +58,18 @@ class Desk:
         self.log.close()
         self.environment.close()
 
-    def _apply(self, batches: Collection[Batch], sequence: int | None = None) -> None:
+    def _apply(
+        self,
+        batches: Collection[Batch],
+        sequence: int | None = None,
+        *,
+        acknowledged: bool = False,
+    ) -> None:
         self.begun.release()
         assert self.go.wait(TIMEOUT_SECONDS)
         if self.failing:
             raise StorageError("the disk is full: free space")
-        self._real(batches, sequence)
+        self._real(batches, sequence, acknowledged=acknowledged)
         self.applied.append(sequence)
         self.succeeded.release()
 
@@ -233,6 +239,24 @@ def test_who_comes_while_something_is_applied_is_served(desk: Desk) -> None:
         thread.join(TIMEOUT_SECONDS)
         assert told == ["done"]
     assert (desk.stored(1), desk.stored(2)) == (b"0", b"1")
+
+
+def test_who_waits_for_what_is_so_no_more_is_not_forgotten(desk: Desk) -> None:
+    """There was room when the applier looked, and none when the waiting thread did: it is served
+    again, not left to wait for ever."""
+    looked: list[None] = []
+
+    def enough() -> bool:
+        if threading.current_thread().name == "roomhost-applier":
+            looked.append(None)
+        return len(looked) == 1 and threading.current_thread().name == "roomhost-applier"
+
+    desk.append(1)
+    desk.append(2, told=False)
+    thread, told = started(lambda: desk.applier.make_room(enough))
+    thread.join(TIMEOUT_SECONDS)
+    assert told == ["done"]
+    assert desk.log.applied == 2
 
 
 def test_close_applies_everything_and_abandon_nothing_more(tmp_path: Path) -> None:

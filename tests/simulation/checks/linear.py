@@ -73,7 +73,7 @@ class Calls:
         on the disk, or nobody ever does."""
         began = self._began[call]
         later = (
-            position
+            position - 0.5  # before what that instance finds
             for position, event in self._starts[began.name]
             if event.instance > began.instance
         )

@@ -6,10 +6,12 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest.mock import patch
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from roomhost.actors import limits, member_record, members, messages, socket_events, yjs_sockets
 from roomhost.actors.awareness import Awareness, Changes
+from roomhost.actors.document import Document
+from roomhost.actors.errors import DocumentEpochChanged
 from roomhost.actors.live_document import LiveDocument
 from roomhost.actors.room_state import RoomState
 from roomhost.actors.update_log import UpdateLog
@@ -140,6 +142,23 @@ def an_update_that_is_not_relayed() -> Generator[None]:
 
 
 @contextmanager
+def an_update_that_is_refused() -> Generator[None]:
+    """The first update after a document was loaded is taken for one of an earlier document."""
+    original = Document._check
+    refused: WeakSet[Any] = WeakSet()
+
+    def check(self: Document, loaded: Any, shape: Any, size: int) -> None:
+        if loaded.live not in refused:
+            refused.add(loaded.live)
+            raise DocumentEpochChanged("this update is of a document that was replaced")
+
+        original(self, loaded, shape, size)
+
+    with patch.object(Document, "_check", check):
+        yield
+
+
+@contextmanager
 def awareness_that_stays() -> Generator[None]:
     """Nobody is told that a client has gone with its connection, which stays in the table."""
 
@@ -164,5 +183,6 @@ VARIANTS: tuple[tuple[Broken, Callable[[], Workload], str], ...] = (
     (an_update_that_is_not_kept, Documents, "nothing_shown_is_lost"),
     (a_checkpoint_without_the_last_update, Documents, "nothing_shown_is_lost"),
     (an_update_that_is_not_relayed, Documents, "documents_converge"),
+    (an_update_that_is_refused, Documents, "nothing_refused"),
     (awareness_that_stays, Documents, "awareness_converges"),
 )

@@ -27,7 +27,6 @@ CLIENTS = 3
 STEPS = 5  # of each client, each of up to so many calls over one stub
 CALLS = 3
 MAX_PAUSE_MS = 20
-EVICTIONS = 4
 EVENTS = 8  # of the two that listen at sockets
 
 
@@ -37,6 +36,8 @@ class Counters:
     name = "counters"
     faults = Faults()
     pads: Sequence[int] = (0, 0, 100, 700)  # of the writes
+    pauses_ms: Sequence[int] = (0, 0, 1, 5)  # of the handlers
+    evictions = 4
 
     def __init__(self) -> None:
         self.settings: dict[str, Any] = {"idle_eviction_seconds": 0.02}
@@ -78,12 +79,15 @@ class Counters:
         for _ in range(STEPS):
             await world.pause(most_ms=MAX_PAUSE_MS)
             name = world.rng.choice(NAMES)
-            ops = [drawn(world.rng, self.pads) for _ in range(world.rng.randint(1, CALLS))]
+            ops = [
+                drawn(world.rng, self.pads, self.pauses_ms)
+                for _ in range(world.rng.randint(1, CALLS))
+            ]
             host = await world.host()
             await self._ledger.send(host.env.COUNTER.get_by_name(name), name, ops)
 
     async def _evictor(self, world: World) -> None:
-        for _ in range(EVICTIONS):
+        for _ in range(self.evictions):
             await world.pause(most_ms=2 * MAX_PAUSE_MS)
             host = await world.host()
             stub = host.env.COUNTER.get_by_name(world.rng.choice(NAMES))
@@ -117,7 +121,7 @@ class Counters:
             ws.close()
 
 
-def drawn(rng: Random, pads: Sequence[int]) -> Op:
+def drawn(rng: Random, pads: Sequence[int], pauses_ms: Sequence[int]) -> Op:
     """One call of a client."""
     what = rng.choice(("add", "add", "add", "add", "get", "list", "delete", "clear"))
     then = rng.choice(("", "", "", "tell", "push", "sync", "abort" if rng.random() < 0.5 else ""))
@@ -128,6 +132,6 @@ def drawn(rng: Random, pads: Sequence[int]) -> Op:
         confirmed=what == "clear" or rng.random() < 0.7,
         within=what == "add" and rng.random() < 0.2,
         then=then,  # type: ignore[arg-type]
-        pause_ms=rng.choice((0, 0, 1, 5)),
+        pause_ms=rng.choice(pauses_ms),
         pad=rng.choice(pads),
     )

@@ -9,7 +9,7 @@ from pycrdt import Doc, Map, Text
 
 from roomhost.actors.yjs_guard import check_state_vector
 
-from .document_events import Asked, Aware, Copy, Found, Shown
+from .document_events import Asked, Aware, Copy, Found, Refused, Shown
 
 Events = Sequence[Any]
 Complaints = Iterator[str]
@@ -55,10 +55,18 @@ def awareness_converges(events: Events) -> Complaints:
             yield f"{event.client} knows of {event.known}, there are {event.expected}"
 
 
+def nothing_refused(events: Events) -> Complaints:
+    """Nobody is refused what it may do."""
+    for event in events:
+        if isinstance(event, Refused):
+            yield f"{event.client} was refused: {event.code}"
+
+
 CHECKS: tuple[Callable[[Events], Complaints], ...] = (
     nothing_shown_is_lost,
     documents_converge,
     awareness_converges,
+    nothing_refused,
 )
 
 

@@ -19,10 +19,10 @@ from roomhost.actors.yjs_protocol import (
     read_frame,
 )
 
-from ..client import ClientSocket
+from ..client import ClientSocket, is_refusal
 from ..network import Network
 from ..world import World
-from .document_events import Aware, Copy, Shown
+from .document_events import Aware, Copy, Refused, Shown
 
 PATIENCE_SECONDS = 8.0  # for the answer to a sync
 RENEWAL_SECONDS = 15.0  # of awareness, as y-protocols has it
@@ -33,7 +33,9 @@ WORDS = ("a", "the ", "quick ", "\u00e9t\u00e9 ", "\n", "0123456789")
 
 
 class DocumentClient:
-    """`doc`: its copy, in which it is `client_id`; `states`: of whom it knows."""
+    """`doc`: its copy, in which it is `client_id`."""
+
+    is_aware = True  # it says who it is, and hears it of others
 
     def __init__(
         self, world: World, network: Network, name: str, client_id: int, token: str
@@ -125,11 +127,10 @@ class DocumentClient:
 
     async def close(self) -> None:
         """Say goodbye, close as one should, and stay away for a while."""
-        socket = self._socket
-        if socket is not None and self._clock:
+        if self._clock and self.is_aware:
             self._clock += 1
             self._send(yjs_protocol.awareness(awareness_payload([self._entry(None)])))
-        self._leave()
+        socket = self._leave()
         if socket is not None:
             socket.close()
         await self._away()
@@ -206,32 +207,48 @@ class DocumentClient:
         self._socket = socket = ClientSocket(link, partial(self._heard, self._connection))
         if await socket.open(self._path(), self._headers, PATIENCE_SECONDS):
             self._heard_at = self._world.loop.time()
-            self._send(yjs_protocol.sync_step_1(self.doc.get_state()))
+            self._greet()
             self._renew()
             await socket.until(lambda: self._synced, PATIENCE_SECONDS)
         if not self._synced:
             self.depart()
 
-    @staticmethod
-    def _path() -> str:
+    def _path(self) -> str:
         return "/realtime/live/yjs/lobby"
+
+    def _greet(self) -> None:
+        """Ask for what it misses."""
+        self._send(yjs_protocol.sync_step_1(self.doc.get_state()))
+
+    def _tell(self, update: bytes) -> None:
+        """Send what it has changed."""
+        self._send(yjs_protocol.update(update))
 
     def _leave(self) -> ClientSocket | None:
         """Forget the connection, and of whom it told."""
         socket, self._socket = self._socket, None
         self._connection += 1
+        if socket is not None and is_refusal(socket.code):
+            self._world.observe(Refused(self.name, str(socket.code)))
         self._known = {
             client: (clock, None, heard) for client, (clock, _, heard) in self._known.items()
         }
         return socket
 
-    def _send(self, frame: bytes) -> None:
+    def _send(self, frame: str | bytes) -> None:
         if self._socket is not None:
             self._socket.send(frame)
 
     def _edited(self, event: Any) -> None:
         if not self._applying:
-            self._send(yjs_protocol.update(event.update))
+            self._tell(event.update)
+
+    def _apply(self, update: bytes) -> None:
+        """Have what others have changed."""
+        self._world.observe(Shown(self.name, update))
+        self._applying = True
+        self.doc.apply_update(update)
+        self._applying = False
 
     def _renew(self) -> None:
         self._clock = self._clock or 1
@@ -242,19 +259,17 @@ class DocumentClient:
         return AwarenessEntry(self.client_id, self._clock, state)
 
     def _heard(self, connection: int, message: str | bytes) -> None:
-        if connection != self._connection:
-            return
+        if connection == self._connection:
+            self._heard_at = self._world.loop.time()
+            self._hear(message)
 
+    def _hear(self, message: str | bytes) -> None:
         assert isinstance(message, bytes), "a Yjs client cannot read text"
-        self._heard_at = self._world.loop.time()
         kind, data = read_frame(message)
         if kind is YjsKind.SYNC_STEP_1:
             self._send(yjs_protocol.sync_step_2(self.doc.get_update(data)))
         elif kind in (YjsKind.SYNC_STEP_2, YjsKind.UPDATE):
-            self._world.observe(Shown(self.name, data))
-            self._applying = True
-            self.doc.apply_update(data)
-            self._applying = False
+            self._apply(data)
             self._synced = self._synced or kind is YjsKind.SYNC_STEP_2
         elif kind is YjsKind.AWARENESS:
             for entry in read_awareness(data):

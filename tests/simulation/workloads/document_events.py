@@ -15,6 +15,15 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Refused:
+    """A client was refused what it may do, and not because of a trouble that passes. `code`: of a
+    close, of an error or of HTTP."""
+
+    client: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """Code asks for the document now; `number` of the reading."""
 

@@ -22,6 +22,7 @@ from ..world import World
 from .document_checks import CHECKS
 from .document_client import DocumentClient
 from .document_events import Asked, Copy, Found, Shown
+from .json_document_client import JsonDocumentClient
 from .rooms import SECRET, token_for
 
 TRIES = 40
@@ -138,7 +139,8 @@ class Documents:
                 name = f"client{number}"
                 client_id = rng.randrange(1, 100_000)
                 token = token_for(ROOM, rng.choice((name, "client0")))
-                client = DocumentClient(world, self._network, name, client_id, token)
+                kind = rng.choice((DocumentClient, DocumentClient, JsonDocumentClient))
+                client = kind(world, self._network, name, client_id, token)
                 self._clients.append(client)
                 world.spawn(client.live, rng.randint(3, 8))
             world.spawn(self._code.live, rng.randint(1, 4))
@@ -176,10 +178,11 @@ class Documents:
         copy = await self._code.look()
         assert copy is not None, "the document cannot be read in the end"
         world.observe(copy)
-        states = {client.client_id: client.state for client in clients}
+        states = {client.client_id: client.state for client in clients if client.is_aware}
         for client in clients:
             world.observe(client.copy())
-            world.observe(client.aware(states))
+            if client.is_aware:
+                world.observe(client.aware(states))
             client.depart()
 
     def check(self, world: World) -> Iterator[str]:

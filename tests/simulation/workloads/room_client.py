@@ -13,7 +13,7 @@ import msgspec
 
 from roomhost.actors.frames import Protocol
 
-from ..client import ClientSocket
+from ..client import ClientSocket, is_refusal
 from ..network import Network
 from ..world import World
 from .room_events import Acknowledged, Heard, Left, Lived, Refused, Subscribed, View
@@ -240,6 +240,9 @@ class RoomClient:
         if socket is not None:
             self._lived(socket)
             self._connection += 1
+            if is_refusal(socket.code):
+                refused = Refused(self.room, self.name, "connection", str(socket.code))
+                self._world.observe(refused)
         return socket
 
     def _lived(self, socket: ClientSocket | None = None) -> None:

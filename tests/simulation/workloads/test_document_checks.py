@@ -10,9 +10,10 @@ from .document_checks import (
     awareness_converges,
     contains,
     documents_converge,
+    nothing_refused,
     nothing_shown_is_lost,
 )
-from .document_events import Asked, Aware, Copy, Found, Shown
+from .document_events import Asked, Aware, Copy, Found, Refused, Shown
 
 
 def updates() -> tuple[bytes, bytes, bytes]:
@@ -74,6 +75,11 @@ def test_copies_that_differ() -> None:
     assert len(list(documents_converge([host, Copy("ann", whole(FIRST))]))) == 1
     cut = Copy("ann", whole(FIRST, SECOND, DELETION))
     assert len(list(documents_converge([host, cut]))) == 1
+
+
+def test_a_client_that_is_refused() -> None:
+    """Whatever the code is."""
+    assert len(list(nothing_refused([Refused("ann", "4405")]))) == 1
 
 
 def test_awareness_of_others() -> None:
