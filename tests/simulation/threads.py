@@ -298,7 +298,10 @@ class Lock:
         """Give it back, whoever took it."""
         current = self._scheduler.current
         if current is not None and current.dying:
-            return  # it leaves what it holds, and may not hold this
+            # It may not hold this: a condition that it waited for has given it back already.
+            if self._held_by == current.name:
+                self._held_by = None
+            return
 
         if self._held_by is None:
             raise RuntimeError("release unlocked lock")
