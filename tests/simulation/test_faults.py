@@ -7,6 +7,8 @@ from dataclasses import replace
 from random import Random
 from typing import Any
 
+import pytest
+
 from .faults import NO_FAULTS, Fault, Faults, Nemesis, Plan, Temptation
 from .run import simulate
 from .workloads.tallies import Tallies
@@ -15,6 +17,7 @@ EVERY = Faults(clock_step=1.0)
 CERTAIN = Temptation(1.0, 3)
 
 
+@pytest.mark.timeout(300)
 def test_each_kind_happens() -> None:
     """Over 200 seeds nothing is left out, also of what follows from others."""
     happened: Counter[str] = Counter()
