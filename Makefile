@@ -4,12 +4,17 @@ PORT ?= 8787
 SEEDS ?= 2000
 MINUTES ?= 5
 DATA_DIR ?= state
+KILLS ?= 200
+MINUTES ?= 5
 VENV := .venv
 BIN := $(VENV)/bin
 # The page of the inspector; of its files the one that is made last.
 PAGE := admin/inspector_licenses.txt
 GUARDS := tests/test_typing.py tests/test_packaging.py
 
+.PHONY: help serve editor inspector wheel screenshots test check settings bench simulate kills fuzz \
+	soak instructions clients clean
+.PHONY: help serve editor inspector wheel screenshots test check settings bench fuzz instructions clients clean
 .PHONY: help serve editor inspector wheel screenshots test check settings bench simulate soak instructions clients clean
 
 help:
@@ -28,6 +33,8 @@ help:
 	@echo "             run SEEDS=$(SEEDS) seeds of each workload of the simulation"
 	@echo "make soak    run a host with 5,000 sockets for a while, and judge it: build/soak"
 	@echo "             MINUTES=$(MINUTES)"
+	@echo "make kills   kill a host KILLS=$(KILLS) times under load, and look for what it promised"
+	@echo "make fuzz    search for input that a decoder fails with; MINUTES=$(MINUTES) for all of them"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make screenshots"
@@ -101,6 +108,13 @@ simulate: $(VENV)/.developed
 soak: $(VENV)/.developed
 	$(BIN)/python -m tests.soak --minutes $(MINUTES)
 
+# Kill a host under full load, again and again; SEED=N for other moments.
+kills: $(VENV)/.developed
+	$(BIN)/python -m tests.faults kills --kills $(KILLS) --seed $(or $(SEED),1)
+# Every decoder in turn, led by coverage; what it finds is in build/fuzz.
+fuzz: $(VENV)/.fuzzed
+	$(BIN)/python -m tests.fuzz all --minutes $(MINUTES)
+
 # Count the instructions of each kind of event, and record them: what `test` compares with.
 instructions: $(VENV)/.developed
 	$(BIN)/python -m tests.instructions
@@ -117,6 +131,10 @@ $(VENV)/.developed: pyproject.toml $(VENV)/.installed | $(PAGE)
 
 $(VENV)/.benched: pyproject.toml $(VENV)/.developed
 	$(BIN)/pip install --quiet --group bench
+	touch $@
+
+$(VENV)/.fuzzed: pyproject.toml $(VENV)/.developed
+	$(BIN)/pip install --quiet --group fuzz
 	touch $@
 
 # What drives a real browser, Yjs clients, and workerd; the tests that need them say so where npm is

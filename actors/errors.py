@@ -52,7 +52,8 @@ class InvalidArgument(RealtimeError, ValueError):
 
 
 class Unauthenticated(RealtimeError):
-    """Nobody vouches for the caller: no credential, or one that is not good here, `reason` says why."""
+    """Nobody vouches for the caller: no credential, or one that is not good here; `reason`: the value of
+    the `Reason` why."""
 
     code = "unauthenticated"
     status = 401
@@ -68,7 +69,7 @@ class Unauthenticated(RealtimeError):
         reason: Reason = Reason.NO_CREDENTIAL,
     ) -> None:
         super().__init__(message, code=code, field=field, retry_after_ms=retry_after_ms)
-        self.reason = reason
+        self.reason = reason.value
 
 
 class Forbidden(RealtimeError):
@@ -139,7 +140,8 @@ class RateLimited(RealtimeError):
 
 class Unavailable(RealtimeError):
     """The room cannot answer now. Codes: `overloaded`, too much waits for it; `unavailable`, its
-    state cannot be loaded, and the next attempt is in `retry_after_ms`."""
+    state cannot be loaded, and the next attempt is in `retry_after_ms`, or the disk takes nothing, or
+    the room was reset: what it was about to do may have been done."""
 
     code = "overloaded"
     other_codes = ("unavailable",)

@@ -7,7 +7,8 @@ all. So nothing is decoded without a type.
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from types import GenericAlias
+from typing import Annotated, Any, Union
 
 import msgspec
 
@@ -23,10 +24,11 @@ Finite = Annotated[float, msgspec.Meta(ge=-GREATEST, le=GREATEST)]
 
 
 def _near() -> Any:
-    scalar: Any = bool | int | Finite | str | None
-    kind = scalar
+    one_of: Any = Union  # of types that are made here, which a checker cannot follow
+    scalar: Any = one_of[bool, int, Finite, str, None]
+    kind: Any = scalar
     for _ in range(NEAR_LEVELS):
-        kind = scalar | list[kind] | dict[str, kind]
+        kind = one_of[scalar, GenericAlias(list, (kind,)), GenericAlias(dict, (str, kind))]
     return kind
 
 

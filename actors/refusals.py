@@ -16,6 +16,6 @@ def count_refusal(intake: Intake, error: Exception) -> None:
     if isinstance(error, RateLimited):
         intake.count(Reason.RATE_LIMITED)
     elif isinstance(error, Unauthenticated):
-        intake.count(error.reason)
+        intake.count(Reason(error.reason))
     elif isinstance(error, Forbidden) and error.field == "origin":
         intake.count(Reason.WRONG_ORIGIN)

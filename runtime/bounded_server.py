@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from . import limits
+from .descriptors import connection_limit
 from .http_protocol import HttpProtocol
 from .intake import Intake
 from .request_limits import RequestLimits
@@ -41,7 +42,8 @@ class BoundedServer(SignalServer):
         super().__init__(server_config(app, settings, self._intake), relieved=relieved)
         self._intake.connections = self.server_state.connections
         self._settings = settings
-        self._limits = RequestLimits.of(settings)
+        asked = RequestLimits.of(settings)
+        self._limits = asked._replace(connections=connection_limit(asked.connections))
 
     def listens(self, sockets: list[socket.socket]) -> None:
         """The application has started, and connections are accepted from now on."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import click
 
-from ..storage import DataDirectoryError
+from ..storage import DataDirectoryError, StorageError
 from .errors import HostError
 from .options import settings_options
 from .settings import load_settings
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .application import Application
 
 
+KNOWN = (HostError, DataDirectoryError, StorageError, OSError)  # mistakes, and what a disk does
 GROUP = "roomhost.commands"  # of entry points: commands that are made above the runtime
 
 
@@ -124,4 +125,4 @@ def known_cause(error: BaseException) -> BaseException | None:
         group = cast("BaseExceptionGroup[BaseException]", error)
         return next(filter(None, map(known_cause, group.exceptions)), None)
 
-    return error if isinstance(error, (HostError, DataDirectoryError, OSError)) else None
+    return error if isinstance(error, KNOWN) else None

@@ -9,6 +9,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame, Opcode
 from websockets.server import ServerProtocol
 
+from . import limits
 from .close import NO_CODE, POLICY_VIOLATION, TRY_AGAIN_LATER
 from .intake import intake_of
 from .message_frames import OTHER, TEXT, FrameReader, carries_little, frame_of
@@ -45,12 +46,14 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     held_bytes = 0  # of what is not whole
     _parts: bytes | bytearray = NOTHING  # of a message in several frames
     _small: SmallFrames | None = None  # once there was one
+    _discarded = 0  # bytes that came after the end
     _late_pong = b""  # that waits for the client to read
     _heard = False  # anything of the client, since it was last asked or waited for
 
     def __init__(self, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
         size = self.config.ws_max_size
+        self.conn.parser.close()  # which refers to what is replaced here
         # Without extensions: a frame's payload is the message's.
         self.conn = FrameProtocol(max_size=size, logger=self.conn.logger)
         self._reader = FrameReader(size)
@@ -72,6 +75,13 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             else:
                 self.queue.put_nowait(cast("Any", event))
         self._read_on()
+
+    def detach(self) -> None:
+        """The connection is lost, and whoever is attached has been told, or will be soon."""
+        self.conn.parser.close()
+        if self._direct is not None:
+            self._direct = None
+            cast("DisconnectQueue", self.queue).let_go()
 
     def write(self, message: str | bytes) -> bool:
         """Send a message, or drop it once either side has closed. False: the client is `blocked`."""
@@ -102,6 +112,7 @@ class DirectProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         self._heard = True
         if self.end is not None:
+            self._discard(len(data))
             return
 
         if self.handshake_initiated:
@@ -144,7 +155,9 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def _read(self) -> None:
-        """Take the frames that came, until a direct connection wants no more."""
+        """Take the frames that came, until a direct connection wants no more, or others have to get
+        their turn."""
+        left = limits.MAX_FRAMES_AT_ONCE
         while self.end is None and not (self.read_paused and self._direct is not None):
             cut = self._reader.next()
             if cut is None:
@@ -154,10 +167,14 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
             first, data = cut
             if first == OTHER:
+                left -= 1
                 if carries_little(data) and not self._may_send_little():
                     self._fail(POLICY_VIOLATION, "too many frames that carry next to nothing")
                 else:
                     super().data_received(bytes(data))
+                if not left and self._direct is not None:
+                    self._read_later()
+                    return
             else:
                 self._message(first == TEXT, data)
 
@@ -182,6 +199,12 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         self._reader = FrameReader(self.config.ws_max_size)
         self._parts = NOTHING
 
+    def _discard(self, size: int) -> None:
+        """Something came that nobody wants: it is read for a while, so that the client sees why."""
+        self._discarded += size
+        if self._discarded > limits.MAX_LINGER_BYTES:
+            self.transport.abort()
+
     def _may_send_little(self) -> bool:
         if self._small is None:
             self._small = SmallFrames()
@@ -192,6 +215,12 @@ class DirectProtocol(WebSocketsSansIOProtocol):
         if self.end is None and not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()
+
+    def _read_later(self) -> None:
+        if not self.read_paused and self.end is None:
+            self.read_paused = True
+            self.transport.pause_reading()
+        self.read_on()
 
     def _read_on(self) -> None:
         """Read again: first what came before it was paused."""
@@ -237,10 +266,17 @@ class DisconnectQueue:
     __slots__ = ("_connection", "_loop")
 
     def __init__(self, connection: DirectConnection, loop: asyncio.AbstractEventLoop) -> None:
-        self._connection = connection
+        self._connection: DirectConnection | None = connection
         self._loop = loop
+
+    def let_go(self) -> None:
+        """Of the connection: it has heard all that it is told."""
+        self._connection = None
 
     def put_nowait(self, event: Any) -> None:
         """Take ASGI's `websocket.disconnect`."""
+        if self._connection is None:
+            return
+
         code, reason = event.get("code", NO_CODE), event.get("reason") or ""
         self._loop.call_soon(self._connection.disconnected, code, reason, context=Context())

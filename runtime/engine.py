@@ -79,8 +79,8 @@ class Engine:
         # A slot lives as long as anyone cares: a stub, or the host while something is in memory.
         self._slots: WeakValueDictionary[tuple[int, bytes], Slot] = WeakValueDictionary()
         self._resident: dict[Slot, None] = {}  # in order of arrival
-        # Objects that were reset while the writer had batches of theirs: see `may_start`.
         self.instances = InstanceLimit(settings.max_instances, clock, lambda: self.resident)
+        # Objects that were reset while the writer had batches of theirs: see `may_start`.
         self._unsettled: dict[tuple[int, bytes], list[Callable[[], object]]] = {}
         self._on_quiet: list[Callable[[], object]] = []
         partition.on_idle(self.became_quiet)

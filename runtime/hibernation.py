@@ -6,6 +6,7 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from ..storage import StorageError
 from . import limits
 from .close import LOST, LOST_REASON, RESTART, TOO_BIG, TRY_AGAIN_LATER, Close
 from .errors import DurableObjectError, LimitError
@@ -231,7 +232,11 @@ class SocketEvent(Event):
         self._end()
 
     def fail(self, error: BaseException) -> None:
-        if not self.finished and not getattr(error, "durable_object_reset", False):
+        # What the host does to an object, and that storage fails, is told by the host, once.
+        of_host = getattr(error, "durable_object_reset", False) or getattr(
+            error, "retryable", False
+        )
+        if not (self.finished or of_host or isinstance(error, StorageError)):
             logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
         self._end()
 
@@ -277,7 +282,10 @@ class MessageEvent(SocketEvent):
             # A message that cannot be queued must not be skipped silently: the client reconnects.
             self._manager.remove(self.ws)
             self.ws.end(Close(TRY_AGAIN_LATER, "overloaded"))
-        super().fail(error)
+            logger.debug("a message to %r could not wait: %s", self._manager, error)
+            self._end()
+        else:
+            super().fail(error)
 
     def ended(self) -> None:
         self._begin()

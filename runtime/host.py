@@ -31,7 +31,7 @@ from .errors import DurableObjectError, HostError
 from .event_kind import ResetCause
 from .failed_keys import FailedKeys
 from .intake import Intake
-from .object_id import DurableObjectId, IdFactory, maker_of
+from .object_id import DurableObjectId, IdFactory, id_factory, maker_of
 from .observer import Observer
 from .public_url import PublicUrl
 from .running import host_started, host_stopped
@@ -311,7 +311,7 @@ class Host:
 
     def ids(self, binding: str, jurisdiction: str | None = None) -> IdFactory:
         """What makes and checks the ids of a binding. KeyError: no such binding."""
-        return IdFactory(self.namespaces[binding].unique_key, jurisdiction)
+        return id_factory(self.namespaces[binding].unique_key, jurisdiction)
 
     async def settle(self) -> None:
         """Return when every task is waiting and nothing written is on its way to the disk.

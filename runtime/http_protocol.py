@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 
+VERSIONS = ("1.1", "1.0")
+
+
 class Refused(Exception):
     """Ends the parser's work on what came: the client has been answered already."""
 
@@ -113,6 +116,8 @@ class HttpProtocol(HttpToolsProtocol):
         for timer in (self._body_timer, self._end_timer, self._answer_timer):
             if timer is not None:
                 timer.cancel()
+        # The scope refers to this, which is to be free now, and not at a collection.
+        self.cycle = self.scope = None  # type: ignore[assignment]
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -141,14 +146,26 @@ class HttpProtocol(HttpToolsProtocol):
         except httptools.HttpParserUpgrade:
             if self._should_upgrade():
                 self.handle_websocket_upgrade()
+                # It refers to this, which is to be free now, and not at a collection.
+                self.parser = None  # type: ignore[assignment]
             else:
                 self.cycle.keep_alive = False  # it is answered as if it had not asked
         except httptools.HttpParserError:
-            if not self._refused:
-                self._refuse(Refusal.BAD_REQUEST)
+            self._misunderstood()
         else:
             if not self._whole:
                 self._owing(len(data))
+
+    def _misunderstood(self) -> None:
+        """What came is no HTTP. In a body, whoever waits for the rest of it waits no longer."""
+        cycle = self._newest()
+        if self._refused:
+            return
+
+        if cycle is not None and cycle.more_body and not self._owes_headers():
+            self._refuse_body(Refusal.BAD_REQUEST)
+        else:
+            self._refuse(Refusal.BAD_REQUEST)
 
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
@@ -175,6 +192,12 @@ class HttpProtocol(HttpToolsProtocol):
         if len(headers) > self._max_headers:
             cycle.disconnected = True
             self._refuse(Refusal.LARGE_HEADERS, cycle)
+            return
+
+        hosts = [name for name, _ in headers].count(b"host")
+        if hosts > 1 or cycle.scope["http_version"] not in VERSIONS:
+            cycle.disconnected = True
+            self._refuse(Refusal.BAD_REQUEST, cycle)
             return
 
         extensions: dict[str, Any] = {GONE_EXTENSION: self.when_gone}

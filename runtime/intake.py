@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from collections import Counter
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
@@ -95,20 +94,3 @@ def intake_of(config: uvicorn.Config) -> Intake:
     """That of the server with this configuration; of another server than ours, one that nobody reads."""
     intake: Intake | None = getattr(config, "intake", None)
     return Intake() if intake is None else intake
-
-
-def connections_of_files(wanted: int) -> int:
-    """How many connections this process can have: each is a file, and the host needs some itself."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return wanted
-
-    return max(1, min(wanted, soft - limits.RESERVED_FILES))
-
-
-def allow_many_files() -> None:
-    """Let this process have as many files as its user may give it: the usual first limit, 1,024, is one
-    for programs of another kind."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

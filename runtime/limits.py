@@ -5,6 +5,7 @@ from __future__ import annotations
 # Objects (1.3, 3.2)
 MAX_OBJECT_NAME_BYTES = 1_024  # a longer name still finds its object, `ctx.id.name` is None
 MAX_REMEMBERED_IDS = 1_024  # of each namespace, so that they need not be derived again
+MAX_ID_FACTORIES = 256  # namespaces, of each jurisdiction, whose ids are remembered
 MAX_REMEMBERED_NAME = 128  # characters
 MAX_SECTION_DEPTH = 64  # nested block_concurrency_while() and transaction() calls
 SECTION_TIMEOUT_SECONDS = 30.0  # wall time of one critical section
@@ -54,15 +55,18 @@ MAX_OUTGOING_FRAMES = 65_536  # likewise
 MAX_KEPT_FRAME_BYTES = 65_536  # of the message that was sent last, for the next reader of it
 MAX_JOINED_BYTES = 65_536  # that wait for the end of a turn, to be written at once
 SMALL_FRAME_BYTES = 16  # fewer, in a frame that is no whole message, are not worth one
-SMALL_FRAMES_PER_SECOND = 500  # of one connection: pings, pongs and fragments of next to nothing
-SMALL_FRAMES_BURST = 2_000  # likewise, then it is closed with 1008
+SMALL_FRAMES_PER_SECOND = 100  # of one connection: pings, pongs and fragments of next to nothing
+SMALL_FRAMES_BURST = 500  # likewise, then it is closed with 1008
 CLOSE_SECONDS = 10.0  # that a client gets to answer a close frame
+MAX_FRAMES_AT_ONCE = 256  # fragments and control frames of one read, before others get the loop
+MAX_LINGER_BYTES = 2 * MAX_MESSAGE_BYTES  # that are read for nothing of one that was closed
 LINGER_SECONDS = 2.0  # that one gets to take its last bytes, or to send what is read for nothing
 
 # Connections and requests; what a setting of the same name has when nobody sets it
 MAX_CONNECTIONS = 65_536
 MAX_LINGERING = 128  # refused connections that are told so; further ones are dropped
-RESERVED_FILES = 256  # of those a process may open: for storage, and what is refused
+RESERVED_FILES = 256  # of those a process may open: for storage, and for what is refused
+FEW_CONNECTIONS = 4_096  # if the system lets a host have fewer than this, it says so
 MAX_INCOMING_BYTES = 1024 * 1024 * 1024  # of messages and bodies that are not whole, of all clients
 MAX_HEADER_BYTES = 65_536  # of a request's line and headers
 MAX_HEADERS = 256

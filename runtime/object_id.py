@@ -151,6 +151,13 @@ class IdFactory:
         return hmac.digest(self._key, data, "sha256")[:BODY_BYTES]
 
 
+@lru_cache(limits.MAX_ID_FACTORIES)
+def id_factory(unique_key: str, jurisdiction: str | None = None) -> IdFactory:
+    """The factory of a namespace, the same one for everybody: what it remembers is of use, and what
+    refers to itself is not made for each call."""
+    return IdFactory(unique_key, jurisdiction)
+
+
 def bytes_of(digits: str) -> bytes:
     """The bytes that `str(id)` printed. TypeError: not 64 hex digits."""
     if not isinstance(digits, str) or len(digits) != 2 * ID_BYTES:  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -48,14 +48,12 @@ class OwnNames:
         if value is None or (value, server[1]) in known:
             return True
 
-        good = (
-            self._is_good(value, server[1])
-            or not is_loopback(server[0])
-            or is_trusted_peer(scope, self._proxies)
-        )
-        if good and len(known) < MAX_KNOWN:
-            known.add((value, server[1]))
-        return good
+        if self._is_good(value, server[1]) or not is_loopback(server[0]):
+            if len(known) < MAX_KNOWN:
+                known.add((value, server[1]))
+            return True
+
+        return is_trusted_peer(scope, self._proxies)
 
     def _is_good(self, value: bytes, own_port: int) -> bool:
         try:

@@ -7,7 +7,6 @@ from enum import Enum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from .intake import connections_of_files
 from .problems import problem
 
 if TYPE_CHECKING:
@@ -29,9 +28,9 @@ class RequestLimits(NamedTuple):
 
     @classmethod
     def of(cls, settings: HostSettings) -> Self:
-        """Those of a host, in a process that may have so many files."""
+        """Those of a host."""
         return cls(
-            connections_of_files(settings.max_connections),
+            settings.max_connections,
             settings.max_header_bytes,
             settings.max_headers,
             settings.header_timeout_seconds,

@@ -12,7 +12,6 @@ from .bounded_server import BACKLOG, BoundedServer
 from .errors import HostError
 from .exposure import exposures
 from .host import Host
-from .intake import allow_many_files
 from .local_server import local_server
 from .logs import configure
 from .tls import scheme_of, tls_context
@@ -95,10 +94,9 @@ def listening_url(settings: HostSettings, listening: socket.socket) -> str:
 
 
 def own_process() -> None:
-    """Set up the interpreter of a process that is a host's alone: how its threads are switched,
-    when garbage is looked for, and how many files it may open."""
+    """Set up the interpreter of a process that is a host's alone: how its threads are switched, and
+    when garbage is looked for."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    allow_many_files()
     gc.set_threshold(YOUNG_OBJECTS)
 
 

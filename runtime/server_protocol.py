@@ -51,7 +51,10 @@ class WebSocketProtocol(DirectProtocol):
         extensions: dict[Any, Any] = self.scope.setdefault("extensions", {})
         extensions[LINK_EXTENSION] = extensions[DIRECT_EXTENSION] = self
         extensions[DRAIN_EXTENSION] = self._drain_with
-        await super().run_asgi()
+        try:
+            await super().run_asgi()
+        finally:
+            extensions.clear()  # of this, which holds them: see `connection_lost`
         if not self.disconnected and self.close_timer is None:
             self._hang_up()
 
@@ -110,6 +113,7 @@ class WebSocketProtocol(DirectProtocol):
         if self.end is None:
             self.end = End.LOST
         super().connection_lost(exc)
+        self.detach()  # no circle keeps for a collection what a lost connection has held
 
     def send_keepalive_ping(self) -> None:
         self._heard = False
@@ -151,6 +155,8 @@ class WebSocketProtocol(DirectProtocol):
             self.conn.send_response(response)
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = True
+            # As if the connection were lost already: what the application still answers is dropped.
+            self.handshake_complete = self.disconnected = True
 
     def _drain_with(self, drain: Callable[[], None]) -> None:
         self._drain = drain

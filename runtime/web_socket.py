@@ -140,6 +140,7 @@ class WebSocket(Attachment):
         """The connection that this end was carried out by is over, which the other end is told."""
         self._write = self._on_close = None
         self.terminate()
+        self._peer = GONE  # no circle keeps both ends for a collection
 
     @property
     def manager_of_peer(self) -> HibernationManager | None:
@@ -489,3 +490,9 @@ class WebSocket(Attachment):
         if pinned is not None:
             pinned.slot.sockets_of_object().unpinned(self)
             pinned.pin(-1)
+
+
+# The other end of one that was let go: closed, and nothing waits for it or in it.
+GONE = WebSocket()
+GONE.join(GONE)
+GONE.ready_state = ReadyState.CLOSED

@@ -187,7 +187,7 @@ class Applier:
         except Exception as error:
             logger.exception("the commit log could not be applied")
             failure = StorageError(f"storage failed unexpectedly: {error!r}; report this")
-        if failure is not None and self._failure is None:
+        if failure is not None and self._failure is None and not self._waiting:  # who waits is told
             logger.warning("what is in the commit log is not in LMDB yet: %s", failure)
         with self._changed:
             self._failure = failure
@@ -231,7 +231,7 @@ class Applier:
 
     def _apply(self, generation: Generation) -> None:
         if generation.last > self._log.applied:
-            self._environment.apply(generation.batches, generation.last)
+            self._environment.apply(generation.batches, generation.last, acknowledged=True)
             self._log.trim(generation.last)
             self._failure = None
 

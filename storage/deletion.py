@@ -38,7 +38,7 @@ def delete_objects(environment: Environment, namespace: int, rows: int) -> bool:
                 cursor.delete()
                 left -= 1
 
-    environment.write(write)
+    environment.write(write, deletes=True)
     return done
 
 

@@ -18,8 +18,9 @@ import lmdb as untyped_lmdb  # pyright: ignore[reportMissingTypeStubs]
 
 from .batch import UNCHANGED
 from .errors import DataDirectoryError, StorageError
+from .files import free_bytes
 from .keyspace import NUMBER_BYTES, number_bytes, stored_key, stored_value
-from .limits import DELETING_BYTES, HEAD_ROOM_BYTES, MAX_MAP_BYTES
+from .limits import DELETING_BYTES, DELETING_DISK_BYTES, HEAD_ROOM_BYTES, MAX_MAP_BYTES
 from .messagepack import pack, unpack
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Environment:
         self._path = path
         self._writer: int | None = None
         self._broken: str | None = None
+        self._freed = False  # by a commit whose pages no other has come after
 
     @property
     def map_bytes(self) -> int:
@@ -132,12 +134,11 @@ class Environment:
         """Whether everything that may be in the log is sure to fit: the disk and the map have head
         room. StorageError: the disk cannot say."""
         try:
-            disk = os.statvfs(self._path)
+            free = free_bytes(self._path)
             used = self._used()
         except (OSError, lmdb.Error) as error:
             raise self._unreadable(error) from error
 
-        free = disk.f_bavail * disk.f_frsize
         return free >= HEAD_ROOM_BYTES and used + HEAD_ROOM_BYTES <= self._max_map_bytes
 
     @contextlib.contextmanager
@@ -173,9 +174,18 @@ class Environment:
         sequence = self.get("log", APPLIED)
         return 0 if sequence is None else int.from_bytes(sequence, "big")
 
-    def apply(self, batches: Collection[Batch], sequence: int | None = None) -> None:
+    def apply(
+        self,
+        batches: Collection[Batch],
+        sequence: int | None = None,
+        *,
+        acknowledged: bool = False,
+    ) -> None:
         """Commit all batches in one transaction, with one fsync, and with it the sequence of the log
         that they reach to. When the map is full it grows and the same batches are tried again.
+
+        What is `acknowledged`, and what only deletes, may take the last of the disk and of the map's
+        limit, which are kept for that.
 
         StorageError: nothing of them is stored; the message says why and what to do. Only one
         thread, ever, may call this.
@@ -188,13 +198,15 @@ class Environment:
             if sequence is not None:
                 transaction.put(APPLIED, number_bytes(sequence), db=self._tables["log"])
 
-        self._commit(write, deletes=all(batch.only_deletes for batch in batches))
+        reserve = acknowledged or all(batch.only_deletes for batch in batches)
+        self._commit(write, reserve=reserve)
+        self._freed = self._freed or reserve
 
-    def write(self, function: Callable[[Any], object]) -> None:
+    def write(self, function: Callable[[Any], object], *, deletes: bool = False) -> None:
         """Commit what `function(transaction)` does by cursors, durably, in the thread that asks: it
         waits for a commit under way, and for its own; the function may be called again, on a larger
-        map. For what is written rarely. StorageError as `apply`."""
-        self._commit(function)
+        map. For what is written rarely. `deletes`: and nothing else. StorageError as `apply`."""
+        self._commit(function, reserve=deletes)
 
     def forget_readers(self) -> None:
         """Have LMDB use again what processes that were killed while they read, a copy, still hold:
@@ -209,22 +221,27 @@ class Environment:
         with self._writing, self._guard:
             self._lmdb.close()
 
-    def _commit(self, write: Callable[[Any], object], *, deletes: bool = False) -> None:
+    def _commit(self, write: Callable[[Any], object], *, reserve: bool = False) -> None:
         with self._writing:
             while True:
                 if self._broken is not None:
                     raise StorageError(self._broken)
 
-                if self._map_bytes > self._max_map_bytes and not deletes:
-                    self._resize(max(self._used(), self._max_map_bytes))  # after a delete beyond it
+                most = self._most(reserve)
+                if self._map_bytes > most and not reserve:
+                    self._resize(max(self._used(), most))
                 try:
                     with self._lmdb.begin(write=True) as transaction:
                         write(transaction)
                     return
                 except lmdb.MapFullError:
                     # What a killed reader still holds is used first.
-                    if not self._lmdb.reader_check():
-                        self._grow(self._max_map_bytes + (DELETING_BYTES if deletes else 0))
+                    if self._lmdb.reader_check():
+                        continue
+                    if self._freed and self._map_bytes >= most:
+                        self._turn_over()
+                    else:
+                        self._grow(most)
                 except lmdb.Error as error:
                     raise self._failure(error) from error
 
@@ -271,9 +288,38 @@ class Environment:
             transaction.put(due + number, b"", db=self._tables["alarms"])
             transaction.put(number, due, db=self._tables["alarm_of"])
 
+    def _most(self, reserve: bool) -> int:
+        """The size that the map may have for a commit. Where the disk is almost full it is what the
+        file has already: pages of it that are free are used, and no others."""
+        if reserve:
+            return self._max_map_bytes + DELETING_BYTES
+
+        try:
+            is_full = free_bytes(self._path) < DELETING_DISK_BYTES
+            return min(self._used(), self._max_map_bytes) if is_full else self._max_map_bytes
+        except OSError as error:
+            raise self._unreadable(error) from error
+
+    def _turn_over(self) -> None:
+        """Commit next to nothing. LMDB uses the pages that a commit has freed in the second one after
+        it: when what is written finds no place, and so is never the first, it would wait for ever."""
+        self._freed = False
+        self._resize(self._map_bytes + DELETING_BYTES)
+        try:
+            with self._lmdb.begin(write=True, db=self._tables["log"]) as transaction:
+                transaction.put(APPLIED, transaction.get(APPLIED, number_bytes(0)))
+        except lmdb.Error as error:
+            raise self._failure(error) from error
+
     def _grow(self, most: int) -> None:
         size = min(self._map_bytes * 2, most)
         if size <= self._map_bytes:
+            if most < self._max_map_bytes:
+                raise StorageError(
+                    f"the disk is full, but for {DELETING_DISK_BYTES} bytes that are kept for deletes: "
+                    "free space, then call again; nothing of this commit is stored"
+                )
+
             raise StorageError(
                 f"storage has reached its limit of {self._max_map_bytes} bytes: delete what is not "
                 "needed, then call again; nothing of this commit is stored"

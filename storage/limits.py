@@ -23,6 +23,7 @@ MAX_MAP_BYTES = 1 << 46
 # What only deletes may go so far beyond the limit: LMDB writes new pages for that too, before it has
 # the old ones back. They are used again by what comes then.
 DELETING_BYTES = 16 * 1024 * 1024
+DELETING_DISK_BYTES = 4 * 1024 * 1024  # likewise of the disk: the last of it that is left
 MIN_STORAGE_BYTES = 16 * 1024 * 1024  # that the limit of a map may be set to
 
 SAY_SECONDS = 1.0  # from one word on whether commits fail to the next

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 
-COMMANDS = ("kills",)
+COMMANDS = ("kills", "resources")
 
 
 def main() -> int:

@@ -46,6 +46,15 @@ class Book(DurableObject):
         )
         return int(count)
 
+    async def grow(self, count: str, size: str) -> int:
+        """Keep so many more of them."""
+        there = await self.ctx.storage.get("grown", 0)
+        for number in range(there, there + int(count)):
+            await self.ctx.storage.put(f"fill:{number:08}", os.urandom(int(size)))
+            await self.ctx.storage.put("grown", number + 1)
+            await self.ctx.storage.sync()
+        return there
+
     async def empty(self) -> int:
         """Delete what `fill` kept, in pieces."""
         deleted = 0

@@ -41,11 +41,12 @@ COPY_SECONDS = 20.0  # that a copy gets to see that its host is gone
 @dataclass(frozen=True, slots=True)
 class BackedUp:
     """What became of a backup. `promised`: its result came; `places`: of the numbers that every
-    ledger had acknowledged before it began."""
+    ledger had acknowledged before it began. `seam`: where its restore is killed first; empty: nowhere."""
 
     target: Path
     promised: bool
     places: Mapping[str, Mapping[int, int]]
+    seam: str = ""
 
 
 def back_up_and_kill(host: HostProcess, target: Path, lines: int, victim: Victim) -> bool:
@@ -100,8 +101,10 @@ async def check_backup(made: BackedUp, directory: Path, version: int, record: Re
         return
 
     restored = directory / "restored"
+    if made.seam:
+        run_and_kill(made.seam, "restore", str(made.target), "--data-dir", str(restored))
     try:
-        restore(made.target, restored, when="now")
+        restore(made.target, restored, when="now", force=True)
     except DataDirectoryError as error:
         record.complain(Promise.BACKUP, str(error))
         return
@@ -172,12 +175,10 @@ def check_migration(data_dir: Path, before: int, promised: bool, record: Record)
     return version
 
 
-def compact_and_kill(data_dir: Path, spec: str) -> bool:
-    """Compact a directory that no host serves; whether that was killed."""
-    command = [sys.executable, "-m", "tests.faults.kill_seams", spec, "compact"]
-    done = subprocess.run(
-        [*command, "--data-dir", str(data_dir)], cwd=REPOSITORY, capture_output=True, text=True
-    )
+def run_and_kill(seam: str, *command: str) -> bool:
+    """Run a command of `roomhost` that is killed at a seam, if it comes there; whether it was."""
+    module = [sys.executable, "-m", "tests.faults.kill_seams", seam]
+    done = subprocess.run([*module, *command], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode != 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Coroutine
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -41,8 +42,8 @@ class Alarms(Client):
         """Start the tickers; have the reminders ring, again and again."""
         names = [f"reminder-{number}" for number in range(REMINDERS)]
         return [
-            *(line.keep(lambda name=name: self.tick(line, name), SECONDS) for name in TICKERS),
-            *(line.keep(lambda name=name: self.remind(line, name), SECONDS) for name in names),
+            *(line.keep(partial(self.tick, line, name), SECONDS) for name in TICKERS),
+            *(line.keep(partial(self.remind, line, name), SECONDS) for name in names),
         ]
 
     async def tick(self, line: Line, name: str) -> None:

@@ -1,6 +1,6 @@
 """Hosts that break one promise each: what looks for it must complain of them, or is worth nothing.
 
-A host breaks those that the variable names. `python -m tests.faults.kill_broken ARGUMENTS` is a process
+A host breaks what the variable names. `python -m tests.faults.kill_broken ARGUMENTS` is a process
 that makes a backup where it is to stand in the end, instead of beside it.
 """
 
@@ -16,10 +16,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from roomhost.actors import members, messages, socket_events
+from roomhost.actors import member_record, members, messages, socket_events
 from roomhost.actors.update_log import UpdateLog
 from roomhost.admin import backup as admin_backup
-from roomhost.runtime import SystemClock, local_server, token_secrets
+from roomhost.runtime import SystemClock, local_server, local_socket, token_secrets
 from roomhost.runtime.output_gate import OutputGate
 from roomhost.storage import (
     UNCHANGED,
@@ -41,6 +41,7 @@ from roomhost.storage.writer import Writer
 
 VARIABLE = "KILL_BROKEN"
 HELD_SECONDS = 0.05  # a commit that nobody waits for takes
+HELD_GROUPS = 30  # that are acknowledged and not in the log
 EARLY_MS = 200
 COUNT = 8  # of something, until it kills itself after it
 
@@ -70,15 +71,15 @@ def applies_rarely() -> None:
 
 
 def answers_early() -> None:
-    """A group is acknowledged when the one before it is in the log."""
+    """A group is acknowledged long before it is in the log."""
     applies_rarely()
     append = Segment.append
     held: list[tuple[Segment, int, bytes]] = []
 
     def hold(segment: Segment, sequence: int, payload: bytes) -> None:
-        while held:
-            append(*held.pop())
         held.append((segment, sequence, payload))
+        if len(held) > HELD_GROUPS:
+            append(*held.pop(0))
 
     set_in(Segment, "append", hold)
 
@@ -175,7 +176,7 @@ def resumes_in_disorder() -> None:
 
 def forgets_presence() -> None:
     """What a member says of itself is told, and not stored."""
-    encode = members.encode_record
+    encode = member_record.encode_record
 
     def without(record: Any) -> bytes:
         kept, record.presence = record.presence, {}
@@ -224,7 +225,7 @@ def forgets_secrets() -> None:
 
 def keeps_its_socket() -> None:
     """A socket of an earlier process is not replaced."""
-    listen = local_server.listen_locally
+    listen = local_socket.listen_locally
 
     def refuse(directory: Any) -> Any:
         if (directory / "admin.sock").exists():
@@ -253,6 +254,7 @@ def backs_up_in_place() -> None:
 
 def backs_up_early() -> None:
     """A backup is of what LMDB has, which may be less than was acknowledged."""
+    applies_rarely()
     set_in(Partition, "apply_now", lambda _partition: None)
 
 
@@ -280,8 +282,14 @@ def leaves_alarms() -> None:
 
 
 def logs_errors() -> None:
-    """An error is only logged."""
-    logging.getLogger("roomhost.runtime").error("something went wrong")
+    """Something goes wrong, and is only logged."""
+    start = Partition._start
+
+    def wrong(partition: Partition) -> None:
+        logging.getLogger("roomhost.runtime").error("something went wrong")
+        start(partition)
+
+    set_in(Partition, "_start", wrong)
 
 
 BROKEN: dict[str, Callable[[], None]] = {
@@ -295,9 +303,9 @@ BROKEN: dict[str, Callable[[], None]] = {
 }
 
 
-def install(name: str) -> None:
-    """Break it, if there is a name."""
-    if name:
+def install(names: str) -> None:
+    """Break it in each of these ways; they stand between commas."""
+    for name in filter(None, names.split(",")):
         BROKEN[name]()
 
 

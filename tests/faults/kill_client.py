@@ -115,7 +115,8 @@ class Line:
     async def post(self, path: str, **body: Any) -> dict[str, Any]:
         """The result of an operation of the realtime module."""
         response = await self.http.post(f"/realtime/collab/{path}", json=body)
-        return result_of(response)
+        result: dict[str, Any] = result_of(response)
+        return result
 
     async def get(self, path: str, **query: Any) -> Any:
         """Likewise, of one that only reads."""

@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -22,6 +23,7 @@ from .kill_client import HEADERS, Client, Line, Promise, Record
 PAD = "pad"
 EDITORS = ("eve", "flo", "gus")
 EDIT_SECONDS = 0.02
+COMPACT_SECONDS = 0.1  # the updates become a checkpoint
 
 
 class Page:
@@ -53,6 +55,7 @@ class Editor(Page):
         self.others: set[str] = set()
         self.changed = asyncio.Event()
         self._socket: ClientConnection | None = None
+        self._subscription = self.words.observe(self._see)
 
     async def connect(self, line: Line) -> None:
         """Open a socket, and ask for what was missed; the host asks likewise."""
@@ -73,8 +76,6 @@ class Editor(Page):
                     await socket.send(yjs_protocol.sync_step_2(self.doc.get_update(data)))
                 elif kind in (YjsKind.SYNC_STEP_2, YjsKind.UPDATE):
                     self.doc.apply_update(data)
-                    mine = f"{self.name} "
-                    self.others |= {word for word in self.words if not word.startswith(mine)}
                     self.changed.set()
 
     async def edit(self, random: Random) -> None:
@@ -83,6 +84,10 @@ class Editor(Page):
         before = self.doc.get_state()
         self.write(random)
         await self._socket.send(yjs_protocol.update(self.doc.get_update(before)))
+
+    def _see(self, event: Any) -> None:
+        words = [word for part in event.delta for word in part.get("insert", ())]
+        self.others.update(word for word in words if not word.startswith(f"{self.name} "))
 
 
 class Documents(Client):
@@ -144,8 +149,9 @@ class Documents(Client):
         return [
             self._read(),
             line.keep(lambda: self._post(line), EDIT_SECONDS),
+            line.keep(lambda: line.post(f"crdt/{PAD}/compact"), COMPACT_SECONDS),
             *(
-                line.keep(lambda editor=editor: editor.edit(self.random), EDIT_SECONDS)
+                line.keep(partial(editor.edit, self.random), EDIT_SECONDS)
                 for editor in self.editors
             ),
         ]

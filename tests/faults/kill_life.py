@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from random import Random
@@ -21,11 +22,11 @@ from .kill_admin import (
     check_backup,
     check_migration,
     check_soundness,
-    compact_and_kill,
     deploy,
+    run_and_kill,
 )
 from .kill_alarms import Alarms
-from .kill_client import API_KEY, Client, Line, Promise, Record, line_to
+from .kill_client import API_KEY, Client, Line, Promise, Record, line_to, suppressed_loss
 from .kill_documents import Documents
 from .kill_ledgers import Ledgers
 from .kill_moments import Blow, Moment
@@ -71,6 +72,13 @@ class Life:
         text = Path(kill_app.__file__).read_text()
         changed = text.replace("\nVERSION = 1\n", f"\nVERSION = {version}\n")
         (self.directory / "killed.py").write_text(changed)
+
+    async def live(self, blows: Sequence[Blow]) -> None:
+        """All these kills, and an end."""
+        with self.host.killed_at_the_end():
+            for blow in blows:
+                await self.strike(blow)
+            await self.end()
 
     async def strike(self, blow: Blow) -> None:
         """One run of the host, to its end, and a look at what it left."""
@@ -165,11 +173,13 @@ class Life:
                 await asyncio.sleep(blow.seconds)
                 await asyncio.to_thread(self.host.kill)
         if blow.moment is Moment.COMPACT:
-            killed = await asyncio.to_thread(compact_and_kill, self.host.data_dir, blow.seam)
+            compact = ("compact", "--data-dir", str(self.host.data_dir))
+            killed = await asyncio.to_thread(run_and_kill, blow.seam, *compact)
             self.missed += not killed
 
     async def _arm(self, line: Line, seam: str) -> None:
-        await line.env.CONTROL.get_by_name("control").arm(seam)
+        with suppressed_loss():  # it may come there before it has answered
+            await line.env.CONTROL.get_by_name("control").arm(seam)
 
     async def _await_end(self, seconds: float = MOST_SECONDS) -> None:
         """It kills itself; or it is killed after so long."""
@@ -183,12 +193,13 @@ class Life:
         await ended
 
     async def _back_up(self, blow: Blow) -> None:
+        await asyncio.sleep(blow.seconds)
         target = self.directory / "backup"
         places = {name: dict(book.places) for name, book in self.ledgers.books.items()}
         promised = await asyncio.to_thread(
             back_up_and_kill, self.host, target, blow.count, blow.victim
         )
-        made = BackedUp(target, promised, places)
+        made = BackedUp(target, promised, places, blow.seam)
         await check_backup(made, self.directory, self.version, self.record)
 
     async def _deploy(self, line: Line, blow: Blow) -> None:

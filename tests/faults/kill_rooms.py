@@ -229,7 +229,8 @@ class Rooms(Client):
 
     def jobs(self, line: Line) -> list[Coroutine[Any, Any, None]]:
         """Hear, publish, say."""
-        found = [line.keep(lambda: self._post(line), PUBLISH_SECONDS)]
+        found: list[Coroutine[Any, Any, None]] = []
+        found.append(line.keep(lambda: self._post(line), PUBLISH_SECONDS))
         for member in self.here:
             found += [
                 member.read(line),

@@ -6,6 +6,8 @@ from collections.abc import Coroutine
 from random import Random
 from typing import Any
 
+from roomhost.runtime import DurableObjectError
+
 from .kill_client import Client, Line, Promise, Record
 
 SECONDS = 0.03
@@ -42,7 +44,9 @@ class Scraps(Client):
         number = self._number
         try:
             await self._stub(line, number).put(number)
-        except LookupError:  # the binding is gone: a deploy
+        except DurableObjectError as error:
+            if "has no binding" not in str(error):  # the next version is deployed
+                raise
             return
 
         self.kept.setdefault(self._version, set()).add(number)

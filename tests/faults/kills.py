@@ -2,8 +2,8 @@
 
 A host serves sockets, requests, calls, alarms and documents, is backed up, deployed to and compacted,
 and is killed meanwhile; it is started again on what it left, and everybody who was promised something
-looks for it. Which moments come, and what is asked for, follows from the seed; the machine decides the
-rest.
+looks for it. Each data directory has a seed, from which the moments of its kills follow; the machine
+decides the rest.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -23,49 +24,60 @@ from .kill_life import Life
 from .kill_moments import Moment, blows_of
 
 
-async def run(
-    kills: int, seed: int, record: Record, directory: Path
-) -> tuple[Counter[Moment], int]:
-    """So many kills, in one data directory after another; how many there were at each moment, and how
-    many seams were not reached."""
-    random = Random(seed)
-    done: Counter[Moment] = Counter()
-    missed = 0
-    while done.total() < kills:
-        place = directory / f"life-{done.total()}"
+@dataclass(slots=True)
+class Figures:
+    """What all lives came to. `missed`: kills whose seam was not reached, so that they came later."""
+
+    record: Record = field(default_factory=Record)
+    kills: Counter[Moment] = field(default_factory=Counter)
+    missed: int = 0
+
+    def lines(self) -> Iterator[str]:
+        """For who reads them."""
+        for moment in Moment:
+            yield f"{self.kills[moment]:8} {moment.value}"
+        yield f"{self.missed:8} of them later than was meant: their seam was not reached"
+        for what, counts in (
+            ("acknowledged", self.record.acknowledged),
+            ("looked for after a restart", self.record.checked),
+        ):
+            yield f"{what}: " + ", ".join(f"{count} {name}" for name, count in counts.items())
+        yield from map(str, self.record.complaints)
+
+
+async def run(kills: int, seed: int, figures: Figures, directory: Path) -> None:
+    """So many kills, in one data directory after another, until there is a complaint. The next life
+    has the next seed."""
+    while figures.kills.total() < kills and not figures.record.complaints:
+        place = directory / f"seed-{seed}"
         place.mkdir()
-        life = Life(place, random, record)
-        with life.host.killed_at_the_end():
-            for blow in blows_of(random)[: kills - done.total()]:
-                await life.strike(blow)
-            await life.end()
-        done += life.kills
-        missed += life.missed
-        if record.complaints:
-            break
-        shutil.rmtree(place)
-    return done, missed
+        life = Life(place, Random(seed), figures.record)
+        try:
+            await life.live(blows_of(seed)[: kills - figures.kills.total()])
+        finally:
+            figures.kills += life.kills
+            figures.missed += life.missed
+            print(f"{figures.kills.total()} kills, with the seeds up to {seed}", flush=True)
+        if not figures.record.complaints:
+            shutil.rmtree(place)
+        seed += 1
 
 
 def main(arguments: Sequence[str]) -> int:
     """The command: what was found, and the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults kills", description=__doc__)
     parser.add_argument("--kills", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of the first data directory")
     given = parser.parse_args(arguments)
-    record, begun = Record(), time.monotonic()
+    figures, begun = Figures(), time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="roomhost-kills-"))
-    done, missed = asyncio.run(run(given.kills, given.seed, record, directory))
-    print(f"{done.total()} kills with seed {given.seed} in {time.monotonic() - begun:.0f} s")
-    for moment, count in done.items():
-        print(f"{count:8} {moment.value}")
-    print(f"{missed:8} of them later than was meant: their seam was not reached")
-    print(f"acknowledged: {dict(record.acknowledged)}")
-    print(f"looked for:   {dict(record.checked)}")
-    for complaint in record.complaints:
-        print(complaint)
-    if record.complaints:
-        print(f"see {directory}")
-    else:
-        shutil.rmtree(directory)
-    return 1 if record.complaints else 0
+    try:
+        asyncio.run(run(given.kills, given.seed, figures, directory))
+    finally:
+        print(f"{figures.kills.total()} kills in {time.monotonic() - begun:.0f} s")
+        print(*figures.lines(), sep="\n")
+        left = any(directory.iterdir())
+        print(f"see {directory}" if left else "nothing that was promised is missing")
+        if not left:
+            directory.rmdir()
+    return 1 if figures.record.complaints else 0

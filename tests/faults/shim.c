@@ -193,6 +193,12 @@ ssize_t pwritev(int file, const struct iovec *parts, int count, off_t offset)
     return write_parts(file, parts, count, offset);
 }
 
+ssize_t pwritev2(int file, const struct iovec *parts, int count, off_t offset, int flags)
+{
+    (void)flags;
+    return write_parts(file, parts, count, offset);
+}
+
 static int grow(int file, off_t size)
 {
     struct stat found;
@@ -283,6 +289,7 @@ time_t time(time_t *result)
 /* What is compiled for large files calls these names; off_t is the same here. */
 ssize_t pwrite64(int, const void *, size_t, off_t) __attribute__((alias("pwrite")));
 ssize_t pwritev64(int, const struct iovec *, int, off_t) __attribute__((alias("pwritev")));
+ssize_t pwritev64v2(int, const struct iovec *, int, off_t, int) __attribute__((alias("pwritev2")));
 int ftruncate64(int, off_t) __attribute__((alias("ftruncate")));
 int fallocate64(int, int, off_t, off_t) __attribute__((alias("fallocate")));
 int posix_fallocate64(int, off_t, off_t) __attribute__((alias("posix_fallocate")));

@@ -16,7 +16,7 @@ from websockets.exceptions import WebSocketException
 
 from .faulty_host import FaultyHost
 
-ANSWER_SECONDS = 90.0
+ANSWER_SECONDS = 30.0
 AGAIN_SECONDS = 0.05  # that a client waits after a failure, as one on a network would
 
 

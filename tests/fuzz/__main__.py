@@ -17,8 +17,8 @@ from typing import NamedTuple
 
 from .grammar import ODD_PARTS
 from .search import kept
+from .table import MODULE_OF, TARGETS
 from .target import Target
-from .targets import TARGETS
 
 OUTPUT = Path("build/fuzz")
 MAX_INPUT_BYTES = 4_096
@@ -27,7 +27,9 @@ MEMORY_MEBIBYTES = 2_048
 EXECUTED = re.compile(r"^stat::number_of_executed_units:\s*(\d+)$", re.MULTILINE)
 DONE = re.compile(r"^Done (\d+) runs", re.MULTILINE)
 COUNTED = re.compile(r"^#(\d+)\s", re.MULTILINE)
-REASON = re.compile(r"^(?:[\w.]+(?:Error|Finding|Exception)\b.*|SUMMARY: .*|ALARM: .*)$", re.MULTILINE)
+REASON = re.compile(
+    r"^(?:[\w.]+(?:Error|Finding|Exception)\b.*|SUMMARY: .*|ALARM: .*)$", re.MULTILINE
+)
 
 
 class Outcome(NamedTuple):
@@ -51,7 +53,8 @@ def fuzz(target: Target, seconds: int, runs: int) -> Outcome:
     words.write_text("".join(f'"{_escaped(part)}"\n' for part in ODD_PARTS))
     before = set(failed.iterdir())
     command = [
-        *(sys.executable, "-m", "tests.fuzz.guided", target.name, str(corpus), str(seeds)),
+        *(sys.executable, "-m", "tests.fuzz.guided", MODULE_OF[target.name], target.name),
+        *(str(corpus), str(seeds)),
         *(f"-max_total_time={seconds}", f"-dict={words}", f"-max_len={MAX_INPUT_BYTES}"),
         *(f"-timeout={INPUT_SECONDS}", f"-rss_limit_mb={MEMORY_MEBIBYTES}", "-print_final_stats=1"),
         f"-artifact_prefix={failed}/",
@@ -60,13 +63,17 @@ def fuzz(target: Target, seconds: int, runs: int) -> Outcome:
     start = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, errors="replace")
     told = done.stdout + done.stderr
-    numbers = [int(number) for pattern in (EXECUTED, DONE, COUNTED) for number in pattern.findall(told)]
+    numbers = [
+        int(number) for pattern in (EXECUTED, DONE, COUNTED) for number in pattern.findall(told)
+    ]
     found = sorted(set(failed.iterdir()) - before)
     reasons = REASON.findall(told)
     if done.returncode and not found:
         raise SystemExit(f"{target.name}: the fuzzer did not run: {told[-2_000:]}")
 
-    return Outcome(max(numbers, default=0), time.monotonic() - start, found, reasons[0] if reasons else "")
+    return Outcome(
+        max(numbers, default=0), time.monotonic() - start, found, reasons[0] if reasons else ""
+    )
 
 
 def _escaped(part: bytes) -> str:
@@ -75,8 +82,12 @@ def _escaped(part: bytes) -> str:
 
 def main() -> None:
     """Fuzz what is named, one after the other, a line for each; the status is 1 if any has failed."""
-    parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description="Search for inputs that fail.")
-    parser.add_argument("targets", nargs="+", metavar="TARGET", help=f"all, or {', '.join(TARGETS)}")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.fuzz", description="Search for inputs that fail."
+    )
+    parser.add_argument(
+        "targets", nargs="+", metavar="TARGET", help=f"all, or {', '.join(TARGETS)}"
+    )
     parser.add_argument("--minutes", type=float, default=5, help="for all of them together")
     parser.add_argument("--runs", type=int, default=0, help="inputs of each target, at most")
     given = parser.parse_args()

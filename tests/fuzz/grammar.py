@@ -12,7 +12,8 @@ from .target import MAX_INPUT_BYTES
 
 # What breaks decoders: ends of ranges, lengths that lie, and the marks of the formats here.
 ODD_BYTES = tuple(
-    bytes((byte,)) for byte in (0, 1, 2, 9, 10, 13, 32, 34, 37, 44, 58, 91, 92, 96, 123, 127, 128, 255)
+    bytes((byte,))
+    for byte in (0, 1, 2, 9, 10, 13, 32, 34, 37, 44, 58, 91, 92, 96, 123, 127, 128, 255)
 )
 ODD_PARTS: tuple[bytes, ...] = (
     *ODD_BYTES,
@@ -88,8 +89,10 @@ scalars = (
 )
 json_values = st.recursive(
     scalars,
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), inner, max_size=3)
+    ),
     max_leaves=6,
 )
 keys = scalars | st.binary(max_size=4) | st.tuples(scalars, scalars)
@@ -114,8 +117,12 @@ def packed(value: Any) -> bytes:
 
 def json_objects(fields: dict[str, st.SearchStrategy[Any]]) -> st.SearchStrategy[bytes]:
     """JSON of objects with some of these fields, mostly of the right type, and now and then another."""
-    own = st.fixed_dictionaries({}, optional={name: of | json_values for name, of in fields.items()})
-    other = st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), json_values, max_size=1)
+    own = st.fixed_dictionaries(
+        {}, optional={name: of | json_values for name, of in fields.items()}
+    )
+    other = st.dictionaries(
+        st.text(st.characters(codec="utf-8"), max_size=5), json_values, max_size=1
+    )
     return st.builds(lambda one, two: msgspec.json.encode(one | two), own, other)
 
 

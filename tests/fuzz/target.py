@@ -55,11 +55,12 @@ def peak_bytes(run: Callable[[bytes], None], data: bytes) -> int:
         tracemalloc.stop()
 
 
-def run_bounded(target: Target, data: bytes) -> None:
-    """Run, and look at the memory. Finding: it is out of proportion to the input."""
+def run_bounded(target: Target, data: bytes) -> int:
+    """Run, and look at the memory; its peak. Finding: it is out of proportion to the input."""
     peak = peak_bytes(target.run, data)
     most = target.memory_floor_bytes + target.memory_factor * len(data)
     demand(peak <= most, f"{target.name} took {peak} bytes for {len(data)}")
+    return peak
 
 
 def refused(call: Callable[..., Any], *arguments: Any, by: Any) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from .search import CORPUS, kept
+from .table import TARGETS
 from .target import run_bounded
-from .targets import TARGETS
 
 MAX_KEPT_BYTES = 65_536
 

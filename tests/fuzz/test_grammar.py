@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from .search import search
-from .targets import TARGETS
+from .table import TARGETS
 
-EXAMPLES = 300
+EXAMPLES = 200
 # An event loop, or a document, is behind these.
-SLOW = {"http": 150, "web-socket-frames": 150, "yjs-updates": 150, "state-vectors": 150}
+SLOW = dict.fromkeys(("http", "web-socket-frames", "yjs-updates", "state-vectors"), 100)
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -1,5 +1,6 @@
 """The worst inputs of their size: `python -m tests.fuzz.worst [TARGET ...]`, a process that the system
-ends when one of them takes the processor for longer than anything linear could.
+ends when one of them takes the processor for longer than anything linear could. `--broken NAME` breaks
+the product first, and tries the one family that must find it.
 
 It prints a line before each, and one after it: with its size, and the peak of memory for each byte.
 """
@@ -10,12 +11,15 @@ import resource
 import sys
 from collections.abc import Iterable
 
-from .target import peak_bytes, run_bounded
-from .targets import TARGETS
+import pytest
+
+from .broken import BROKEN_WORK, WORK
+from .table import TARGETS
+from .target import run_bounded
 
 # The work of a linear decoder for the largest input is a tenth of it; of a quadratic one, hours.
 CPU_SECONDS = 6
-MEASURED_SHARE = 8  # the memory is measured with an input of such a part of the size
+MEASURED_SHARE = 16  # the memory is measured with an input of such a part of the size
 
 
 def run(names: Iterable[str]) -> None:
@@ -27,8 +31,18 @@ def run(names: Iterable[str]) -> None:
             data, less = make(target.largest), make(target.largest // MEASURED_SHARE)
             _allow(CPU_SECONDS)
             target.run(data)
-            run_bounded(target, less)
-            print(f"    {len(data)} bytes, {peak_bytes(target.run, less) / len(less):.0f} times that")
+            peak = run_bounded(target, less)
+            print(f"    {len(data)} bytes, {peak / len(less):.0f} times that", flush=True)
+
+
+def run_broken(name: str) -> None:
+    """The family that must not end, of a product that is broken on purpose."""
+    WORK[name](pytest.MonkeyPatch())
+    target, _, family = BROKEN_WORK[name].partition(": ")
+    data = TARGETS[target].families[family](TARGETS[target].largest)
+    print(BROKEN_WORK[name], flush=True)
+    _allow(1)
+    TARGETS[target].run(data)
 
 
 def _allow(seconds: int) -> None:
@@ -42,4 +56,7 @@ def _allow(seconds: int) -> None:
 
 if __name__ == "__main__":
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    run(sys.argv[1:] or TARGETS)
+    if sys.argv[1:2] == ["--broken"]:
+        run_broken(sys.argv[2])
+    else:
+        run(sys.argv[1:] or TARGETS)

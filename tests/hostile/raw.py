@@ -8,11 +8,13 @@ import socket
 import struct
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import anyio
 from anyio.abc import SocketAttribute, SocketStream
 
+REPOSITORY = Path(__file__).parent.parent.parent
 SECONDS = 20.0  # that a server gets to answer
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 UPGRADE = (

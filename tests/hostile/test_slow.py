@@ -9,9 +9,9 @@ import anyio
 import anyio.lowlevel
 import pytest
 
-from roomhost.runtime import http_protocol, limits
+from roomhost.runtime import limits
+from roomhost.runtime.descriptors import connection_limit
 from roomhost.runtime.intake import Reason
-from roomhost.runtime.request_limits import RequestLimits
 from roomhost.runtime.settings import make_settings
 
 from ..helpers.certificates import make_certificates
@@ -68,7 +68,6 @@ async def test_handshakes_of_tls_count_as_connections(tmp_path: Path) -> None:
 async def test_an_answer_that_nobody_reads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its connection too, when nothing of it was taken for a while; also one without end."""
     monkeypatch.setattr(limits, "ANSWER_TIMEOUT_SECONDS", 0.3)
-    assert http_protocol.bounds is limits
     async with served(app) as (url, host), beside(url) as good:
         async with raw.many(url, 8) as clients:
             for number, client in enumerate(clients):
@@ -155,10 +154,21 @@ async def test_too_many_connections_are_told_then_dropped(monkeypatch: pytest.Mo
             assert rests.count(b"") == 14
 
 
+async def test_a_client_that_answers_no_ping_is_lost() -> None:
+    """It is closed with 1011."""
+    async with served(app) as (url, host), raw.web_socket(url) as client:
+        protocol: Any = next(iter(host.intake.connections))
+        protocol.ping_timeout = 0.1
+        protocol.send_keepalive_ping()
+        assert await client.closed_with() == 1011
+        assert host.intake.refusals == {Reason.NO_PONG: 1}
+
+
 def test_the_limit_of_connections_leaves_files_for_the_host(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A process that may open fewer files than there may be connections takes fewer."""
-    monkeypatch.setattr("resource.getrlimit", lambda _: (1_024, 4_096))
-    assert RequestLimits.of(make_settings({})).connections == 1_024 - limits.RESERVED_FILES
-    assert RequestLimits.of(make_settings({"max_connections": 10})).connections == 10
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1_024, 1_024))
+    monkeypatch.setattr("resource.setrlimit", lambda *_: None)
+    assert connection_limit(make_settings({}).max_connections) == 1_024 - limits.RESERVED_FILES
+    assert connection_limit(10) == 10

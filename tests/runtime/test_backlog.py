@@ -122,8 +122,11 @@ async def test_what_moved_from_the_queue_to_the_gate_grows_old_there(
     assert await late == "late"
 
 
-async def test_a_message_that_cannot_wait_ends_its_socket_but_a_close_always_waits() -> None:
-    """The client is told to come back, 1013; a close is never lost."""
+async def test_a_message_that_cannot_wait_ends_its_socket_but_a_close_always_waits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The client is told to come back, 1013; a close is never lost. No handler has failed: nobody can
+    fill the log with messages that wait."""
     gate, closes = anyio.Event(), list[int]()
 
     @script
@@ -158,6 +161,7 @@ async def test_a_message_that_cannot_wait_ends_its_socket_but_a_close_always_wai
         await blocked
         await anyio.wait_all_tasks_blocked()
         assert closes == [4_000]
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
 
 
 async def test_calls_that_wait_for_the_disk_grow_old_too(clock: ManualClock) -> None:

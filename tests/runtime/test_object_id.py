@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from roomhost.bindings import App
 from roomhost.runtime import DurableObjectId, limits
-from roomhost.runtime.object_id import JURISDICTIONS, IdFactory, maker_of
+from roomhost.runtime.object_id import JURISDICTIONS, IdFactory, id_factory, maker_of
 from roomhost.runtime.testing import ManualClock, host_for
 
 from ..helpers.actors import Laboratory, within
@@ -238,3 +238,10 @@ def test_ids_that_are_remembered_are_those_that_are_derived() -> None:
         first, again, other = ids.from_name(name), ids.from_name(name), IdFactory("mykey")
         assert first == again == other.from_name(name)
         assert first.name == again.name == name
+
+
+def test_a_namespace_has_one_factory() -> None:
+    """Whoever asks for it, so that what it remembers is of use; another one for each jurisdiction."""
+    assert id_factory("key") is id_factory("key")
+    assert id_factory("key", "eu") is id_factory("key", "eu")
+    assert id_factory("key", "eu").from_name("a") != id_factory("key").from_name("a")

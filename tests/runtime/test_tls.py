@@ -82,7 +82,7 @@ async def test_tls_before_1_2_and_no_tls_are_refused(made: Certificates) -> None
 async def test_a_handshake_has_its_time(made: Certificates) -> None:
     """One that takes longer than the setting says is ended, and counted; until then it counts as a
     connection."""
-    settings = {"ssl_handshake_timeout_seconds": 0.1, **made.settings}
+    settings: dict[str, Any] = {"ssl_handshake_timeout_seconds": 0.1, **made.settings}
     async with host_for(app, **settings) as host, serving(host) as (url, _):
         async with await anyio.connect_tcp("127.0.0.1", int(url.rpartition(":")[2])) as stream:
             while not host.intake.handshakes:

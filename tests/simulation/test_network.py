@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 from unittest.mock import patch
 
+import anyio
+import anyio.lowlevel
 import pytest
 
 from roomhost.actors import Room, realtime
@@ -151,8 +153,37 @@ async def stop(visit: Visit) -> None:
     assert coming.code == 503
 
 
+async def refuse_while_it_stops(visit: Visit) -> None:
+    """The object refuses just when a stop has answered in its place: nothing more is answered."""
+    coming = ClientSocket(await visit.network.link(), lambda message: None)
+    refusing = anyio.Event()
+
+    async def refuse_late(_self: Room, _request: Request) -> Response:
+        await refusing.wait()
+        return Response("no", status=404)
+
+    async def come() -> None:
+        await coming.open(PATH, visit.headers("bob"), 2 * SECONDS)
+
+    with patch.object(Room, "fetch", refuse_late):
+        client = visit.world.spawn(come)
+        await visit.world.pause(1_000, 1_000)
+        refusing.set()
+        for _ in range(visit.world.rng.randrange(20)):
+            await anyio.lowlevel.checkpoint()
+        await visit.network.stop()
+        await client
+    assert coming.code in (404, 503)
+
+
 @pytest.mark.parametrize("story", [publish, be_refused, vanish, crash, stop])
 def test_a_client_over_a_simulated_network(story: Story) -> None:
     """See each story; in any order that tasks may run in."""
     for seed in range(1, 6):
         assert simulate(lambda: Visit(story), seed).complaints == ()
+
+
+def test_an_upgrade_is_answered_once() -> None:
+    """However close a stop and the end of the request are."""
+    for seed in range(1, 41):
+        assert simulate(lambda: Visit(refuse_while_it_stops), seed).complaints == ()

@@ -40,7 +40,8 @@ def judge_memory(what: str, mib: Series) -> Judgement:
     half = last_half(mib)
     hours = (half[-1][0] - half[0][0]) / HOUR if half else 0.0
     level = median(value for _, value in half) if half else 0.0
-    allowed = max(limits.MAX_MEMORY_MIB_PER_HOUR * hours, limits.MAX_MEMORY_SHARE * level)
+    by_time, by_size = limits.MAX_MEMORY_MIB_PER_HOUR * hours, limits.MAX_MEMORY_SHARE * level
+    allowed = max(by_time, by_size, limits.MEMORY_FLOOR_MIB)
     return judge_growth(what, half, allowed, "MiB")
 
 

@@ -41,6 +41,7 @@ CENSUS_TYPES = 60  # that are the most frequent ones
 # What the judges let pass
 MAX_MEMORY_MIB_PER_HOUR = 16.0
 MAX_MEMORY_SHARE = 0.01  # or so much of what it is, over the half that is looked at
+MEMORY_FLOOR_MIB = 4.0  # or so much: what a run of minutes takes while it warms up
 MAX_MAP_TIMES_LIVE = 3.0  # of the map, in what a backup of it has
 MAP_FLOOR_BYTES = 64 * 2**20
 MAX_LOG_TIMES = 1.5  # of the limit of the log: a segment more may be open

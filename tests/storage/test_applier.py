@@ -58,12 +58,18 @@ class Desk:
         self.log.close()
         self.environment.close()
 
-    def _apply(self, batches: Collection[Batch], sequence: int | None = None) -> None:
+    def _apply(
+        self,
+        batches: Collection[Batch],
+        sequence: int | None = None,
+        *,
+        acknowledged: bool = False,
+    ) -> None:
         self.begun.release()
         assert self.go.wait(TIMEOUT_SECONDS)
         if self.failing:
             raise StorageError("the disk is full: free space")
-        self._real(batches, sequence)
+        self._real(batches, sequence, acknowledged=acknowledged)
         self.applied.append(sequence)
         self.succeeded.release()
 

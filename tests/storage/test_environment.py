@@ -175,6 +175,40 @@ def test_deleting_is_possible_at_the_limit(tmp_path: Path, size: int) -> None:
     environment.close()
 
 
+def test_what_one_commit_has_freed_is_written_by_the_next(tmp_path: Path) -> None:
+    """LMDB itself gives it to the one after that, which never came at a full map."""
+    environment = Environment(tmp_path / "partition", 1 << 20, False, max_map_bytes=1 << 20)
+    number = 1
+    with pytest.raises(StorageError, match="limit"):
+        while True:
+            environment.apply([batch(number, bytes(20_000))])
+            number += 1
+    environment.apply([Batch(each, None, True, {}, UNCHANGED) for each in range(1, number)])
+    environment.apply([batch(each, bytes(20_000)) for each in range(1, number - 1)])
+    environment.close()
+
+
+@pytest.mark.parametrize("deletes", [True, False])
+def test_the_last_of_the_disk_is_kept_for_deletes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletes: bool
+) -> None:
+    """And for what was acknowledged; pages that are free within the file are written all the same."""
+    environment = Environment(tmp_path / "partition", 1 << 24, False)
+    environment.apply([batch(number, bytes(50_000)) for number in range(8)])
+    monkeypatch.setattr("roomhost.storage.environment.free_bytes", lambda _: 1 << 20)
+    with pytest.raises(StorageError, match=r"the disk is full, .* kept for deletes: free space"):
+        environment.apply([batch(9, bytes(500_000))])
+    if not deletes:
+        environment.apply([batch(9, bytes(500_000))], 1, acknowledged=True)
+        assert environment.applied() == 1
+    else:
+        environment.apply([Batch(number, None, True, {}, UNCHANGED) for number in range(8)])
+        used = environment.used_bytes
+        environment.apply([batch(9, bytes(100_000))])
+        assert environment.used_bytes <= used + 100_000
+    environment.close()
+
+
 def test_a_map_that_cannot_grow_breaks_storage_for_good(tmp_path: Path) -> None:
     """The process has no address space: what was acknowledged is there after a restart."""
     done = subprocess.run(

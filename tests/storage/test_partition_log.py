@@ -162,9 +162,11 @@ def test_killed_between_any_two_steps_nothing_acknowledged_is_lost(
     partition = open_partition(directory / "partition", wrap_commit=looked_at)
     apply = partition._environment.apply
 
-    def apply_and_look(batches: Collection[Batch], sequence: int | None = None) -> None:
+    def apply_and_look(
+        batches: Collection[Batch], sequence: int | None = None, *, acknowledged: bool = False
+    ) -> None:
         check_copy()
-        apply(batches, sequence)
+        apply(batches, sequence, acknowledged=acknowledged)
         check_copy()
 
     partition._environment.apply = apply_and_look  # type: ignore[method-assign]
@@ -250,7 +252,7 @@ def test_what_lmdb_cannot_take_is_kept_and_refuses_what_comes(partition: Partiti
     assert put(partition, entry(1)) is None
     real = partition._environment.apply
 
-    def full(batches: object, sequence: int | None = None) -> None:
+    def full(batches: object, sequence: int | None = None, *, acknowledged: bool = False) -> None:
         raise StorageError("the disk is full: free space, then call again")
 
     partition._environment.apply = full  # type: ignore[method-assign]
@@ -311,7 +313,7 @@ def test_a_log_that_does_not_fit_is_said_when_it_is_opened(
     assert put(partition, entry(1)) is None
     partition.abandon()
 
-    def full(self: Environment, batches: object, sequence: int | None = None) -> None:
+    def full(self: Environment, batches: object, sequence: int, *, acknowledged: bool) -> None:
         raise StorageError("the disk is full: free space, then call again")
 
     with monkeypatch.context() as patch:

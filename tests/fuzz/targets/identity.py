@@ -160,15 +160,32 @@ _tokens = (_token(), _token(kind="channel", member_id=None, actor=None, presence
 _claims = tuple(base64url.decode(token.split(b".")[1]) for token in _tokens)
 _moments = st.sampled_from((0, 1, NOW_MS // 1000, NOW_MS // 1000 + 300, 2**40, -1, 1.5))
 _cursors = tuple(CURSORS.encode(*PLACE, seq).encode() for seq in (0, 7, 2**63 - 1))
-_ids = (str(IDS.from_name("a")).encode(), str(IDS.from_name("a")).upper().encode(), b"a" * 64, b" a" * 32)
-_names = (b"rooms/lobby/ws", b"crdt/a%2Fb/document", b"yjs/%E2%98%83", b"rooms/%2e%2E/join", b"stats")
+_ids = (
+    str(IDS.from_name("a")).encode(),
+    str(IDS.from_name("a")).upper().encode(),
+    b"a" * 64,
+    b" a" * 32,
+)
+_names = (
+    b"rooms/lobby/ws",
+    b"crdt/a%2Fb/document",
+    b"yjs/%E2%98%83",
+    b"rooms/%2e%2E/join",
+    b"stats",
+)
 _headers = (
     b"a1.2.3.4, 10.0.0.2, unknown\nb https\ncexample.com:8\ndexample.com\nehttps://example.com",
     b"fBearer key\nga%20b\nhs\ni%ff\na::ffff:10.0.0.9",
     b"d[::1]:80\nehttp://[::1]:80",
     b"enull\nf Bearer a b\njt\ngu",
 )
-_urls = (b"https://app.example.com", b"http://[::1]:8080/live/", b"*", b"10.0.0.0/8", b"https://a:443")
+_urls = (
+    b"https://app.example.com",
+    b"http://[::1]:8080/live/",
+    b"*",
+    b"10.0.0.0/8",
+    b"https://a:443",
+)
 
 TARGETS = (
     Target("object-ids", run_id, _ids, near(_ids)),
@@ -227,5 +244,12 @@ TARGETS = (
         {"addresses": lambda size: b"a" + b"10.0.0.1," * (size // 9)},
         65_536,
     ),
-    Target("urls", run_url, _urls, near(_urls), {"colons": lambda size: b"http://" + b":" * size}, 65_536),
+    Target(
+        "urls",
+        run_url,
+        _urls,
+        near(_urls),
+        {"colons": lambda size: b"http://" + b":" * size},
+        65_536,
+    ),
 )

@@ -81,14 +81,23 @@ async def _serve(parts: list[bytes], seen: list[Seen], ends: list[bool]) -> None
         demand(not sized, "a request with two lengths", scope["headers"])
         demand(len(headers) <= LIMITS.headers, "more headers than may be", len(headers))
         demand(len(body) <= LIMITS.body_bytes, "a larger body than may be", len(body))
-        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        target = scope["raw_path"] + (
+            b"?" + scope["query_string"] if scope["query_string"] else b""
+        )
         seen.append(Seen(scope["method"], target, body))
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+        )
         await send({"type": "http.response.body", "body": b""})
 
     transport = PlayedTransport()
     config = uvicorn.Config(
-        application, interface="asgi3", ws="none", log_config=None, log_level="error", proxy_headers=False
+        application,
+        interface="asgi3",
+        ws="none",
+        log_config=None,
+        log_level="error",
+        proxy_headers=False,
     )
     state = ServerState()
     protocol = HttpProtocol(config=config, server_state=state, app_state={}, limits=LIMITS)
@@ -121,6 +130,7 @@ def _by_h11(data: bytes) -> list[Seen]:
     """The requests that h11 reads, up to the first thing that it refuses."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LIMITS.header_bytes)
     found: list[Seen] = []
+    method, target, body = "", b"", b""
     connection.receive_data(data)
     try:
         while True:
@@ -175,7 +185,11 @@ async def _talk(parts: list[bytes], got: list[str | bytes], ends: list[int | Non
 
     transport = PlayedTransport()
     config = uvicorn.Config(
-        application, interface="asgi3", log_config=None, ws_max_size=MAX_SIZE, ws_per_message_deflate=False
+        application,
+        interface="asgi3",
+        log_config=None,
+        ws_max_size=MAX_SIZE,
+        ws_per_message_deflate=False,
     )
     config.load()
     protocol = WebSocketProtocol(config, ServerState(), {})
@@ -239,8 +253,17 @@ def _http(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
 _requests = (
     _http(b"GET /a?b=c HTTP/1.1"),
     _http(b"POST /a HTTP/1.1", b"Content-Length: 5", body=b"hello"),
-    _http(b"POST /a HTTP/1.1", b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n1;x=y\r\nd\r\n0\r\n\r\n"),
-    _http(b"POST /a HTTP/1.1", b"Content-Length: 4", b"Transfer-Encoding: chunked", body=b"0\r\n\r\nGET"),
+    _http(
+        b"POST /a HTTP/1.1",
+        b"Transfer-Encoding: chunked",
+        body=b"3\r\nabc\r\n1;x=y\r\nd\r\n0\r\n\r\n",
+    ),
+    _http(
+        b"POST /a HTTP/1.1",
+        b"Content-Length: 4",
+        b"Transfer-Encoding: chunked",
+        body=b"0\r\n\r\nGET",
+    ),
     _http(b"POST /a HTTP/1.1", b"Transfer-Encoding: chunked, identity", body=b"0\r\n\r\n"),
     _http(b"POST /a HTTP/1.1", b"Content-Length: 1", b"Content-Length: 2", body=b"ab"),
     _http(b"POST /a HTTP/1.1", b"Content-Length: +1", body=b"a"),
@@ -249,6 +272,7 @@ _requests = (
     _http(b"POST /a HTTP/1.1", b"Transfer-Encoding:\x0bchunked", body=b"0\r\n\r\n"),
     _http(b"POST /a HTTP/1.1", b"Transfer-Encoding: chunked", body=b"0_3\r\nabc\r\n0\r\n\r\n"),
     _http(b"GET http://h/a HTTP/1.0", b"Connection: keep-alive"),
+    _http(b"GET /a HTTP/1.1", *[b"a:b"] * LIMITS.headers),
     UPGRADE,
 )
 _streams = st.builds(
@@ -299,9 +323,11 @@ TARGETS = (
         _framed,
         near(_framed) | broken(_talks),
         {
-            "empty parts": lambda size: b"\x00"
-            + _frame(Opcode.TEXT, b"", False)
-            + _frame(Opcode.CONT, b"", False) * (size // 6),
+            "empty parts": lambda size: (
+                b"\x00"
+                + _frame(Opcode.TEXT, b"", False)
+                + _frame(Opcode.CONT, b"", False) * (size // 6)
+            ),
             "pings": lambda size: b"\x00" + _frame(Opcode.PING, b"") * (size // 6),
         },
         200_000,

@@ -17,7 +17,7 @@ from roomhost.actors.inputs import Nothing
 from roomhost.actors.json_values import encode, parse
 from roomhost.actors.operations import BY_FRAME, OPERATIONS
 from roomhost.actors.queries import check_no_credential, input_of, parse_query
-from roomhost.actors.routes import position_of
+from roomhost.actors.upgrade import position_of
 
 from ..grammar import broken, json_objects, json_values, keys, near, packed, packed_values, scalars
 from ..target import MAX_INPUT_BYTES, Target, demand, refused
@@ -28,7 +28,9 @@ actors = json_objects(
     dict.fromkeys(("kind", "id", "userId", "sessionId", "displayName"), st.text(max_size=5))
 ).map(json.loads)
 FIELDS: dict[str, st.SearchStrategy[Any]] = {
-    **dict.fromkeys(("memberId", "clientId", "type", "idempotencyKey", "epoch"), st.text(max_size=6)),
+    **dict.fromkeys(
+        ("memberId", "clientId", "type", "idempotencyKey", "epoch"), st.text(max_size=6)
+    ),
     **dict.fromkeys(("data", "metadata", "presence", "state", "update"), json_values),
     **dict.fromkeys(("limit", "seq", "ttlSeconds", "expectedVersion"), st.integers(-1, 2**40)),
     **dict.fromkeys(("updateBase64", "stateVectorBase64"), st.sampled_from(("AAA=", "AA==", "A"))),
@@ -146,7 +148,7 @@ def _run_frame(message: str | bytes, protocol: Protocol) -> None:
         frame = read(message, protocol)
     except RealtimeError as failure:
         frame_id = id_of(message, protocol)
-        _check_told(failure, frame_id)
+        _check_told(failure, frame_id, protocol)
         return
 
     demand(isinstance(json.loads(frame.body), object), "no JSON", frame)
@@ -158,18 +160,21 @@ def _run_frame(message: str | bytes, protocol: Protocol) -> None:
     try:
         operation.input.parse(frame.body, frame.root)
     except RealtimeError as failure:
-        _check_told(failure, frame.id)
+        _check_told(failure, frame.id, protocol)
 
 
-def _check_told(failure: RealtimeError, frame_id: bytes | None) -> None:
-    """A client can be told in both protocols, in few bytes, and the code is one of those there are."""
+def _check_told(
+    failure: RealtimeError, frame_id: bytes | None, protocol: Protocol = Protocol.JSON
+) -> None:
+    """A client can be told in its protocol, in few bytes, and the code is one of those there are."""
     demand(failure.code != "internal", "a fault of ours", failure)
-    demand(failure.code in (type(failure).code, *type(failure).other_codes), "no code", failure.code)
+    demand(
+        failure.code in (type(failure).code, *type(failure).other_codes), "no code", failure.code
+    )
     answer = error(frame_id, failure)
     demand(len(answer) < 16_000, "a long answer", len(answer))
     demand(parse(answer, dict)["type"] == "error", "no answer", answer)
-    for protocol in (Protocol.JSON, Protocol.MSGPACK):
-        written(answer, protocol)
+    written(answer, protocol)
 
 
 def _frame(**fields: Any) -> bytes:
@@ -185,7 +190,7 @@ def _unclosed(size: int) -> bytes:
     return b'\x00{" - at `$' + b"[" * size + b'":1}'
 
 
-_frames = (
+FRAMES = (
     _frame(type="publish", id=1, message={"type": "chat", "data": {"text": "hi"}}),
     _frame(type="presence", id="a", state={"x": 1.5, "y": [None, True]}),
     _frame(type="join", memberId="ann", actor={"kind": "user", "userId": "ann"}, metadata={"a": 1}),
@@ -195,7 +200,12 @@ _frames = (
     _frame(type="awareness", state={"user": {"name": "é"}}, clientId="1"),
     _frame(type="ping"),
 )
-_packed = tuple(packed(msgspec.json.decode(frame)) for frame in _frames)
+PACKED = tuple(packed(msgspec.json.decode(frame)) for frame in FRAMES)
+# What JSON has not.
+_odd = tuple(
+    packed({"type": "presence", "presence": value})
+    for value in ({1: 2}, {(1, 2): 3}, b"bytes", float("nan"), msgspec.msgpack.Ext(5, b""))
+)
 _bodies = (
     _with_operation("publish", type="chat", data={"a": [1, None]}, idempotencyKey="k"),
     _with_operation("join", memberId="ann", actor={"kind": "user", "userId": "a"}, presence={}),
@@ -205,7 +215,13 @@ _bodies = (
     _with_operation("awareness", state={"a": 1}),
     _with_operation("history", limit=5),
 )
-_queries = (b"limit=5&cursor=a%20b", b"epoch=e&seq=12", b"limit=%ff", b"a=1&a=2&token=x", b"key=key")
+_queries = (
+    b"limit=5&cursor=a%20b",
+    b"epoch=e&seq=12",
+    b"limit=%ff",
+    b"a=1&a=2&token=x",
+    b"key=key",
+)
 _typed = st.sampled_from((*sorted(BY_FRAME), "ping", "resume", "x"))
 json_frames = st.builds(
     lambda body, kind, under: (
@@ -228,17 +244,25 @@ TARGETS = (
         {
             "brackets in a name": _unclosed,
             "lists": lambda size: _bodies[0][:1] + b'{"data":' + b"[" * size,
-            "many keys": lambda size: _bodies[0][:1]
-            + b'{"type":"a","data":{'
-            + b",".join(b'"%d":1' % number for number in range(size // 9))
-            + b"}}",
-            "twice": lambda size: _bodies[0][:1] + b'{"type":"a","data":{' + b'"k":1,' * (size // 6) + b'"k":1}}',
+            "many keys": lambda size: (
+                _bodies[0][:1]
+                + b'{"type":"a","data":{'
+                + b",".join(b'"%d":1' % number for number in range(size // 9))
+                + b"}}"
+            ),
+            "twice": lambda size: (
+                _bodies[0][:1] + b'{"type":"a","data":{' + b'"k":1,' * (size // 6) + b'"k":1}}'
+            ),
             "digits": lambda size: _bodies[0][:1] + b'{"type":"a","data":' + b"9" * size + b"}",
-            "escapes": lambda size: _bodies[0][:1] + b'{"type":"' + b"\\u00e9" * (size // 6) + b'"}',
-            "base64": lambda size: bytes((NAMES.index("apply_yjs_update"),))
-            + b'{"updateBase64":"'
-            + b"A" * (size // 4 * 4)
-            + b'"}',
+            "escapes": lambda size: (
+                _bodies[0][:1] + b'{"type":"' + b"\\u00e9" * (size // 6) + b'"}'
+            ),
+            "base64": lambda size: (
+                bytes((NAMES.index("apply_yjs_update"),))
+                + b'{"updateBase64":"'
+                + b"A" * (size // 4 * 4)
+                + b'"}'
+            ),
         },
     ),
     Target(
@@ -251,12 +275,14 @@ TARGETS = (
     Target(
         "json-frames",
         run_json_frame,
-        _frames,
-        near(_frames) | broken(json_frames),
+        FRAMES,
+        near(FRAMES) | broken(json_frames),
         {
-            "many fields": lambda size: b'{"type":"join",'
-            + b",".join(b'"%d":1' % number for number in range(size // 9))
-            + b"}",
+            "many fields": lambda size: (
+                b'{"type":"join",'
+                + b",".join(b'"%d":1' % number for number in range(size // 9))
+                + b"}"
+            ),
             "a long id": lambda size: b'{"type":"ping","id":"' + b"x" * size + b'"}',
             "brackets in a name": lambda size: b'{"type":"join",' + _unclosed(size)[2:],
             "lists": lambda size: b'{"type":' + b"[" * size,
@@ -265,23 +291,30 @@ TARGETS = (
     Target(
         "msgpack-frames",
         run_packed_frame,
-        _packed,
-        near(_packed)
+        (*PACKED, *_odd),
+        near((*PACKED, *_odd))
         | broken(st.dictionaries(keys, packed_values, max_size=3).map(packed))
+        | broken(st.builds(lambda value: packed({"type": "x", "presence": value}), packed_values))
         | broken(json_frames.map(lambda frame: packed(msgspec.json.decode(frame))))
         | broken(st.dictionaries(st.just("type"), scalars).map(packed)),
         {
             "keys of one hash": lambda size: b"\x82\xa4type\xa4join\xa1x" + colliding_keys(size),
             "lists in lists": lambda size: b"\x82\xa4type\xa4join\xa1x" + b"\x91" * size,
-            "chains": lambda size: b"\x82\xa4type\xa4join\xa1x\xdd"
-            + (size // 9).to_bytes(4, "big")
-            + (b"\x91" * 8 + b"\x90") * (size // 9),
-            "empty lists": lambda size: b"\x82\xa4type\xa4join\xa1x\xdd"
-            + (size - 19).to_bytes(4, "big")
-            + b"\x90" * (size - 19),
-            "integers": lambda size: b"\x82\xa4type\xa4join\xa1x\xdd"
-            + (size - 19).to_bytes(4, "big")
-            + b"\x01" * (size - 19),
+            "chains": lambda size: (
+                b"\x82\xa4type\xa4join\xa1x\xdd"
+                + (size // 9).to_bytes(4, "big")
+                + (b"\x91" * 8 + b"\x90") * (size // 9)
+            ),
+            "empty lists": lambda size: (
+                b"\x82\xa4type\xa4join\xa1x\xdd"
+                + (size - 19).to_bytes(4, "big")
+                + b"\x90" * (size - 19)
+            ),
+            "integers": lambda size: (
+                b"\x82\xa4type\xa4join\xa1x\xdd"
+                + (size - 19).to_bytes(4, "big")
+                + b"\x01" * (size - 19)
+            ),
             "lying lists": lambda size: b"\xdd\x00\x0f\xff\xff" * (size // 5),
         },
     ),

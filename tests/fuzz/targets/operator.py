@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from hypothesis import strategies as st
@@ -31,6 +32,10 @@ NAMES = tuple(sorted(OPERATIONS))
 SETTINGS = tuple(sorted(fields()))
 # What a settings class looks for on the disk would be another test's subject.
 FILES = tuple(name for name in SETTINGS if name.endswith(("_file", "certfile", "keyfile")))
+FIELDS: dict[str, st.SearchStrategy[Any]] = {
+    **dict.fromkeys(("binding", "name", "id", "key", "value"), st.text(max_size=4)),
+    **dict.fromkeys(("limit", "entries", "create"), json_values),
+}
 
 
 def run_admin(data: bytes) -> None:
@@ -70,7 +75,10 @@ def run_export_file(data: bytes) -> None:
 def run_settings(data: bytes) -> None:
     """As variables, a line each, and as a file: HostError that names no secret, or settings."""
     lines = data.decode("utf-8", "replace").split("\n")[:8]
-    environ = {f"ROOMHOST_{name.upper()}": value for name, _, value in (line.partition("=") for line in lines)}
+    environ = {
+        f"ROOMHOST_{name.upper()}": value
+        for name, _, value in (line.partition("=") for line in lines)
+    }
     for name in FILES:
         environ.pop(f"ROOMHOST_{name.upper()}", None)
     path = _Files.path("roomhost.toml")
@@ -120,7 +128,8 @@ _bodies = (
     ),
     _with_operation("objects", binding="A"),
 )
-_literals = tuple(literal(value, 4_096)[0].encode() for value in VALUES) + (
+_literals = (
+    *(literal(value, 4_096)[0].encode() for value in VALUES),
     b'{"a": [1, null, true]}',
     b"-5",
     b"{1, 2.5, -0.0}",
@@ -152,19 +161,16 @@ TARGETS = (
         | st.builds(
             lambda number, body: bytes((number,)) + body,
             st.integers(0, len(NAMES)),
-            broken(
-                json_objects(
-                    dict.fromkeys(("binding", "name", "id", "key", "value"), st.text(max_size=4))
-                    | dict.fromkeys(("limit", "entries", "create"), json_values)
-                )
-            ),
+            broken(json_objects(FIELDS)),
         ),
         {
             "lists": lambda size: b"\x00" + b'{"x":' + b"[" * size,
-            "entries": lambda size: _bodies[2][:1]
-            + b'{"roomhost_object":1,"binding":"A","id":"","entries":['
-            + b'["","wA=="],' * (size // 12)
-            + b'["","wA=="]]}',
+            "entries": lambda size: (
+                _bodies[2][:1]
+                + b'{"roomhost_object":1,"binding":"A","id":"","entries":['
+                + b'["","wA=="],' * (size // 12)
+                + b'["","wA=="]]}'
+            ),
         },
     ),
     Target(

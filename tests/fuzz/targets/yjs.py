@@ -78,7 +78,7 @@ def run_awareness(data: bytes) -> None:
     demand(len(table) == 0 and table._bytes == 0, "who has gone is kept", table._bytes)
 
 
-def run_hocuspocus(data: bytes) -> None:
+def runHOCUSPOCUS(data: bytes) -> None:
     """InvalidArgument, or a frame of a document, whose part for the room is one of y-protocols."""
     frame = refused(hocuspocus_protocol.read_frame, data, by=InvalidArgument)
     if frame is None:
@@ -135,7 +135,9 @@ def run_update(data: bytes) -> None:
             return  # it waits
 
         whole = loaded.live.diff()
-        demand(check_update(whole, len(whole)).ends == loaded.live.clocks(), "another document", data)
+        demand(
+            check_update(whole, len(whole)).ends == loaded.live.clocks(), "another document", data
+        )
         _read_elsewhere(whole)
     finally:
         loaded.live.close()
@@ -188,7 +190,7 @@ _frames = (
     yjs_protocol.status(True),
 )
 _prefix = hocuspocus_protocol.prefix_of(b"doc\x00session")
-_hocuspocus = (
+HOCUSPOCUS = (
     *(_prefix + bytes((MessageType.SYNC,)) + frame[1:] for frame in _frames[2:4]),
     _prefix + bytes((MessageType.AWARENESS,)) + _frames[0][1:],
     _prefix + bytes((MessageType.AUTH, 0)) + write_var_bytes(b"token") + write_var_bytes(b"4.0.0"),
@@ -197,7 +199,14 @@ _hocuspocus = (
     _prefix + bytes((MessageType.CLOSE,)) + write_var_bytes(b"bye"),
 )
 _vectors = (b"\x00", b"\x01\x01\x05", b"\x02\x01\x03\xac\x02\x07")
-_varints = (b"\x00", b"\x7f", b"\x80\x01", b"\xff\xff\xff\xff\xff\xff\xff\x0f", b"\x05hello")
+_varints = (
+    b"\x80\x00",
+    b"\x00",
+    b"\x7f",
+    b"\x80\x01",
+    b"\xff\xff\xff\xff\xff\xff\xff\x0f",
+    b"\x05hello",
+)
 
 TARGETS = (
     Target("varints", run_varint, _varints, st.binary(max_size=12) | near(_varints)),
@@ -220,15 +229,17 @@ TARGETS = (
             "a deep state": lambda size: awareness_payload([AwarenessEntry(1, 1, b"[" * size)]),
         },
     ),
-    Target("hocuspocus-frames", run_hocuspocus, _hocuspocus, near(_hocuspocus)),
+    Target("hocuspocus-frames", runHOCUSPOCUS, HOCUSPOCUS, near(HOCUSPOCUS)),
     Target(
         "state-vectors",
         run_vector,
         _vectors,
         near(_vectors),
         {
-            "many clients": lambda size: uint(size // 4)
-            + b"".join(uint(number + 1) + b"\x01" for number in range(size // 4))
+            "many clients": lambda size: (
+                uint(size // 4)
+                + b"".join(uint(number + 1) + b"\x01" for number in range(size // 4))
+            )
         },
     ),
     Target(
@@ -239,7 +250,9 @@ TARGETS = (
         {
             "siblings": _flat,
             "deep values": _nested_any,
-            "ranges": lambda size: update([], [(1, [(number * 2, 1) for number in range(size // 4)])]),
+            "ranges": lambda size: update(
+                [], [(1, [(number * 2, 1) for number in range(size // 4)])]
+            ),
         },
         200_000,
     ),
