@@ -8,6 +8,7 @@ from .seeds import fresh_seeds, wrong
 from .workloads import WORKLOADS
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("workload", WORKLOADS)
 def test_nothing_is_wrong(workload: str) -> None:
     """In runs that nobody has seen before."""

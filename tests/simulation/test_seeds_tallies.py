@@ -7,6 +7,7 @@ import pytest
 from .seeds import chunks, wrong
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("seeds", chunks(200), ids=str)
 def test_nothing_is_wrong(seeds: range) -> None:
     """Whatever runs next, and whatever fails."""
