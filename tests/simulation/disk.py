@@ -188,7 +188,8 @@ class SimulatedDisk:
 
     @property
     def free_bytes(self) -> int:
-        """What may still be written."""
+        """What may still be written, as a host is told: one that hears of a full disk refuses."""
+        self.disturbances += self.full
         return 0 if self.full else PLENTY_BYTES
 
     def _error(self, number: int) -> OSError:
