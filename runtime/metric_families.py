@@ -187,8 +187,8 @@ def loop_families(host: Host) -> Iterator[Metric]:
     if watchdog is None:
         return
 
-    holds = {(binding,): number for binding, number in list(watchdog.holds.items())}
-    seconds = {(binding,): held for binding, held in list(watchdog.held_seconds.items())}
+    holds: Labelled = {(binding,): number for binding, number in list(watchdog.holds.items())}
+    seconds: Labelled = {(binding,): held for binding, held in list(watchdog.held_seconds.items())}
     yield counter(
         "loop_holds",
         "How often one object's code let nothing else run for longer than held_loop_seconds.",

@@ -63,9 +63,9 @@ whole = partial(turns_are_whole, pad="pad")
 sums = partial(sum_is_invariant, names=["a"], accounts=["x", "y"], start=10)
 books = partial(books_balance, names=["a", "b"], wallet="wallet", start=10)
 arrived = partial(everything_arrived, names=["a", "b"], wallet="wallet", start=10)
-PAID = {"wallet": 8, "sent:a-1": 2}
-RECEIVED = {"wallet": 12, "in:a-1": 2}
-ARMED = {"armed": 1, "due": 5, "alarm": 5}
+PAID: dict[str, Any] = {"wallet": 8, "sent:a-1": 2}
+RECEIVED: dict[str, Any] = {"wallet": 12, "in:a-1": 2}
+ARMED: dict[str, Any] = {"armed": 1, "due": 5, "alarm": 5}
 GIVEN_UP = (fired(1, retry=MAX_RETRIES), ran(1, failed=True))
 
 GOOD: list[tuple[Check, tuple[Any, ...]]] = [

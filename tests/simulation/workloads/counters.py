@@ -91,7 +91,7 @@ class Counters:
             await world.pause(most_ms=2 * MAX_PAUSE_MS)
             host = await world.host()
             stub = host.env.COUNTER.get_by_name(world.rng.choice(NAMES))
-            with suppress(LOST):  # it stops meanwhile
+            with suppress(*LOST):  # it stops meanwhile
                 await host.evict(stub)
 
     async def _listener(self, world: World, name: str) -> None:
