@@ -39,6 +39,7 @@ def parse_literal(text: str) -> Any:
         SyntaxError,
         ValueError,
         TypeError,
+        AttributeError,  # UUID(1)
         ArithmeticError,
         RecursionError,
         MemoryError,

@@ -18,14 +18,15 @@ CROWDED_MS = 100  # that it is not looked again for who is idle, when nobody was
 
 
 class InstanceLimit:
-    """Of one host. `count`: instances in memory; whoever makes or drops one keeps it."""
+    """Of one host. `count`: instances in memory; whoever makes or drops one keeps it. `most`: of them;
+    whoever makes one asks for room when there are as many."""
 
-    __slots__ = ("_clock", "_crowded_until_ms", "_most", "_resident", "count")
+    __slots__ = ("_clock", "_crowded_until_ms", "_resident", "count", "most")
 
     def __init__(self, most: int, clock: Clock, resident: Callable[[], Iterable[Slot]]) -> None:
         """`resident()`: the slots of which something is in memory."""
         self.count = 0
-        self._most = most
+        self.most = most
         self._clock = clock
         self._resident = resident
         self._crowded_until_ms = 0
@@ -33,21 +34,18 @@ class InstanceLimit:
     def make_room(self) -> None:
         """Have one more instance fit in: those that have been idle longest leave, several at once, so
         that not every new one looks at all of them. OverloadedError: nobody is idle."""
-        if self.count < self._most:
-            return
-
         now_ms = self._clock.now_ms()
         if now_ms >= self._crowded_until_ms:
             idle = [each for slot in self._resident() if (each := _idle(slot)) is not None]
             idle.sort(key=lambda activation: activation.idle_since_ms)
-            for activation in idle[: max(1, self._most // limits.EVICTED_SHARE)]:
+            for activation in idle[: max(1, self.most // limits.EVICTED_SHARE)]:
                 activation.evict()
-            if self.count < self._most:
+            if self.count < self.most:
                 return
 
             self._crowded_until_ms = now_ms + CROWDED_MS
         raise OverloadedError(
-            f"Durable Object is overloaded. {self._most} objects are in memory, and none is idle "
+            f"Durable Object is overloaded. {self.most} objects are in memory, and none is idle "
             "(max_instances)."
         )
 

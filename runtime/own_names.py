@@ -43,7 +43,11 @@ class OwnNames:
         if not server or server[1] is None:
             return True
 
-        value = next((value for name, value in scope["headers"] if name == b"host"), None)
+        value: bytes | None = None
+        for name, given in scope["headers"]:
+            if name == b"host":
+                value = given
+                break
         known = self._known
         if value is None or (value, server[1]) in known:
             return True

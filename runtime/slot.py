@@ -238,8 +238,9 @@ class Slot:
         self.id = self.queue[0].object_id or self.id
         try:
             # What an object must learn whatever happens is never refused.
-            if all(event.refusable for event in self.queue):
-                self.engine.instances.make_room()
+            instances = self.engine.instances
+            if instances.count >= instances.most and all(each.refusable for each in self.queue):
+                instances.make_room()
             self.activation = activation = self.engine.activation(self)
         except (StorageError, OverloadedError) as error:
             self.fail_queue(error)

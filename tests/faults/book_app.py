@@ -48,7 +48,7 @@ class Book(DurableObject):
 
     async def grow(self, count: str, size: str) -> int:
         """Keep so many more of them."""
-        there = await self.ctx.storage.get("grown", 0)
+        there: int = await self.ctx.storage.get("grown", 0)
         for number in range(there, there + int(count)):
             await self.ctx.storage.put(f"fill:{number:08}", os.urandom(int(size)))
             await self.ctx.storage.put("grown", number + 1)

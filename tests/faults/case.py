@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..helpers.host_process import COMMAND
 from .faulty_host import PROBE_SECONDS, FaultyHost
@@ -14,7 +15,7 @@ from .shim import Shim
 from .traffic import Recorder, check_kept
 
 Figures = dict[str, float]
-Case = Callable[["Stage"], Awaitable[Figures]]
+Case = Callable[["Stage"], Coroutine[Any, Any, Figures]]
 MAX_LINES_A_SECOND = 20  # of stderr: those of resets, and of what began and ended
 COMMANDS_SECONDS = 60.0
 SAID_SECONDS = 30.0

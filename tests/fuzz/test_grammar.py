@@ -9,7 +9,9 @@ from .table import TARGETS
 
 EXAMPLES = 200
 # An event loop, or a document, is behind these.
-SLOW = dict.fromkeys(("http", "web-socket-frames", "yjs-updates", "state-vectors"), 100)
+SLOW: dict[str, int] = dict.fromkeys(
+    ("http", "web-socket-frames", "yjs-updates", "state-vectors"), 100
+)
 
 
 @pytest.mark.parametrize("name", TARGETS)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ..helpers.host_process import REPOSITORY, HostProcess
 from . import raw
-from .beside import Good, beside
+from .beside import beside
 
 REFUSAL = re.compile(r'^roomhost_refusals_total\{reason="(\w+)"\} ([1-9][0-9]*)', re.MULTILINE)
 PAGE_BYTES = 4_096
@@ -73,21 +73,20 @@ async def measured(name: str, count: int, directory: Path, times: int = 200) -> 
     """One attack on a host of its own. The good client asks `times` times before it and meanwhile."""
     environment = {"ROOMHOST_LOG_LEVEL": "error", "ROOMHOST_API_KEYS": "key"}
     with HostProcess("tests.hostile.app:app", directory, environment) as host:
-        async with beside(host.url) as good:
-            before = await _asked(good, times)
-            at_first = _memory(host.pid)
-            with attacking(name, host.port, count):
-                during = await _asked(good, times)
-                memory = at_first, max(at_first, _memory(host.pid))
-                refusals, disk = await _refusals(host.url), _disk(directory)
+        before = await _asked(host.url, times)
+        at_first = _memory(host.pid)
+        with attacking(name, host.port, count):
+            during = await _asked(host.url, times)
+            memory = at_first, max(at_first, _memory(host.pid))
+            refusals, disk = await _refusals(host.url), _disk(directory)
         assert host.stop() == 0
     return Figures(name, count, before, during, memory, disk, refusals)
 
 
-async def _asked(good: Good, times: int) -> tuple[float, float]:
-    good.seconds.clear()
-    await good.ask(times)
-    return good.milliseconds(0.5), good.milliseconds(0.99)
+async def _asked(url: str, times: int) -> tuple[float, float]:
+    async with beside(url) as good:
+        await good.ask(times)
+        return good.milliseconds(0.5), good.milliseconds(0.99)
 
 
 async def _refusals(url: str) -> dict[str, int]:

@@ -45,6 +45,9 @@ def test_a_run_of_seconds_loses_nothing(tmp_path: Path) -> None:
         if judged.mark is not Mark.GOOD and judged.what not in OF_THE_MACHINE
     ]
     assert wrong == []
+    tickers = found.checks("tickers")
+    assert tickers is not None
+    assert [complaint for complaint in tickers if "were due" not in complaint] == []
     assert "missing" not in {name for line in found.all_host for name in line}
     verdict = judge_files(places)
     assert verdict.facts["backups"] == verdict.facts["deploys"] == 1

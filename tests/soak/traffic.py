@@ -92,7 +92,10 @@ class Traffic:
 
         self._house.tally.count(Count.ACTIONS)
         (action,) = self._house.random.choices(self._actions, self._weights)
-        action()
+        try:
+            action()
+        except Exception as error:  # the run goes on, and is not good
+            self._house.tally.error("action", repr(error))
 
     def publish(self) -> None:
         """A member, to its room."""
