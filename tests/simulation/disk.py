@@ -60,7 +60,7 @@ class SimulatedDisk:
         self.stick_next = self.break_next = self.shorten_next = False
         self.refuse_next: list[Exception] = []  # by LMDB
         self.tempt: Callable[[Temptation], object] = id
-        self.disturbances = 0  # calls that failed
+        self.disturbances = 0  # calls that failed, or told of a full disk
 
     def mend(self) -> None:
         """No more faults."""
@@ -232,7 +232,8 @@ class SimulatedOS:
         return self._disk.write(file, b"".join(parts), offset)
 
     def statvfs(self, _path: Path) -> Any:
-        """As much of the answer as is looked at."""
+        """As much of the answer as is looked at. Who hears of a full disk may refuse to try it."""
+        self._disk.disturbances += self._disk.full
         return _Space(self._disk.free_bytes)
 
     def __getattr__(self, name: str) -> Any:
