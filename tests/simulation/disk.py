@@ -188,8 +188,7 @@ class SimulatedDisk:
 
     @property
     def free_bytes(self) -> int:
-        """What may still be written, as a host is told: one that hears of a full disk refuses."""
-        self.disturbances += self.full
+        """What may still be written."""
         return 0 if self.full else PLENTY_BYTES
 
     def _error(self, number: int) -> OSError:
