@@ -143,10 +143,17 @@ def _run(
     except Exception as error:
         complaints.append(f"the workload failed: {error!r}")
     else:
-        complaints += workload.check(world)
+        complaints += _checked(workload, world)
     complaints += loop.failures + loop.threads.failures
     _clean_up(world)
     return complaints
+
+
+def _checked(workload: Workload, world: World) -> list[str]:
+    try:
+        return list(workload.check(world))
+    except Exception as error:
+        return [f"the check cannot say: {error!r}"]
 
 
 def _clean_up(world: World) -> None:

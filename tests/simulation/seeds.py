@@ -16,12 +16,9 @@ FRESH_SEEDS = 40  # over all workloads, for each commit
 SEED_BYTES = 6
 
 
-def chunks(seeds: int) -> list[range]:
-    """The seeds from 1 on, some for each test."""
-    return [
-        range(first, min(first + SEEDS_OF_A_TEST, seeds + 1))
-        for first in range(1, seeds + 1, SEEDS_OF_A_TEST)
-    ]
+def chunks(seeds: int, each: int = SEEDS_OF_A_TEST) -> list[range]:
+    """The seeds from 1 on, `each` for one test: fewer, where a run takes longer."""
+    return [range(first, min(first + each, seeds + 1)) for first in range(1, seeds + 1, each)]
 
 
 def fresh_seeds() -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from random import Random
+from typing import Any
 
 import anyio.to_thread
 import lmdb
@@ -20,14 +21,19 @@ from .workloads.tallies import Tallies
 
 def names() -> list[object]:
     """What stands where."""
-    log = commit_log.CommitLog.__init__
-    opening = Partition.open.__func__  # type: ignore[attr-defined]
+    write: Any = writer
+    apply: Any = applier
+    lmdb_side: Any = environment
+    segments: Any = log_segment
+    log: Any = commit_log.CommitLog.__init__
+    opening: Any = Partition.open
     return [
-        *(writer.threading, applier.threading, environment.threading, applier.time),
-        *(log_segment.os, environment.os, environment.lmdb, writer.monotonic),
+        *(write.threading, apply.threading, lmdb_side.threading, apply.time),
+        *(segments.os, lmdb_side.os, lmdb_side.lmdb, write.monotonic),
         *(anyio.to_thread.run_sync, environment.Environment._commit),
-        *(anyio_asyncio.CancelScope.__init__, log.__kwdefaults__, opening.__kwdefaults__),
-        *(applier.APPLY_AT_WRITES, writer.MAX_GROUP_BATCHES, limits.MAX_EVENTS_AT_ONCE),
+        *(anyio_asyncio.CancelScope.__init__, log.__kwdefaults__),
+        *(opening.__func__.__kwdefaults__, limits.MAX_EVENTS_AT_ONCE),
+        *(apply.APPLY_AT_WRITES, write.MAX_GROUP_BATCHES),
     ]
 
 

@@ -66,6 +66,7 @@ arrived = partial(everything_arrived, names=["a", "b"], wallet="wallet", start=1
 PAID: dict[str, Any] = {"wallet": 8, "sent:a-1": 2}
 RECEIVED: dict[str, Any] = {"wallet": 12, "in:a-1": 2}
 ARMED: dict[str, Any] = {"armed": 1, "due": 5, "alarm": 5}
+UNARMED: dict[str, Any] = {**ARMED, "alarm": None}
 GIVEN_UP = (fired(1, retry=MAX_RETRIES), ran(1, failed=True))
 
 GOOD: list[tuple[Check, tuple[Any, ...]]] = [
@@ -83,7 +84,7 @@ GOOD: list[tuple[Check, tuple[Any, ...]]] = [
     (retries_wait, (fired(1), At(ran(1, failed=True)), At(fired(1, retry=1), 2_000))),
     (retries_wait, (fired(1), At(ran(1, failed=True)), At(fired(1), 5, generation=2))),
     (whole_alarms, (start(1), start(2, **ARMED), start(3, armed=None, alarm=None))),
-    (whole_alarms, (*GIVEN_UP, start(2, **ARMED | {"alarm": None}))),
+    (whole_alarms, (*GIVEN_UP, start(2, **UNARMED))),
     (all_ran, (Looked("a", ARMED), Looked("a", {"alarm": None}))),
     (sums, (start(1), start(2, x=4, y=16), Constructed("b", 3, 0, {"x": 1}))),
     (books, (start(1, **PAID), Constructed("b", 2, 0, RECEIVED), start(3, **PAID))),
@@ -108,7 +109,7 @@ BAD: list[tuple[Check, tuple[Any, ...], str]] = [
     (retries_wait, (fired(1), At(ran(1, failed=True)), At(fired(1, retry=1), 9)), "too soon"),
     (retries_wait, (*GIVEN_UP, At(fired(1, retry=MAX_RETRIES + 1), 9e9)), "as number 7"),
     (whole_alarms, (start(1, armed=None, alarm=5),), "has run, or was deleted"),
-    (whole_alarms, (start(1, **ARMED | {"alarm": None}),), "not run, and an alarm at None"),
+    (whole_alarms, (start(1, **UNARMED),), "not run, and an alarm at None"),
     (all_ran, (Looked("a", ARMED),), "never ran to its end"),
     (sums, (start(1, x=4),), "come to 14"),
     (books, (start(1, wallet=8),), "its books say 10"),

@@ -47,13 +47,14 @@ class Bank(DurableObject):
         """A call: what it answers, and the write that its caller hears of."""
         await self.ctx.storage.get(STAMP)  # it raises in an instance that has ended
         self.ledger.record(Began(self.name, self.instance, call))
+        output: Any = None
         match self.ledger.ops[call]:
             case Transfer() as op:
                 output = await self._transfer(op)
             case Pay() as op:
-                output = await self._pay(op, f"{self.name}-{call}")
+                await self._pay(op, f"{self.name}-{call}")
             case Deliver():
-                output = await self._deliver()
+                await self._deliver()
             case _:
                 output = await self.ctx.storage.list()
         return output, self.seen
