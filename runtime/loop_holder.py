@@ -76,7 +76,8 @@ def holder(engine: Engine, thread: int, event: Event | None) -> Holder:
 def frames_of(thread: int) -> list[FrameType]:
     """The frames of a thread now, outermost first."""
     frames: list[FrameType] = []
-    frame = sys._current_frames().get(thread)
+    # What debuggers and profilers use; there is no other way to look at a thread from outside.
+    frame = sys._current_frames().get(thread)  # pyright: ignore[reportPrivateUsage]
     while frame is not None:
         frames.append(frame)
         frame = frame.f_back
