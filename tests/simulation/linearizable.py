@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-MAX_NODES = 20_000  # of one search, which has some hundred in a history of this folder
+MAX_NODES = 500_000  # of one search, which has some hundred in a history of this folder
 
 State = TypeVar("State", bound=Hashable)
 
