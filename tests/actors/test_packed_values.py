@@ -52,7 +52,7 @@ def test_what_json_has_is_decoded(value: Any, levels: int) -> None:
         float("inf"),
         msgspec.msgpack.Ext(5, b""),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_json_has_not_is_refused(value: Any, levels: int) -> None:
     """At every depth."""
