@@ -55,3 +55,9 @@ def test_the_table_has_a_row_for_each() -> None:
     rows = list(table())
     assert len(rows) == len(THREATS) + 2
     assert {row.count("|") for row in rows} == {6}
+
+
+def test_the_page_has_the_table() -> None:
+    """As `python -m tests.hostile` prints it."""
+    page = (REPOSITORY / "docs" / "reliability.md").read_text(encoding="utf-8")
+    assert "\n".join(table()) in page
