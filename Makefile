@@ -5,7 +5,7 @@ SEEDS ?= 2000
 MINUTES ?= 5
 DATA_DIR ?= state
 KILLS ?= 200
-MINUTES ?= 5
+SEED ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 # The page of the inspector; of its files the one that is made last.
@@ -14,8 +14,6 @@ GUARDS := tests/test_typing.py tests/test_packaging.py
 
 .PHONY: help serve editor inspector wheel screenshots test check settings bench simulate kills fuzz \
 	soak instructions clients clean
-.PHONY: help serve editor inspector wheel screenshots test check settings bench fuzz instructions clients clean
-.PHONY: help serve editor inspector wheel screenshots test check settings bench simulate soak instructions clients clean
 
 help:
 	@echo "make serve   run the host with the example chat, and print its URL"
@@ -31,10 +29,9 @@ help:
 	@echo "make bench   measure this machine beside others, in 20 minutes, and write benchmarks/RESULTS.md"
 	@echo "make simulate"
 	@echo "             run SEEDS=$(SEEDS) seeds of each workload of the simulation"
-	@echo "make soak    run a host with 5,000 sockets for a while, and judge it: build/soak"
-	@echo "             MINUTES=$(MINUTES)"
 	@echo "make kills   kill a host KILLS=$(KILLS) times under load, and look for what it promised"
 	@echo "make fuzz    search for input that a decoder fails with; MINUTES=$(MINUTES) for all of them"
+	@echo "make soak    run a host with 5,000 sockets for MINUTES=$(MINUTES), and judge it: build/soak"
 	@echo "make instructions"
 	@echo "             record how many instructions an event takes; needs valgrind"
 	@echo "make screenshots"
@@ -110,7 +107,8 @@ soak: $(VENV)/.developed
 
 # Kill a host under full load, again and again; SEED=N for other moments.
 kills: $(VENV)/.developed
-	$(BIN)/python -m tests.faults kills --kills $(KILLS) --seed $(or $(SEED),1)
+	$(BIN)/python -m tests.faults kills --kills $(KILLS) --seed $(SEED)
+
 # Every decoder in turn, led by coverage; what it finds is in build/fuzz.
 fuzz: $(VENV)/.fuzzed
 	$(BIN)/python -m tests.fuzz all --minutes $(MINUTES)
