@@ -30,9 +30,9 @@ UNLIMITED = 1 << 40
 INPUT_BYTES = 4_096  # read at once
 
 
-def unlimited(protocol: Protocol, now_ms: int) -> Bucket:
+def unlimited(_protocol: Protocol) -> Bucket:
     """A connection that may send as much as it likes."""
-    return Bucket(now_ms, UNLIMITED, UNLIMITED)
+    return Bucket(0, UNLIMITED, UNLIMITED)
 
 
 def end_with_input() -> None:

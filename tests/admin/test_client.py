@@ -16,6 +16,17 @@ from roomhost.runtime import HostError
 HEAD = "HTTP/1.1 {}\r\nconnection: close\r\n\r\n"
 
 
+def read_request(connection: socket.socket) -> None:
+    """All of a request: a connection that is closed with something unread is reset."""
+    with connection.makefile("rb") as stream:
+        size = 0
+        while (line := stream.readline()).strip():
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                size = int(value)
+        stream.read(size)
+
+
 @contextmanager
 def answering(status: str, body: bytes) -> Generator[str]:
     """A server that says one thing, and its URL."""
@@ -24,7 +35,7 @@ def answering(status: str, body: bytes) -> Generator[str]:
         def serve() -> None:
             connection, _ = listening.accept()
             with connection:
-                connection.recv(65_536)
+                read_request(connection)
                 connection.sendall(HEAD.format(status).encode() + body)
 
         thread = threading.Thread(target=serve)

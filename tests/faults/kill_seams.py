@@ -108,7 +108,7 @@ def watched(call: Call, function: Callable[..., Any]) -> Callable[..., Any]:
 def watched_commit(commit: Callable[..., None]) -> Callable[..., None]:
     """A commit of LMDB that the process may die at."""
 
-    def watch(environment: Environment, write: Callable[[Any], object]) -> None:
+    def watch(environment: Environment, write: Callable[[Any], object], **options: Any) -> None:
         applies = threading.current_thread().name == APPLIER
         call = Call.APPLY if applies else Call.RECORD
 
@@ -117,7 +117,7 @@ def watched_commit(commit: Callable[..., None]) -> Callable[..., None]:
             trap.pass_by(call, Place.WITHIN)
 
         trap.pass_by(call, Place.BEFORE)
-        commit(environment, written)
+        commit(environment, written, **options)
         trap.pass_by(call, Place.AFTER)
 
     return watch

@@ -13,8 +13,10 @@ from uvicorn.server import ServerState
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.http11 import Request
 
+from roomhost.runtime.close import POLICY_VIOLATION
 from roomhost.runtime.direct_protocol import FrameProtocol
 from roomhost.runtime.http_protocol import HttpProtocol
+from roomhost.runtime.limits import SMALL_FRAMES_BURST
 from roomhost.runtime.request_limits import RequestLimits
 from roomhost.runtime.server_protocol import WebSocketProtocol
 
@@ -27,6 +29,7 @@ STATUSES = (100, 200, 400, 408, 413, 431, 503)
 ABSOLUTE = re.compile(rb"^[A-Za-z]+://[^/?#]*")
 MAX_TURNS = 20_000  # until every request that came is answered
 MAX_SIZE = 5_000  # of a message
+SMALLEST_FRAME = 6  # bytes: with a mask and nothing in it
 UPGRADE = (
     b"GET /x HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -158,12 +161,16 @@ def _path_of(target: bytes) -> bytes:
 
 def run_frames(data: bytes) -> None:
     """An object hears what `websockets` reads of the same bytes, in whatever pieces they come, and a
-    client that breaks the protocol is told the same code."""
+    client that breaks the protocol is told the same code; but a flood of frames that carry next to
+    nothing is ended where it passes its bound."""
     sent, parts = pieces(data)
     messages, code = _by_websockets(sent)
     got: list[str | bytes] = []
     ends: list[int | None] = []
     PlayedLoop.run(_talk(parts, got, ends))
+    if ends == [POLICY_VIOLATION]:
+        demand(len(sent) > SMALL_FRAMES_BURST * SMALLEST_FRAME, "no flood ended it", len(sent))
+        messages, code = messages[: len(got)], POLICY_VIOLATION
     demand(got == messages, "other messages", got, messages)
     demand(ends == [code], "another end", ends, code)
 
