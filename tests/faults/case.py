@@ -19,6 +19,7 @@ Case = Callable[["Stage"], Coroutine[Any, Any, Figures]]
 MAX_LINES_A_SECOND = 20  # of stderr: those of resets, and of what began and ended
 COMMANDS_SECONDS = 60.0
 SAID_SECONDS = 30.0
+WELL = "commits succeed again"
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,15 @@ async def until_said(host: FaultyHost, text: str) -> list[str]:
             await asyncio.sleep(PROBE_SECONDS)
             lines += host.lines()
     return lines
+
+
+async def until_well(host: FaultyHost, lines: list[str]) -> None:
+    """Return when the last that the host has said of its commits, in `lines` or since, is that they
+    succeed again. TimeoutError: it is not."""
+    async with asyncio.timeout(SAID_SECONDS):
+        while [WELL in line for line in lines if "commits " in line][-1:] != [True]:
+            await asyncio.sleep(PROBE_SECONDS)
+            lines += host.lines()
 
 
 async def command(*arguments: str) -> tuple[int, list[str]]:
