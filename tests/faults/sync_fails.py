@@ -3,11 +3,13 @@ after a restart everything that was is there."""
 
 from __future__ import annotations
 
+import asyncio
 from time import monotonic
 
 from .case import Figures, Stage, check_lines
+from .faulty_host import PROBE_SECONDS, FaultyHost
 from .shim import UNLIMITED, Control, Shim
-from .traffic import Recorder, ask, traffic
+from .traffic import ANSWER_SECONDS, Recorder, ask, traffic
 
 MORE = 100
 UNUSABLE = "commits fail: storage is unusable"
@@ -54,7 +56,7 @@ async def break_once(
 async def applied(stage: Stage) -> Figures:
     """LMDB's file cannot be synced while the log can: writes go on for as long as the log holds them,
     nothing is lost, and a disk that works again is used again, or said to need a restart."""
-    recorder, failed = Recorder(), 0
+    recorder, failed, unusable = Recorder(), 0, 0
     for after in stage.rounds(1, 6):
         shim = stage.shim()
         async with stage.host(shim) as host:
@@ -62,16 +64,36 @@ async def applied(stage: Stage) -> Figures:
                 await recorder.more(MORE)
                 began = monotonic()
                 shim.fail_syncs("data.mdb", after=after % 3, times=1 + after // 3)
-                while shim.count(Control.SYNC_FAILED) == 0:
-                    await recorder.more(10)
+                async with asyncio.timeout(ANSWER_SECONDS):
+                    while shim.count(Control.SYNC_FAILED) == 0:
+                        await asyncio.sleep(PROBE_SECONDS)
                 failed += shim.count(Control.SYNC_FAILED)
                 shim.repair()
-                await recorder.more(failed=0, acknowledged=MORE)
+                unusable += not await is_used_again(host, recorder)
             check_lines(host.lines(), monotonic() - began)
             assert await host.stop() == 0
             check_lines(host.lines(), 1)
         await stage.recover(recorder, examined=stage.long)
-    return {"acknowledged": recorder.total, "failed": recorder.failures, "failed_syncs": failed}
+    return {
+        "acknowledged": recorder.total,
+        "failed": recorder.failures,
+        "failed_syncs": failed,
+        "unusable": unusable,
+    }
+
+
+async def is_used_again(host: FaultyHost, recorder: Recorder) -> bool:
+    """Whether writes go on with a disk that works again; else the host says that it needs a restart,
+    because LMDB does not know any more what the disk has."""
+    total = recorder.total + MORE
+    while recorder.total < total:
+        status, text = await ask(host, "/healthz")
+        if status == 503:
+            assert "restart the host" in text
+            return False
+
+        await asyncio.sleep(PROBE_SECONDS)
+    return True
 
 
 async def start(stage: Stage) -> Figures:
