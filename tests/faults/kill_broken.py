@@ -7,6 +7,7 @@ that makes a backup where it is to stand in the end, instead of beside it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -40,6 +41,7 @@ from roomhost.storage.partition import Partition
 from roomhost.storage.writer import Writer
 
 VARIABLE = "KILL_BROKEN"
+STEP_SECONDS = 5.0  # that a backup gives who kills it
 HELD_SECONDS = 0.05  # a commit that nobody waits for takes
 HELD_GROUPS = 30  # that are acknowledged and not in the log
 EARLY_MS = 200
@@ -311,7 +313,19 @@ def install(names: str) -> None:
         BROKEN[name]()
 
 
+def late(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A step of a backup that is killed before it."""
+
+    @functools.wraps(function)
+    def wait(*arguments: Any, **named: Any) -> Any:
+        time.sleep(STEP_SECONDS)
+        return function(*arguments, **named)
+
+    return wait
+
+
 if __name__ == "__main__":
     set_in(backup, "PARTIAL", "")
+    set_in(backup, "verify_copy", late(backup.verify_copy))
     with contextlib.suppress(OSError):
         sys.exit(backup_process.main(*sys.argv[1:]))
