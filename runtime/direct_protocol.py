@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from . import limits
 from .close import NO_CODE, POLICY_VIOLATION, TRY_AGAIN_LATER
-from .intake import intake_of
+from .intake import Reason, intake_of
 from .message_frames import OTHER, TEXT, FrameReader, carries_little, frame_of
 from .small_frames import SmallFrames
 from .traffic import Traffic
@@ -148,7 +149,11 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     def give_up(self) -> None:
         """What is not whole of this connection holds most of what all of them may: end it."""
-        self._fail(TRY_AGAIN_LATER, "too much is on its way to this host")
+        if self.end is None and not self.close_sent:
+            self._fail(TRY_AGAIN_LATER, "too much is on its way to this host")
+        else:  # it is over, and holds what nobody reads
+            self._forget()
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
@@ -168,11 +173,12 @@ class DirectProtocol(WebSocketsSansIOProtocol):
             first, data = cut
             if first == OTHER:
                 left -= 1
-                if carries_little(data) and not self._may_send_little():
+                if carries_little(data, len(self._parts)) and not self._may_send_little():
                     self._fail(POLICY_VIOLATION, "too many frames that carry next to nothing")
                 else:
                     super().data_received(bytes(data))
-                if not left and self._direct is not None:
+                # One that is paused goes on when its object has room, not before.
+                if not left and self._direct is not None and not self.read_paused:
                     self._read_later()
                     return
             else:
@@ -212,7 +218,11 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     def _fail(self, code: int, reason: str) -> None:
         """End the connection, as one that broke the protocol."""
-        if self.end is None and not self.close_sent:
+        if self.conn.state is not State.OPEN:  # not accepted yet: there is no way to say why
+            self._intake.count(Reason.PROTOCOL_ERROR)
+            self._forget()
+            self.transport.abort()
+        elif self.end is None and not self.close_sent:
             self.conn.fail(code, reason)
             self.handle_parser_exception()
 

@@ -233,11 +233,16 @@ class SocketEvent(Event):
 
     def fail(self, error: BaseException) -> None:
         # What the host does to an object, and that storage fails, is told by the host, once.
-        of_host = getattr(error, "durable_object_reset", False) or getattr(
-            error, "retryable", False
-        )
-        if not (self.finished or of_host or isinstance(error, StorageError)):
-            logger.error("a WebSocket handler of %r failed", self._manager, exc_info=error)
+        of_host = getattr(error, "durable_object_reset", False) or isinstance(error, StorageError)
+        if not (self.finished or of_host):
+            again = getattr(error, "retryable", False)  # the host stops, or another object does
+            logger.log(
+                logging.WARNING if again else logging.ERROR,
+                "a WebSocket handler of %r failed: %r",
+                self._manager,
+                error,
+                exc_info=None if again else error,
+            )
         self._end()
 
     def _end(self) -> None:

@@ -167,6 +167,10 @@ class HttpProtocol(HttpToolsProtocol):
         else:
             self._refuse(Refusal.BAD_REQUEST)
 
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._whole = False  # a request may begin in what ends another
+
     def on_body(self, body: bytes) -> None:
         self._body_bytes += len(body)
         if self._body_bytes > self._max_body:
@@ -316,7 +320,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def give_up(self) -> None:
         """What is not whole of this connection holds most of what all of them may: refuse it."""
-        if self._owes_headers():
+        if self._refused:
+            pass  # what it holds is read no more
+        elif self._owes_headers():
             self._refuse(Refusal.INCOMING_BYTES)
         else:
             self._refuse_body(Refusal.INCOMING_BYTES)

@@ -34,7 +34,7 @@ class InstanceLimit:
     def make_room(self) -> None:
         """Have one more instance fit in: those that have been idle longest leave, several at once, so
         that not every new one looks at all of them. OverloadedError: nobody is idle."""
-        now_ms = self._clock.now_ms()
+        now_ms = self._clock.monotonic_ms()
         if now_ms >= self._crowded_until_ms:
             idle = [each for slot in self._resident() if (each := _idle(slot)) is not None]
             idle.sort(key=lambda activation: activation.idle_since_ms)

@@ -7,6 +7,7 @@ and in figures. See `docs/reliability.md`, "Isolation".
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections import Counter, defaultdict
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from .slot import Slot
 
     Tell = Callable[[str, Slot | None, dict[str, object]], object]
+
+
+logger = logging.getLogger("roomhost.runtime")
 
 
 class LoopWatchdog:
@@ -63,7 +67,10 @@ class LoopWatchdog:
             event = event_in(self._loop)  # first: what held the interpreter is about to go on
             held = self._beat.look(time.perf_counter(), time.process_time())
             if held is not None:
-                self._tell_of(held, event)
+                try:
+                    self._tell_of(held, event)
+                except Exception:  # a handler of the log, or what an application calls an event
+                    logger.exception("who holds the event loop could not be told")
             if self._beat.answered and not self._ask():
                 return
 

@@ -29,7 +29,8 @@ FIN = 0x80
 MASKED = 0x80  # in the second byte
 CONTINUATION = 0x0
 DATA = (0x1, 0x2)
-CONTROL = (0x88, 0x89, 0x8A)  # close, ping, pong, which are never fragmented
+CLOSE = 0x88
+CONTROL = (CLOSE, 0x89, 0x8A)  # close, ping, pong, which are never fragmented
 MAX_CONTROL_BYTES = 125
 LENGTH_16 = 126  # in the place of a length: two bytes of it follow
 LENGTH_64 = 127
@@ -113,13 +114,15 @@ class FrameReader:
         return OTHER, rest
 
 
-def carries_little(frame: bytes) -> bool:
+def carries_little(frame: bytes, before: int) -> bool:
     """Whether a frame, whole and not a message by itself, is worth nothing to who it is for: a ping, a
-    pong, a fragment of a few bytes."""
+    pong, a fragment of a few bytes; but not a close, nor the end of a message that has something in it,
+    `before` bytes, which some clients write as an empty frame."""
     if frame[0] in CONTROL:
-        return True
+        return frame[0] != CLOSE
 
-    return len(frame) > 1 and frame[1] & 0x7F < limits.SMALL_FRAME_BYTES
+    ends = frame[0] == FIN and before >= limits.SMALL_FRAME_BYTES
+    return len(frame) > 1 and frame[1] & 0x7F < limits.SMALL_FRAME_BYTES and not ends
 
 
 def _is_regular(first: int, second: int) -> bool:

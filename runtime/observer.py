@@ -144,8 +144,9 @@ class Observer:
         if watchdog is not None:
             watchdog.stop()
         if engine is not None and self._settings.held_loop_seconds:
-            self.watchdog = LoopWatchdog(engine, self._settings.held_loop_seconds, self._held)
-            self.watchdog.start()
+            watchdog = LoopWatchdog(engine, self._settings.held_loop_seconds, self._held)
+            watchdog.start()
+            self.watchdog = watchdog
 
     def watch(self) -> None:
         """Look anew which events are asked for: a log level may have changed."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .application import Scope
     from .host_settings import HostSettings
 
+SCHEME_PORTS = (80, 443)  # that a browser leaves out
 MAX_KNOWN = 64  # values of the header that were found to be good
 
 
@@ -52,12 +53,12 @@ class OwnNames:
         if value is None or (value, server[1]) in known:
             return True
 
-        if self._is_good(value, server[1]) or not is_loopback(server[0]):
+        if self._is_good(value, server[1]):
             if len(known) < MAX_KNOWN:
                 known.add((value, server[1]))
             return True
 
-        return is_trusted_peer(scope, self._proxies)
+        return not is_loopback(server[0]) or is_trusted_peer(scope, self._proxies)
 
     def _is_good(self, value: bytes, own_port: int) -> bool:
         try:
@@ -66,7 +67,8 @@ class OwnNames:
         except ValueError:
             return False
 
-        if port != own_port or name in self._named or is_loopback(name):
+        of_others = port != own_port and not (port is None and own_port in SCHEME_PORTS)
+        if of_others or name in self._named or is_loopback(name):
             return True
 
         return name.endswith(".localhost") or _is_address(name)

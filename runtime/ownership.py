@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def check_owner(slot: Slot, what: str) -> None:
     """For code that runs in no turn of the object of `slot`. DurableObjectError: it is another object's;
-    a task of the object's own may go on, and what runs for no object at all."""
+    a task of the object's own may go on, and what runs for no object at all.
+
+    Code belongs to the object whose handler it runs in, or which has started its task: what all share,
+    a queue's worker say, is started where no object runs."""
     event = CURRENT.get()
     if event is None:
         return

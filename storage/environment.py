@@ -103,7 +103,7 @@ class Environment:
         self._path = path
         self._writer: int | None = None
         self._broken: str | None = None
-        self._freed = False  # by a commit whose pages no other has come after
+        self._freed = True  # perhaps, by a commit whose pages no other has come after
 
     @property
     def map_bytes(self) -> int:
@@ -200,7 +200,6 @@ class Environment:
 
         reserve = acknowledged or all(batch.only_deletes for batch in batches)
         self._commit(write, reserve=reserve)
-        self._freed = self._freed or reserve
 
     def write(self, function: Callable[[Any], object], *, deletes: bool = False) -> None:
         """Commit what `function(transaction)` does by cursors, durably, in the thread that asks: it
@@ -233,12 +232,13 @@ class Environment:
                 try:
                     with self._lmdb.begin(write=True) as transaction:
                         write(transaction)
+                    self._freed = True
                     return
                 except lmdb.MapFullError:
                     # What a killed reader still holds is used first.
                     if self._lmdb.reader_check():
                         continue
-                    if self._freed and self._map_bytes >= most:
+                    if self._freed and most <= self._map_bytes < self._largest:
                         self._turn_over()
                     else:
                         self._grow(most)
@@ -300,11 +300,16 @@ class Environment:
         except OSError as error:
             raise self._unreadable(error) from error
 
+    @property
+    def _largest(self) -> int:
+        """What the map may ever be: somebody who reads, a backup, keeps what deletes have freed."""
+        return self._max_map_bytes + 2 * DELETING_BYTES
+
     def _turn_over(self) -> None:
         """Commit next to nothing. LMDB uses the pages that a commit has freed in the second one after
         it: when what is written finds no place, and so is never the first, it would wait for ever."""
         self._freed = False
-        self._resize(self._map_bytes + DELETING_BYTES)
+        self._resize(min(self._map_bytes + DELETING_BYTES, self._largest))
         try:
             with self._lmdb.begin(write=True, db=self._tables["log"]) as transaction:
                 transaction.put(APPLIED, transaction.get(APPLIED, number_bytes(0)))
@@ -343,8 +348,9 @@ class Environment:
         self._map_bytes = size
 
     def _used(self) -> int:
-        used: int = (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
-        return used
+        with self._guard:  # growth gives up the map for a moment
+            used: int = (self._lmdb.info()["last_pgno"] + 1) * self._lmdb.stat()["psize"]
+            return used
 
     def _failure(self, error: Exception) -> StorageError:
         """What a failed commit means for its batches, and for all that follow."""

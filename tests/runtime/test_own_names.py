@@ -37,6 +37,13 @@ def test_another_name_at_the_port_of_the_host_is_none(host: bytes) -> None:
     assert not asked(host)
 
 
+def test_a_browser_leaves_out_the_port_of_its_scheme() -> None:
+    """So a name without one is meant for the host that has it."""
+    for port in (80, 443):
+        assert not asked(b"evil.example", server=("127.0.0.1", port))
+        assert asked(b"localhost", server=("127.0.0.1", port))
+
+
 def test_what_the_settings_name_is_known() -> None:
     """Also where the server has no address that a name could be rebound to."""
     assert asked(b"my.example:8787", public_url="http://my.example:8787")

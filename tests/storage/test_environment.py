@@ -188,6 +188,21 @@ def test_what_one_commit_has_freed_is_written_by_the_next(tmp_path: Path) -> Non
     environment.close()
 
 
+def test_so_it_is_after_a_restart(tmp_path: Path) -> None:
+    """Which does not know of the commit that has freed it."""
+    environment = Environment(tmp_path / "partition", 1 << 20, False, max_map_bytes=1 << 20)
+    number = 1
+    with pytest.raises(StorageError, match="limit"):
+        while True:
+            environment.apply([batch(number, bytes(20_000))])
+            number += 1
+    environment.apply([Batch(each, None, True, {}, UNCHANGED) for each in range(1, number)])
+    environment.close()
+    environment = Environment(tmp_path / "partition", 1 << 20, False, max_map_bytes=1 << 20)
+    environment.apply([batch(each, bytes(20_000)) for each in range(1, number - 1)])
+    environment.close()
+
+
 @pytest.mark.parametrize("deletes", [True, False])
 def test_the_last_of_the_disk_is_kept_for_deletes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, deletes: bool
