@@ -37,6 +37,7 @@ from roomhost.storage.catalogue import Catalogue, CatalogueTable
 from roomhost.storage.environment import Environment
 from roomhost.storage.keyspace import number_bytes
 from roomhost.storage.log_segment import Segment
+from roomhost.storage.map_copy import verify_copy
 from roomhost.storage.partition import Partition
 from roomhost.storage.writer import Writer
 
@@ -326,6 +327,6 @@ def late(function: Callable[..., Any]) -> Callable[..., Any]:
 
 if __name__ == "__main__":
     set_in(backup, "PARTIAL", "")
-    set_in(backup, "verify_copy", late(backup.verify_copy))
+    set_in(backup, "verify_copy", late(verify_copy))
     with contextlib.suppress(OSError):
         sys.exit(backup_process.main(*sys.argv[1:]))
