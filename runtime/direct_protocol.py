@@ -11,7 +11,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from . import limits
-from .close import NO_CODE, POLICY_VIOLATION, TRY_AGAIN_LATER
+from .close import NO_CODE, POLICY_VIOLATION, TOO_BIG, TRY_AGAIN_LATER
 from .intake import Reason, intake_of
 from .message_frames import OTHER, TEXT, FrameReader, carries_little, frame_of
 from .small_frames import SmallFrames
@@ -24,6 +24,13 @@ if TYPE_CHECKING:
     from .direct_connection import DirectConnection
 
 INVALID_DATA = 1007  # RFC 6455, 7.4.1
+# Why a connection is ended that breaks the protocol, or asks for too much.
+REASONS = {
+    INVALID_DATA: Reason.INVALID_TEXT,
+    POLICY_VIOLATION: Reason.FLOOD,
+    TOO_BIG: Reason.LARGE_MESSAGE,
+    TRY_AGAIN_LATER: Reason.INCOMING_BYTES,
+}
 NOTHING = b""
 
 
@@ -218,8 +225,8 @@ class DirectProtocol(WebSocketsSansIOProtocol):
 
     def _fail(self, code: int, reason: str) -> None:
         """End the connection, as one that broke the protocol."""
-        if self.conn.state is not State.OPEN:  # not accepted yet: there is no way to say why
-            self._intake.count(Reason.PROTOCOL_ERROR)
+        if self.conn.state is State.CONNECTING:  # not accepted yet: there is no way to say why
+            self._intake.count(REASONS[code])
             self._forget()
             self.transport.abort()
         elif self.end is None and not self.close_sent:

@@ -320,12 +320,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def give_up(self) -> None:
         """What is not whole of this connection holds most of what all of them may: refuse it."""
-        if self._refused:
-            pass  # what it holds is read no more
-        elif self._owes_headers():
-            self._refuse(Refusal.INCOMING_BYTES)
-        else:
-            self._refuse_body(Refusal.INCOMING_BYTES)
+        if not self._refused:  # else what it holds is read no more
+            refuse = self._refuse if self._owes_headers() else self._refuse_body
+            refuse(Refusal.INCOMING_BYTES)
         self._hold(0)
 
     def _hold(self, size: int) -> None:
@@ -355,8 +352,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
 
         if cycle is None or any(cycle is waiting for waiting, _ in self.pipeline):
-            self._refused = True
-            self._intake.count(Reason[refusal.name])
+            self._turn_away(refusal)
             self.transport.abort()  # the answers to those before it are not told from its own
             return
 
@@ -369,15 +365,18 @@ class HttpProtocol(HttpToolsProtocol):
         if unanswered:
             self._refuse(refusal, cycle)
         else:
-            self._refused = True
-            self._intake.count(Reason[refusal.name])
+            self._turn_away(refusal)
             self.transport.close()
+
+    def _turn_away(self, refusal: Refusal) -> None:
+        """Read no further, and count why."""
+        self._refused = True
+        self._intake.count(Reason[refusal.name])
 
     def _refuse(self, refusal: Refusal, answered: RequestResponseCycle | None = None) -> None:
         """Answer, read no further, and close. A response that is under way, but to the request that
         is `answered`, comes first and is the last."""
-        self._refused = True
-        self._intake.count(Reason[refusal.name])
+        self._turn_away(refusal)
         self._unset_keepalive_if_required()
         cycle = self._newest()
         if cycle is not None and cycle is not answered and not cycle.response_complete:

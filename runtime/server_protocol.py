@@ -17,10 +17,9 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import State
 
 from . import limits
-from .close import POLICY_VIOLATION, TOO_BIG, TRY_AGAIN_LATER
 from .connection import LINK_EXTENSION, End
 from .direct_connection import DIRECT_EXTENSION
-from .direct_protocol import INVALID_DATA, DirectProtocol
+from .direct_protocol import REASONS, DirectProtocol
 from .intake import Reason
 from .joined_writes import JoinedWrites
 from .remote_server import DRAIN_EXTENSION
@@ -28,15 +27,6 @@ from .remote_server import DRAIN_EXTENSION
 if TYPE_CHECKING:
     from asyncio import BaseTransport, Transport
     from collections.abc import Callable
-
-
-# Why a connection is ended that breaks the protocol, or asks for too much.
-REASONS = {
-    INVALID_DATA: Reason.INVALID_TEXT,
-    POLICY_VIOLATION: Reason.FLOOD,
-    TOO_BIG: Reason.LARGE_MESSAGE,
-    TRY_AGAIN_LATER: Reason.INCOMING_BYTES,
-}
 
 
 class WebSocketProtocol(DirectProtocol):
